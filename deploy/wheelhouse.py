@@ -1,0 +1,143 @@
+"""The wheelhouse: a folder with everything a village PC installs, to be carried there on a stick.
+
+Every wheel is fetched by the hash that `requirements-agent.lock` names, for this machine or for Windows, and then our
+own wheel is added. It must never hold anything that the lock does not name. The PC needs Python, this folder, and no
+network; `INSTALL.txt` inside says how, in Chinese and English.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from packaging.markers import Marker
+
+from deploy.environment import ROOT, remove, say
+
+AGENT_LOCK = ROOT / "requirements-agent.lock"
+FOLDER = ROOT / "dist" / "wheelhouse"
+
+# What a lock's markers are judged by for each machine that we can fetch for from elsewhere.
+TARGETS: Mapping[str, Mapping[str, str]] = {
+    "windows": {"sys_platform": "win32", "platform_system": "Windows", "os_name": "nt", "platform_machine": "AMD64"},
+    "linux": {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix", "platform_machine": "x86_64"},
+}
+TAGS: Mapping[str, Sequence[str]] = {
+    "windows": ("win_amd64",),
+    "linux": ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64", "manylinux_2_5_x86_64"),
+}
+
+INSTALL = """\
+通办 · 村级代办终端：离线安装
+==============================
+本文件夹内已包含全部安装文件，安装时无需联网。电脑需已安装 Python {python}（64 位）。
+在本文件夹中打开命令行，依次执行：
+
+  Windows：
+    py -{python} -m venv C:\\tongban
+    C:\\tongban\\Scripts\\python -m pip install --no-index --find-links . --require-hashes -r requirements-agent.lock
+    C:\\tongban\\Scripts\\python -m pip install --no-index --no-deps {wheel}
+    C:\\tongban\\Scripts\\village-agent --help
+
+  Linux：
+    python{python} -m venv ~/tongban
+    ~/tongban/bin/python -m pip install --no-index --find-links . --require-hashes -r requirements-agent.lock
+    ~/tongban/bin/python -m pip install --no-index --no-deps {wheel}
+    ~/tongban/bin/village-agent --help
+
+每个安装包均按 requirements-agent.lock 中的摘要核验；若提示摘要不符，说明文件已损坏或被改动，请重新复制本文件夹。
+升级时对新文件夹重复后两条安装命令即可，已有案卷和密钥不受影响。
+
+
+Tongban · village agent: installing without a network
+=====================================================
+This folder holds everything; no network is needed. The PC must already have Python {python} (64-bit).
+Open a command line in this folder and run the four commands above for Windows or Linux.
+
+Every package is checked against its hash in requirements-agent.lock. If a hash does not match, the file was damaged or
+changed: copy the folder again. To upgrade, repeat the two install commands with the new folder; cases and keys stay.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Make the wheelhouse. Returns the exit status; 1 if a wheel could not be had."""
+    parser = argparse.ArgumentParser(prog="python3 -m deploy wheelhouse", description=__doc__)
+    parser.add_argument("--for", dest="target", choices=("this", *TARGETS), default="this", help="the kind of PC")
+    parser.add_argument("--python", default="3.11", help="the PC's Python when it is not this machine (default 3.11)")
+    parser.add_argument("--into", type=Path, default=FOLDER, help=f"the folder to make (default {FOLDER})")
+    chosen = parser.parse_args(arguments)
+    try:
+        folder = make(chosen.target, chosen.python, chosen.into.resolve())
+    except subprocess.CalledProcessError as failure:
+        say(f"no wheelhouse: {failure.cmd[3]} failed (see above). Check the network or PIP_INDEX_URL and run again.")
+        return 1
+    size = sum(file.stat().st_size for file in folder.iterdir())
+    say(f"{folder}: {len(list(folder.glob('*.whl')))} wheels, {size / 1e6:.1f} MB. INSTALL.txt says how to go on.")
+    return 0
+
+
+def make(target: str, python: str, folder: Path) -> Path:
+    """Fill `folder` with the wheels of the agent's lock, our own wheel, the lock and the instructions.
+
+    Raises `subprocess.CalledProcessError` when pip fails; an older wheelhouse is then still in place.
+    """
+    python = platform.python_version().rpartition(".")[0] if target == "this" else python
+    draft = folder.with_name(folder.name + ".new")
+    remove(draft)
+    draft.mkdir(parents=True)
+    download(target, python, draft)
+    wheel = build(draft)
+    shutil.copy(AGENT_LOCK, draft)
+    text = INSTALL.format(python=python, wheel=wheel.name)
+    # Notepad on an old Windows needs the byte order mark to see UTF-8.
+    (draft / "INSTALL.txt").write_text(text, encoding="utf-8-sig", newline="\r\n")
+    remove(folder)
+    draft.rename(folder)
+    return folder
+
+
+def download(target: str, python: str, folder: Path) -> None:
+    """Fetch the agent's wheels, hash-checked. pip judges markers by the machine it runs on, so we judge them first."""
+    pip = [sys.executable, "-m", "pip", "download", "-qq", "--only-binary", ":all:", "--no-deps", "--require-hashes"]
+    options: list[str] = []
+    lock = AGENT_LOCK.read_text(encoding="utf-8")
+    if target != "this":
+        options = ["--python-version", python, "--implementation", "cp"]
+        options += [part for tag in TAGS[target] for part in ("--platform", tag)]
+        facts = {**TARGETS[target], "python_version": python, "python_full_version": f"{python}.4"}
+        lock = "".join(chosen_requirements(lock, facts))
+    with tempfile.TemporaryDirectory() as scratch:
+        requirements = Path(scratch) / "requirements.txt"
+        requirements.write_text(lock, encoding="utf-8")
+        subprocess.run([*pip, *options, "-r", str(requirements), "-d", str(folder)], check=True)
+
+
+def chosen_requirements(lock: str, facts: Mapping[str, str]) -> Iterator[str]:
+    """The requirements of a lock that hold for a machine with these facts, with their hashes, without markers."""
+    for requirement in re.split(r"\n(?=\S)", lock):
+        head, _, hashes = requirement.partition("\\\n")
+        pin, _, marker = head.partition(";")
+        if not marker.strip() or Marker(marker.strip()).evaluate(dict(facts)):
+            yield f"{pin.strip()} \\\n{hashes.rstrip()}\n"
+
+
+def build(folder: Path) -> Path:
+    """Build our own wheel with the locked setuptools, without a network, from a copy that holds no leftovers."""
+    with tempfile.TemporaryDirectory() as scratch:
+        copy = Path(scratch) / "tongban"
+        leftovers = shutil.ignore_patterns(".*", "__pycache__", "build", "dist", "*.egg-info", "tests")
+        shutil.copytree(ROOT, copy, ignore=leftovers)
+        pip = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "--no-index"]
+        subprocess.run([*pip, str(copy), "-w", str(folder)], check=True)
+    return next(folder.glob("tongban-*.whl"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

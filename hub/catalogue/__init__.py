@@ -1,0 +1,1 @@
+"""The county's catalogue desk: editions come in from files, with a report before anything changes. See `importing`."""

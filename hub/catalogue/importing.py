@@ -1,0 +1,150 @@
+"""Reads a catalogue (YAML) and a table of divisions (CSV) and reports every fault before anything is imported.
+
+A catalogue file holds `version` and `items`; each item has the columns
+  code; name, en; dept (responsible department); listed (name in the published list, or null); type (即办件 | 承诺件 |
+  联办件 | 上报件); power (GB/T 39046 A.1); basis (list); legal {n, unit: wd | cd | spot, from: accepted | received |
+  reply, ext}; promise (working days); src: law | sample | illus; mat {must, defer, verify, pledge} (lists); fee (yuan
+  or null); accept (list of tiers); decide (tier/organ, several joined by 或); deleg: yes | collect | no; flow (list);
+  public (days, or {days, minor}); peak (months); note.
+Never changes anything: what to do with an edition is the caller's. Rules of content are in `schemas.catalogue`.
+"""
+
+import csv
+import io
+from datetime import date
+from pathlib import Path
+from typing import Final, cast
+
+import yaml
+from msgspec import Struct
+
+from schemas.catalogue import ITEM_FIELDS, Edition, Fault, parse_items
+from schemas.divisions import DivisionTree, parse_divisions
+from schemas.refusals import Refused
+
+FILE_BYTES_MAX: Final = 8 * 1024 * 1024
+"""686 items, the largest catalogue known, are about 450 KiB; the largest county's table of divisions is 60 KiB."""
+
+
+class ImportRefused(Refused):
+    """A file that cannot be read at all."""
+
+
+class Preflight(Struct, frozen=True):
+    """The report before an import: either an edition that may be published, or everything that is wrong."""
+
+    source: str
+    """File name, without its folder."""
+    edition: Edition | None
+    faults: tuple[Fault, ...]
+    mended: tuple[Fault, ...] = ()
+    """What was put right on reading and should be put right in the file."""
+
+    def text(self, language: str = "zh") -> str:
+        """The report as an operator reads it, one line a fault."""
+        is_english = language.startswith("en")
+        if self.edition is not None:
+            count, version = len(self.edition.items), self.edition.version
+            zh, en = f"共 {count} 项,版本 {version},没有问题。", f"{count} items, edition {version}, no fault."
+        else:
+            count = len(self.faults)
+            zh, en = f"有 {count} 处问题,未导入任何内容。", f"{count} faults, nothing imported."
+        head = f"{self.source}: {en}" if is_english else f"{self.source}:{zh}"
+        lines = (_fault_line(fault, is_english=is_english) for fault in (*self.faults, *self.mended))
+        return "\n".join([head, *lines])
+
+
+def read_catalogue(path: Path, effective_from: date, *, is_sample: bool = False) -> Preflight:
+    """Read a catalogue file. Faults of content are in the report; raises `ImportRefused` if the file cannot be read."""
+    text = _read_text(path)
+    try:
+        document: object = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ImportRefused(
+            "catalogue_not_yaml",
+            f"{path.name} 不是有效的 YAML 文件;请检查缩进、引号和冒号后重试。",
+            f"{path.name} is not valid YAML; check indentation, quotes and colons and try again.",
+        ) from error
+    version, rows = _rows(document)
+    if not version or rows is None:
+        fault = Fault(0, "", "version, items", "文件应有 version 和 items 两栏", "the file needs version and items")
+        return Preflight(path.name, None, (fault,))
+    mended = tuple(fault for number, row in enumerate(rows, start=1) for fault in _mend(number, row))
+    parsed = parse_items(version, effective_from, rows, is_sample=is_sample)
+    if isinstance(parsed, Edition):
+        return Preflight(path.name, parsed, (), mended)
+    return Preflight(path.name, None, tuple(sorted(parsed)), mended)
+
+
+def read_divisions(path: Path) -> DivisionTree:
+    """Read a county's table of divisions (UTF-8 CSV: code, name, level, parent).
+
+    Raises `ImportRefused` if the file cannot be read and `InvalidDivision` for the first row that cannot be right.
+    """
+    return parse_divisions(csv.DictReader(io.StringIO(_read_text(path))))
+
+
+def _read_text(path: Path) -> str:
+    try:
+        if path.stat().st_size > FILE_BYTES_MAX:
+            raise ImportRefused(
+                "file_too_large",
+                f"{path.name} 超过 {FILE_BYTES_MAX // 1024 // 1024} MiB;请按县分开导入。",
+                f"{path.name} is larger than {FILE_BYTES_MAX // 1024 // 1024} MiB; import one county at a time.",
+            )
+        # Spreadsheet programs put a byte order mark in front.
+        text = path.read_bytes().decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImportRefused(
+            "file_unreadable",
+            f"{path.name} 无法读取;请确认文件存在并以 UTF-8 编码保存。",
+            f"{path.name} cannot be read; make sure that it exists and is saved as UTF-8.",
+        ) from error
+    if "\x00" in text:
+        raise ImportRefused(
+            "nul_character",
+            f"{path.name} 含有空字符;请另存为 UTF-8 文本后重试。",
+            f"{path.name} holds NUL characters; save it as UTF-8 text and try again.",
+        )
+    return text
+
+
+def _mend(number: int, row: dict[str, object]) -> list[Fault]:
+    """Join a text that YAML cut at an unquoted comma, and say so.
+
+    Inside braces a comma ends a value, and what follows becomes a column of its own without a value. Nothing else looks
+    like that, so the text can be put together again without guessing.
+    """
+    mended: list[Fault] = []
+    before = ""
+    for column in list(row):
+        text = row.get(before)
+        if column in ITEM_FIELDS or row[column] is not None or not isinstance(text, str):
+            before = column
+            continue
+        row[before] = f"{text},{column}"
+        del row[column]
+        zh, en = (
+            "文字在逗号处被截断,已接回;请在文件中加引号",
+            "the text was cut at a comma and joined again; quote it in the file",
+        )
+        mended.append(Fault(number, str(row.get("code", ""))[:20], before, zh, en))
+    return mended
+
+
+def _rows(document: object) -> tuple[str, list[dict[str, object]] | None]:
+    """Version and rows of a document, as far as it has them."""
+    if not isinstance(document, dict):
+        return "", None
+    fields = cast("dict[object, object]", document)
+    items = fields.get("items")
+    if not isinstance(items, list):
+        return "", None
+    rows = [cast("dict[str, object]", row if isinstance(row, dict) else {}) for row in cast("list[object]", items)]
+    return str(fields.get("version") or ""), rows
+
+
+def _fault_line(fault: Fault, *, is_english: bool) -> str:
+    if is_english:
+        return f"  row {fault.row} {fault.item} · {fault.field}: {fault.en}"
+    return f"  第 {fault.row} 行 {fault.item} · {fault.field}:{fault.zh}"

@@ -1,0 +1,1 @@
+"""What every node is, whatever its tier: desk, accounts, projections, web assembly. Start at `node.py`."""

@@ -1,0 +1,4 @@
+"""The life of a case: events, the fold, the one table of lawful acts, clocks and visibility.
+
+Pure: no I/O, no clock, no chance. Start at `lifecycle` (the table), then `events`, then `casefile` (the fold).
+"""

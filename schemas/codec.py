@@ -1,0 +1,57 @@
+"""The only encoder and decoder of the network's bytes: deterministic MessagePack of `array_like` Structs.
+
+Never decodes more than the stated number of bytes and never lets a decoder's own exception out: whatever arrives is
+either a value or `Malformed`. Compression is not here (`sync.frame`). Next: `schemas.wire` for the values.
+"""
+
+from typing import TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+ENTRY_BODY_BYTES_MAX = 32 * 1024
+"""One entry's body. A filing with a long free text is about 2 KiB; papers travel apart, so 32 KiB is ample and still
+fits a page of 64 KiB twice."""
+
+HEAD_BYTES_MAX = 512
+"""The encoded head of an entry: kind, subject, clock. About 40 bytes today; the rest is room for newer fields."""
+
+PAGE_ENTRIES_MAX = 500
+"""Entries in one page (DESIGN 4): beyond it one commit gains nothing (STACK 2.2)."""
+
+PAGE_BYTES_MAX = 4 * 1024 * 1024
+"""A decompressed page. 500 entries of ordinary bodies are about 250 KiB; the cap is against bombs, not against work."""
+
+PAGE_COMPRESSED_BYTES_MAX = 1024 * 1024
+"""A page on the wire. Senders aim at 64 KiB; one page with a single run of large bodies may be more."""
+
+_encoder = msgspec.msgpack.Encoder()
+_decoders: dict[object, msgspec.msgpack.Decoder[object]] = {}
+
+
+class Malformed(ValueError):
+    """Bytes that are not what they claim to be. `code` is stable; the text says what to do."""
+
+    def __init__(self, code: str, hint: str) -> None:
+        super().__init__(f"{code}: {hint}")
+        self.code = code
+        self.hint = hint
+
+
+def encode(value: object) -> bytes:
+    """Deterministic bytes of a wire value: equal values give equal bytes on every machine."""
+    return _encoder.encode(value)
+
+
+def decode(data: bytes | memoryview, kind: type[T], *, limit: int = PAGE_BYTES_MAX) -> T:
+    """Read `data` as `kind`. Raises `Malformed` for wrong types, truncation, trailing bytes, deep nesting, over-size."""
+    if len(data) > limit:
+        raise Malformed("too_large", f"at most {limit} bytes are read here; send smaller pages")
+    decoder = _decoders.get(kind)
+    if decoder is None:
+        decoder = _decoders[kind] = msgspec.msgpack.Decoder(kind)  # pyright: ignore[reportArgumentType]
+    try:
+        return decoder.decode(data)  # pyright: ignore[reportReturnType]
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, ValueError) as error:
+        raise Malformed("malformed", "the bytes do not read as the stated message; fetch them again") from error

@@ -1,0 +1,122 @@
+"""Names of the things the network speaks about: offices, devices, cases, officers, epochs, journals.
+
+Never holds a rule about who may do what (see `schemas.casework.lifecycle`) and never makes a name from a clock or from
+chance by itself: randomness is handed in. Next: `schemas.divisions` for the tree behind an office's code, `schemas.wire`
+for what travels.
+"""
+
+import base64
+import hashlib
+from typing import NewType
+
+from msgspec import Struct
+
+OfficeId = NewType("OfficeId", str)
+"""A seat that can hold custody: `<division code>` (6, 9 or 12 digits) or `<division code>.<desk>` for a department's
+window (RULINGS C4). Custody belongs to the office, so it survives the device."""
+
+NodeId = NewType("NodeId", str)
+"""A device: 16 characters of lower-case base 32, the first 10 bytes of SHA-256("tongban node\\n" + log public key).
+Derived from the key, so nobody can be enrolled under another device's name."""
+
+CaseId = NewType("CaseId", bytes)
+"""A case: 16 random bytes. Headers carry it, so it must never be derived from a person (RULINGS B7)."""
+
+OfficerId = NewType("OfficerId", str)
+"""A person who acts for an office: `<office>/<login>`. The author of an act is fixed when the act is written."""
+
+TrackingNumber = NewType("TrackingNumber", str)
+"""The number printed on the slip: office + 2 random characters of the epoch + serial + check character (RULINGS B7)."""
+
+Instant = NewType("Instant", int)
+"""Milliseconds since 1970-01-01T00:00Z as the device's clock claimed. A claim: order never comes from it (RULINGS A6)."""
+
+NODE_ID_LENGTH = 16
+CASE_ID_BYTES = 16
+EPOCH_NONCE_BYTES = 6
+HASH_BYTES = 32
+SALT_BYTES = 16
+OPERATION_BYTES = 16
+
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""Crockford's base 32: no I, L, O, U, so that a number read over the telephone survives."""
+
+
+class Epoch(Struct, frozen=True, array_like=True, order=True):
+    """One holding of a node's writing lock: how many starts there were before (ordinal, from 1) and 6 random bytes.
+
+    Opened at every start of a writing process, so that a node restored from a backup never reuses a number
+    (DESIGN 4, RULINGS A5).
+    """
+
+    ordinal: int
+    nonce: bytes
+
+    def __str__(self) -> str:
+        return f"{self.ordinal}-{self.nonce.hex()}"
+
+
+class JournalId(Struct, frozen=True, array_like=True, order=True):
+    """One device's numbered, hash-chained line of entries within one epoch. Entries are (journal, seq), seq from 0."""
+
+    origin: NodeId
+    epoch: Epoch
+
+    def __str__(self) -> str:
+        return f"{self.origin}/{self.epoch}"
+
+
+def parse_epoch(text: str) -> Epoch:
+    """Read `<ordinal>-<12 hex digits>`. Raises ValueError when it is anything else."""
+    ordinal, separator, nonce = text.partition("-")
+    if not separator or len(nonce) != 2 * EPOCH_NONCE_BYTES or not ordinal.isdecimal():
+        raise ValueError("an epoch is written <ordinal>-<12 hexadecimal digits>")
+    return Epoch(int(ordinal), bytes.fromhex(nonce))
+
+
+def node_id(log_public_key: bytes) -> NodeId:
+    """The name of the device that owns this 32-byte Ed25519 public key."""
+    digest = hashlib.sha256(b"tongban node\n" + log_public_key).digest()
+    return NodeId(base64.b32encode(digest[:10]).decode().lower())
+
+
+def seat_of(office: OfficeId) -> OfficeId:
+    """The office whose device holds this office's pen: a department's window works on its division's node."""
+    return OfficeId(office.partition(".")[0])
+
+
+def parent_seat(seat: OfficeId) -> OfficeId | None:
+    """The seat above: village (12 digits) → township (9) → county (6) → None."""
+    above = {12: 9, 9: 6}.get(len(seat))
+    return OfficeId(seat[:above]) if above else None
+
+
+def within(seat: OfficeId, above: OfficeId) -> bool:
+    """Whether `seat` is `above` or stands below it in the tree of codes (whole levels, never a text prefix)."""
+    here: OfficeId | None = seat
+    while here is not None and here != above:
+        here = parent_seat(here)
+    return here is not None
+
+
+def check_character(text: str) -> str:
+    """ISO/IEC 7064 style weighted sum modulo 31 over `ALPHABET`: catches one wrong or two swapped characters."""
+    total = sum((position + 2) * ALPHABET.index(character) for position, character in enumerate(text)) % 31
+    return ALPHABET[total]
+
+
+def tracking_number(seat: OfficeId, mark: str, serial: int) -> TrackingNumber:
+    """The printed number: seat digits, the epoch's 2-character mark, a 4-digit serial, one check character.
+
+    The mark is drawn with the epoch, so a restored device never prints one number twice (RULINGS B7).
+    """
+    text = f"{seat}{mark}{serial:04d}"
+    return TrackingNumber(f"{seat}-{mark}{serial:04d}{check_character(text)}")
+
+
+def valid_tracking_number(text: str) -> bool:
+    """Whether the check character fits. Dashes, spaces and lower case are forgiven."""
+    plain = text.upper().replace("-", "").replace(" ", "")
+    if len(plain) < 8 or any(character not in ALPHABET for character in plain):
+        return False
+    return check_character(plain[:-1]) == plain[-1]

@@ -1,0 +1,406 @@
+"""What travels between neighbours and what is hashed: entries, runs, excerpts, checkpoints, cursors, pages, `line.*` bodies.
+
+Pure values. Never looks into a case's body (those are `schemas.casework.events`). The byte layout here is frozen by
+`tests/golden`; `sync/PROTOCOL.md` explains it for another implementation.
+"""
+
+import hashlib
+from enum import IntEnum
+from typing import Final
+
+from msgspec import Struct
+
+from schemas.codec import HEAD_BYTES_MAX, Malformed, decode, encode
+from schemas.names import CaseId, Epoch, Instant, JournalId, NodeId, OfficeId
+
+HEADER_MAGIC: Final = b"TBE1"
+HEAD_VERSION: Final = 1
+ZERO_HASH: Final = bytes(32)
+
+
+class Lane(IntEnum):
+    """Which queue of an outbox (RULINGS A2). Order is kept inside a lane, never across."""
+
+    EXCERPTS = 0
+    RUNS = 1
+    PAPERS = 2
+    FIRST_LOAD = 3
+
+
+class Head(Struct, frozen=True, array_like=True):
+    """The part of a header that the author chooses. Unknown trailing fields of a newer version stay in the bytes."""
+
+    version: int
+    at: Instant
+    kind: str
+    subject: CaseId | None
+
+
+class Checkpoint(Struct, frozen=True, array_like=True):
+    """A signed tree head: the journal's size, its RFC 6962 root and the owner's Ed25519 signature over the C2SP note."""
+
+    size: int
+    root: bytes
+    signature: bytes
+
+
+class Line(Struct, frozen=True, array_like=True):
+    """One entry inside a run: everything the receiver cannot recompute. An erased body is None and its digest travels."""
+
+    head: bytes
+    salt: bytes
+    body: bytes | None
+    digest: bytes | None = None
+    signature: bytes | None = None
+
+
+class Run(Struct, frozen=True, array_like=True):
+    """Consecutive entries of one journal, ending at a checkpoint. `prev` is the hash of entry `start - 1`."""
+
+    origin: NodeId
+    epoch: Epoch
+    start: int
+    prev: bytes
+    lines: list[Line]
+    checkpoints: list[Checkpoint]
+
+    @property
+    def journal(self) -> JournalId:
+        """The journal these lines belong to."""
+        return JournalId(self.origin, self.epoch)
+
+
+class Proof(Struct, frozen=True, array_like=True):
+    """An RFC 6962 inclusion proof of one entry in a checkpointed journal (`tlog-proof`, RULINGS A11)."""
+
+    checkpoint: Checkpoint
+    path: list[bytes]
+
+
+class Excerpt(Struct, frozen=True, array_like=True):
+    """One entry outside its run: hashable by itself (`prev` travels), proved by its own signature or by `proof`."""
+
+    origin: NodeId
+    epoch: Epoch
+    seq: int
+    prev: bytes
+    line: Line
+    proof: Proof | None = None
+
+    @property
+    def journal(self) -> JournalId:
+        """The journal this entry belongs to."""
+        return JournalId(self.origin, self.epoch)
+
+
+class EntryHeader(Struct, frozen=True):
+    """Who, where and when of one entry, as the fold sees it. `hash` is the entry's identity by content."""
+
+    origin: NodeId
+    epoch: Epoch
+    seq: int
+    at: Instant
+    kind: str
+    subject: CaseId | None
+    hash: bytes
+
+
+class Cursor(Struct, frozen=True, array_like=True, order=True):
+    """«Of your outbox, lane and epoch, I durably hold everything up to `number`» (numbers from 1; 0 = nothing)."""
+
+    lane: int
+    epoch: Epoch
+    number: int
+
+
+class Size(Struct, frozen=True, array_like=True, order=True):
+    """How many entries of a journal the speaker holds without a gap."""
+
+    origin: NodeId
+    epoch: Epoch
+    size: int
+
+    @property
+    def journal(self) -> JournalId:
+        """The journal meant."""
+        return JournalId(self.origin, self.epoch)
+
+
+class Stretch(Struct, frozen=True, array_like=True):
+    """Numbers first … first + count - 1 of the sender's outbox (lane, epoch): runs in lane 1, excerpts elsewhere."""
+
+    lane: int
+    epoch: Epoch
+    first: int
+    count: int
+    runs: list[Run]
+    excerpts: list[Excerpt]
+
+
+class Want(Struct, frozen=True, array_like=True, order=True):
+    """«Please give me entries start … stop - 1 of this journal» (RULINGS A7): gaps, damage, recovery."""
+
+    origin: NodeId
+    epoch: Epoch
+    start: int
+    stop: int
+
+    @property
+    def journal(self) -> JournalId:
+        """The journal meant."""
+        return JournalId(self.origin, self.epoch)
+
+
+class Answer(Struct, frozen=True, array_like=True):
+    """The answer to a `Want`: a run that ends at a checkpoint, loose excerpts, or neither: not held here."""
+
+    want: Want
+    run: Run | None
+    excerpts: list[Excerpt]
+
+
+class Page(Struct, frozen=True, array_like=True):
+    """One message of a conversation, up or down, over HTTP or on a stick.
+
+    `epoch` is the sender's writing epoch: its outbox's newest stream and, being drawn at each start, the nonce of this
+    start. `echo` is the receiver's epoch as the sender last heard it from the receiver itself: a reply that echoes the
+    present epoch was made after the present start (RULINGS B5). `stated` numbers `sizes`: 0 = a full statement,
+    else changes since the statement with that number that the receiver has seen.
+    """
+
+    sender: NodeId
+    receiver: NodeId
+    epoch: Epoch
+    echo: Epoch | None
+    cursors: list[Cursor]
+    statement: int
+    seen: int
+    full: bool
+    sizes: list[Size]
+    stretches: list[Stretch]
+    wants: list[Want]
+    answers: list[Answer]
+    more: bool
+
+
+class Preface(Struct, frozen=True, array_like=True):
+    """What stands uncompressed before a page, so that a page already held is answered without unpacking it."""
+
+    sender: NodeId
+    epoch: Epoch
+    ranges: list[tuple[int, Epoch, int, int]]
+    """(lane, outbox epoch, first number, count) of every stretch inside."""
+    plain: bool
+    """Whether the page carries nothing but stretches (no wants, answers or statements): then a held page is answered
+    from this preface alone."""
+    overlaps: bool = False
+    """Whether an earlier page of this sender was still unanswered when this one was made. If not, whatever the receiver
+    had sent down and the sender's cursors do not cover was lost, and is sent again."""
+
+
+class Refusal(Struct, frozen=True):
+    """Why a message was not taken, in words for an operator, and what the receiver holds."""
+
+    code: str
+    hint: str
+    cursors: list[Cursor] = []
+    retry_after_s: int = 0
+
+
+# --- the keys of the network ---------------------------------------------------------------------------------------
+
+
+class Enrolment(Struct, frozen=True, array_like=True):
+    """A device's certificate: which keys work for which seat, signed by the device above (the county's by the root).
+
+    Signed bytes are b"tongban enrolment\\n" + MessagePack of this Struct.
+    """
+
+    county: str
+    node: NodeId
+    office: OfficeId
+    log_key: bytes
+    cosigner_key: bytes
+    issuer: NodeId | None
+    """The enrolling device; None when the offline county root signs the county's own device."""
+    at: Instant
+    replaces: NodeId | None = None
+    """The lost device of the same seat that this one follows."""
+
+
+class Certificate(Struct, frozen=True, array_like=True):
+    """An enrolment and its issuer's signature. A chain of them ends at the county root."""
+
+    enrolment: Enrolment
+    signature: bytes
+
+
+# --- bodies of house-keeping entries (`line.*`); sync owns these kinds (RULINGS A9) ----------------------------------
+
+
+class Parent(Struct, frozen=True, array_like=True):
+    """Where an epoch continues: the epoch before it, its size and tip hash, and its final checkpoint."""
+
+    epoch: Epoch
+    size: int
+    hash: bytes
+    checkpoint: Checkpoint
+
+
+class EpochOpened(Struct, frozen=True, array_like=True):
+    """`line.epoch_opened`: first entry of every epoch (RULINGS A5)."""
+
+    office: OfficeId
+    parent: Parent | None
+    restored: bool
+    """The node knows that it was restored from a backup."""
+    software: str
+
+
+class JournalHead(Struct, frozen=True, array_like=True):
+    """One journal in a receipt: size and root of a checkpoint that the receiver holds durably."""
+
+    origin: NodeId
+    epoch: Epoch
+    size: int
+    root: bytes
+
+
+class Receipted(Struct, frozen=True, array_like=True):
+    """`line.receipted`: «I hold these journals up to here», all under one cosignature (RULINGS A9, A10).
+
+    The signature is a C2SP cosignature (`cosignature/v1`, time = `at` in whole seconds) by the holder's cosigner key over
+    the checkpoint of a tree whose leaves are the MessagePack bytes of `heads` (origin line `<county>/<office>/<holder>/receipt`).
+    """
+
+    holder: NodeId
+    office: OfficeId
+    at: Instant
+    heads: list[JournalHead]
+    signature: bytes
+
+
+class Pinned(Struct, frozen=True, array_like=True):
+    """`line.pinned`: how many entries came from a neighbour and their running hash (RULINGS A9, A12)."""
+
+    neighbour: NodeId
+    count: int
+    running_hash: bytes
+    beacon_at: Instant | None = None
+
+
+class Beacon(Struct, frozen=True, array_like=True):
+    """`line.beacon`: the county's daily statement: time, number of journals, RFC 6962 root over the sorted heads."""
+
+    at: Instant
+    count: int
+    root: bytes
+
+
+class Enrolled(Struct, frozen=True, array_like=True):
+    """`line.enrolled`: a certificate entered into the issuer's journal, so that everybody above and below knows it."""
+
+    certificate: Certificate
+
+
+class Countersigned(Struct, frozen=True, array_like=True):
+    """`line.countersigned`: the county confirms a township's enrolment (RULINGS A14)."""
+
+    node: NodeId
+
+
+class Revoked(Struct, frozen=True, array_like=True):
+    """`line.revoked`: nothing of this device after `positions` counts without review (RULINGS A14). A position, not a time."""
+
+    node: NodeId
+    positions: list[Size]
+    reason: str
+
+
+class Released(Struct, frozen=True, array_like=True):
+    """`line.released`: a person releases an entry held by a revocation (RULINGS A14)."""
+
+    origin: NodeId
+    epoch: Epoch
+    seq: int
+    hash: bytes
+
+
+KIND_EPOCH_OPENED: Final = "line.epoch_opened"
+KIND_RECEIPTED: Final = "line.receipted"
+KIND_PINNED: Final = "line.pinned"
+KIND_BEACON: Final = "line.beacon"
+KIND_ENROLLED: Final = "line.enrolled"
+KIND_COUNTERSIGNED: Final = "line.countersigned"
+KIND_REVOKED: Final = "line.revoked"
+KIND_RELEASED: Final = "line.released"
+
+LINE_BODIES: Final[dict[str, type[Struct]]] = {
+    KIND_EPOCH_OPENED: EpochOpened,
+    KIND_RECEIPTED: Receipted,
+    KIND_PINNED: Pinned,
+    KIND_BEACON: Beacon,
+    KIND_ENROLLED: Enrolled,
+    KIND_COUNTERSIGNED: Countersigned,
+    KIND_REVOKED: Revoked,
+    KIND_RELEASED: Released,
+}
+
+
+def is_line(kind: str) -> bool:
+    """Whether a kind is house-keeping: it triggers no exchange, no receipt and no pin (RULINGS A9)."""
+    return kind.startswith("line.")
+
+
+# --- hashing -------------------------------------------------------------------------------------------------------
+
+
+def encode_head(at: Instant, kind: str, subject: CaseId | None) -> bytes:
+    """The head's bytes as an author writes them."""
+    return encode(Head(HEAD_VERSION, at, kind, subject))
+
+
+def decode_head(head: bytes) -> Head:
+    """Read a head; fields of newer versions are ignored here and kept in the bytes. Raises `Malformed`."""
+    value = decode(head, Head, limit=HEAD_BYTES_MAX)
+    if value.version < 1 or not value.kind or len(value.kind) > 64 or "\x00" in value.kind:
+        raise Malformed("malformed_head", "the entry's head is not one; fetch the entry again")
+    if value.subject is not None and len(value.subject) != 16:
+        raise Malformed("malformed_head", "the entry's subject is not a case number; fetch the entry again")
+    return value
+
+
+def header_prefix(journal: JournalId) -> bytes:
+    """The part of the header bytes that all entries of one journal share."""
+    return (
+        HEADER_MAGIC + journal.origin.encode("ascii") + journal.epoch.ordinal.to_bytes(4, "big") + journal.epoch.nonce
+    )
+
+
+def body_digest(salt: bytes, body: bytes) -> bytes:
+    """SHA-256(salt ‖ body): what the header holds instead of the body, so that the body can be erased (DESIGN 1.7)."""
+    return hashlib.sha256(salt + body).digest()
+
+
+def entry_hash(prefix: bytes, seq: int, prev: bytes, digest: bytes, head: bytes) -> bytes:
+    """SHA-256 of the header bytes: prefix ‖ seq (8, big endian) ‖ prev ‖ body digest ‖ head."""
+    return hashlib.sha256(prefix + seq.to_bytes(8, "big") + prev + digest + head).digest()
+
+
+def line_digest(line: Line) -> bytes:
+    """The body's digest of a line, computed or, for an absent body, as stated. Raises `Malformed` when it has neither."""
+    if line.body is not None:
+        return body_digest(line.salt, line.body)
+    if line.digest is None or len(line.digest) != 32:
+        raise Malformed("incomplete", "an entry without a body must carry its body's digest")
+    return line.digest
+
+
+def attestation(link: bytes) -> bytes:
+    """The message that an attested entry's signature covers (RULINGS A11)."""
+    return b"tongban attested entry\n" + link
+
+
+def enrolment_message(enrolment: Enrolment) -> bytes:
+    """The message that an enrolment's issuer signs."""
+    return b"tongban enrolment\n" + encode(enrolment)

@@ -1,0 +1,345 @@
+"""What a ledger keeps in memory between transactions: journals, links, inlets, the keyring, and the batch being made.
+
+Only the holder of the node's writing lock has one (RULINGS C1). Nothing here decides; it stages. A failed commit throws
+everything staged away by `load`. Next: `sync.ledger` (the write path), `sync.paging` (what goes out),
+`sync.recovery` (what is given back).
+"""
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from schemas.codec import decode
+from schemas.names import Epoch, Instant, JournalId, NodeId, OfficeId, parent_seat, seat_of, within
+from schemas.wire import (
+    KIND_ENROLLED,
+    KIND_REVOKED,
+    Certificate,
+    Checkpoint,
+    Enrolled,
+    Enrolment,
+    Lane,
+    Receipted,
+    Revoked,
+    Want,
+)
+from sync.core import note
+from sync.core.errors import Fault, LocalFault
+from sync.core.journal import Tip
+from sync.core.link import Link
+from sync.core.merkle import Frontier
+from sync.enrolment import Root, admit_certificate, admit_chain
+from sync.keys import Keyring, Signer, Verify
+from sync.ports import (
+    Batch,
+    Clock,
+    Disposition,
+    Evidence,
+    Inlet,
+    Interpreter,
+    JournalState,
+    LinkMemory,
+    OutboxRow,
+    Salts,
+    Store,
+    Stored,
+    empty_batch,
+)
+
+
+class Seat(Struct, frozen=True):
+    """Who this node is: its signer, its certificate chain from the county's device down to itself, and the root."""
+
+    signer: Signer
+    chain: list[Certificate]
+    root: Root
+    verify: Verify
+    software: str = "tongban"
+
+    @property
+    def enrolment(self) -> Enrolment:
+        """This device's own enrolment."""
+        return self.chain[-1].enrolment
+
+    @property
+    def office(self) -> OfficeId:
+        """The seat whose pen this node holds."""
+        return self.enrolment.office
+
+    @property
+    def node(self) -> NodeId:
+        """This device."""
+        return self.signer.node
+
+
+class Rules(Struct, frozen=True):
+    """Protocol rules that a simulation may switch off, one at a time, to prove that it notices. Real nodes never do.
+
+    Each field names the ruling it stands for; True = as ruled.
+    """
+
+    receiver_cursor: bool = True
+    outbox_epochs: bool = True
+    epoch_per_start: bool = True
+    wants: bool = True
+    stated_heads: bool = True
+    give_back: bool = True
+    rollback_once: bool = True
+    quarantine: bool = True
+    echo_nonce: bool = True
+    admit_to_checkpoint: bool = True
+    proofs_for_unattested: bool = True
+    check_chain: bool = True
+    atomic_page: bool = True
+    unknown_kinds: bool = True
+    highest_revocation: bool = True
+    share_on_offer: bool = True
+
+
+class Books:
+    """The in-memory state of one node's ledger and the batch that the present transaction is making."""
+
+    def __init__(
+        self, seat: Seat, store: Store, interpreter: Interpreter, clock: Clock, salts: Salts, rules: Rules | None = None
+    ) -> None:
+        self.seat = seat
+        self.store = store
+        self.interpreter = interpreter
+        self.clock = clock
+        self.salts = salts
+        self.rules = rules or Rules()
+        self.epoch: Epoch | None = None
+        self._clear()
+
+    def _clear(self) -> None:
+        self.keyring = admit_chain(Keyring(verify=self.seat.verify), self.seat.root, self.seat.chain)
+        self.journals: dict[JournalId, JournalState] = {}
+        self.tips: dict[JournalId, Tip] = {}
+        self.loose: dict[JournalId, dict[int, bytes]] = {}
+        self.links: dict[NodeId, Link] = {}
+        self.memories: dict[NodeId, LinkMemory] = {}
+        self.inlets: dict[tuple[NodeId, int, Epoch], Inlet] = {}
+        self.inlet_keys: dict[int, NodeId] = {}
+        self.children: dict[OfficeId, NodeId] = {}
+        self.parent: NodeId | None = None
+        self.arrival = 0
+        self.unsigned_bytes = 0
+        self.batch: Batch = empty_batch()
+        self.due_receipts: dict[NodeId, set[JournalId]] = {}
+        self.asked: dict[NodeId, list[Want]] = {}
+
+    # --- loading ---------------------------------------------------------------------------------------------------
+
+    async def load(self) -> None:
+        """Read everything from the store: at start, and after a failed commit."""
+        self._clear()
+        self.interpreter.reset()
+        loaded = await self.store.load()
+        self.arrival = loaded.arrival
+        for state in loaded.journals:
+            self.journals[state.journal] = state
+            frontier = Frontier.from_bytes(state.frontier) if state.frontier else Frontier()
+            self.tips[state.journal] = Tip(state.size, state.tip, frontier)
+        for inlet in loaded.inlets:
+            self.inlets[(inlet.neighbour, inlet.lane, inlet.epoch)] = inlet
+            self.inlet_keys[inlet.key] = inlet.neighbour
+        for entry in await self.store.loose():
+            self.loose.setdefault(entry.journal, {})[entry.seq] = entry.hash
+        for entry in await self.store.entries_of_kind(KIND_ENROLLED):
+            self.learn_enrolment(entry)
+        for entry in await self.store.entries_of_kind(KIND_REVOKED):
+            self.learn_revocation(entry)
+        self._find_parent()
+        self._load_links(loaded.links, loaded.ends)
+
+    def _load_links(self, memories: list[LinkMemory], ends: dict[tuple[NodeId, int, Epoch], int]) -> None:
+        for memory in memories:
+            self.memories[memory.neighbour] = memory
+        for node in [*self.children.values(), *([self.parent] if self.parent else [])]:
+            self.link_to(node)
+        for (neighbour, lane, epoch), end in ends.items():
+            if neighbour in self.links:
+                self.links[neighbour].ends[(lane, epoch)] = end
+        for (neighbour, lane, epoch), inlet in self.inlets.items():
+            if neighbour in self.links:
+                self.links[neighbour].held[(lane, epoch)] = inlet.number
+        for memory in memories:
+            link = self.links.get(memory.neighbour)
+            if link is not None:
+                link.acknowledged = {(lane, epoch): number for lane, epoch, number in memory.acknowledged}
+                link.rollbacks_shown = set(memory.rollbacks_shown)
+                link.quarantined = memory.quarantined
+
+    def _find_parent(self) -> None:
+        """The device above: the newest unrevoked one of the seat above; at first the one in our own chain."""
+        above = parent_seat(self.seat.office)
+        if above is None:
+            return
+        if self.parent is None and len(self.seat.chain) > 1:
+            self.parent = self.seat.chain[-2].enrolment.node
+
+    def link_to(self, node: NodeId) -> Link:
+        """The link to a neighbour, made when first needed."""
+        link = self.links.get(node)
+        if link is None:
+            link = self.links[node] = Link(node, self.keyring.get(node).office)
+        return link
+
+    # --- who is where -------------------------------------------------------------------------------------------------
+
+    def seat_of_node(self, node: NodeId) -> OfficeId | None:
+        """The seat a device is enrolled for, or None when it is not known here."""
+        device = self.keyring.find(node)
+        return device.office if device else None
+
+    def below(self, node: NodeId) -> bool:
+        """Whether a device's seat is our own or stands below it: its journals go up in runs."""
+        seat = self.seat_of_node(node)
+        return seat is not None and within(seat, self.seat.office)
+
+    def hop(self, office: OfficeId) -> NodeId | None:
+        """The neighbour through which an office is reached; None for ourselves or a seat without a device."""
+        seat = seat_of(office)
+        if seat == self.seat.office:
+            return None
+        if not within(seat, self.seat.office):
+            return self.parent
+        here: OfficeId | None = seat
+        while here is not None and parent_seat(here) != self.seat.office:
+            here = parent_seat(here)
+        return self.children.get(here) if here else None
+
+    def seats_below(self, seat: OfficeId) -> frozenset[OfficeId]:
+        """All enrolled seats at or below `seat`, ourselves excepted."""
+        return frozenset(
+            office for office in self.keyring.offices() if within(office, seat) and office != self.seat.office
+        )
+
+    def learn_enrolment(self, entry: Stored) -> NodeId | None:
+        """Take a certificate into the keyring. Returns the device, or None when it could not be believed."""
+        if entry.body is None:
+            return None
+        certificate = decode(entry.body, Enrolled).certificate
+        try:
+            self.keyring = admit_certificate(self.keyring, self.seat.root, certificate)
+        except Fault:
+            return None
+        enrolment = certificate.enrolment
+        if parent_seat(enrolment.office) == self.seat.office:
+            self._take_child(enrolment)
+        if enrolment.office == parent_seat(self.seat.office) and enrolment.replaces == self.parent:
+            self.parent = enrolment.node
+        return enrolment.node
+
+    def _take_child(self, enrolment: Enrolment) -> None:
+        present = self.children.get(enrolment.office)
+        if present is not None and enrolment.replaces != present:
+            return
+        self.children[enrolment.office] = enrolment.node
+        if present is not None and present in self.links:
+            del self.links[present]
+            self.batch.dropped_neighbours = [*self.batch.dropped_neighbours, present]
+
+    def learn_revocation(self, entry: Stored) -> Revoked | None:
+        """Take a revocation into the keyring; None unless an office above the device wrote it (RULINGS A14)."""
+        if entry.body is None:
+            return None
+        revoked = decode(entry.body, Revoked)
+        target, author = self.seat_of_node(revoked.node), self.seat_of_node(entry.journal.origin)
+        if target is None or author is None or target == author or not within(target, author):
+            return None
+        self.keyring = self.keyring.with_revocation(revoked.node, revoked.positions)
+        return revoked
+
+    # --- verifying ----------------------------------------------------------------------------------------------------
+
+    def checkpoint_message(self, journal: JournalId, size: int, root: bytes) -> bytes | None:
+        """The C2SP note text that the journal's owner signs, or None when the owner is unknown."""
+        office = self.seat_of_node(journal.origin)
+        if office is None or len(root) != 32:
+            return None
+        origin = note.origin_line(self.seat.root.county, office, journal)
+        return note.note_message(note.checkpoint_text(origin, size, root))
+
+    def verify_checkpoint(self, journal: JournalId, checkpoint: Checkpoint) -> bool:
+        """Whether the journal's owner signed this checkpoint."""
+        message = self.checkpoint_message(journal, checkpoint.size, checkpoint.root)
+        return message is not None and self.keyring.verify_log(journal.origin, message, checkpoint.signature)
+
+    # --- staging ------------------------------------------------------------------------------------------------------
+
+    @property
+    def own(self) -> JournalId:
+        """The journal that this holding of the pen writes. Raises `LocalFault` before `open_epoch`."""
+        if self.epoch is None:
+            raise LocalFault("no_epoch", "this process does not hold the node's pen; start the node with run")
+        return JournalId(self.seat.node, self.epoch)
+
+    def own_epochs(self) -> set[Epoch]:
+        """All epochs of this very device that this store has ever held."""
+        return {journal.epoch for journal in self.journals if journal.origin == self.seat.node}
+
+    def journal_state(self, journal: JournalId) -> JournalState:
+        """The state of a journal, made when first heard of; staged for writing."""
+        state = self.journals.get(journal)
+        if state is None:
+            state = self.journals[journal] = JournalState(journal, len(self.journals) + 1)
+            self.tips[journal] = Tip()
+        self.batch.journals[journal] = state
+        return state
+
+    def advance(self, journal: JournalId, tip: Tip, checkpoints: Iterable[Checkpoint]) -> None:
+        """Move a journal's tip and keep its new checkpoints."""
+        state = self.journal_state(journal)
+        state.size, state.tip, state.frontier = tip.size, tip.hash, tip.frontier.to_bytes()
+        self.tips[journal] = tip
+        for checkpoint in checkpoints:
+            self.batch.checkpoints[(journal, checkpoint.size)] = checkpoint
+            state.checkpointed = max(state.checkpointed, checkpoint.size)
+
+    def inlet(self, neighbour: NodeId, lane: int, epoch: Epoch) -> Inlet:
+        """The account of one neighbour's stream, staged for writing."""
+        key = (neighbour, lane, epoch)
+        inlet = self.inlets.get(key)
+        if inlet is None:
+            inlet = self.inlets[key] = Inlet(len(self.inlets) + 1, neighbour, lane, epoch)
+            self.inlet_keys[inlet.key] = neighbour
+        self.batch.inlets[inlet.key] = inlet
+        return inlet
+
+    def next_arrival(self) -> int:
+        """The next number of the node's own order of arrival: gapless, in commit order."""
+        self.arrival += 1
+        return self.arrival
+
+    def post(self, neighbour: NodeId, lane: Lane, journal: JournalId, seq: int, count: int = 1) -> None:
+        """Put entries into the outbox toward a neighbour, in this holding's stream."""
+        if self.epoch is None:
+            return
+        epoch = self.epoch if self.rules.outbox_epochs else Epoch(0, bytes(6))
+        number = self.link_to(neighbour).post(lane, epoch, count)
+        self.batch.outbox.append(OutboxRow(neighbour, lane, epoch, number, count, journal, seq))
+
+    def remember(self, link: Link) -> LinkMemory:
+        """Stage what must survive a restart about a link."""
+        memory = self.memories.get(link.neighbour)
+        if memory is None:
+            memory = self.memories[link.neighbour] = LinkMemory(link.neighbour, link.seat)
+        memory.acknowledged = [(lane, epoch, number) for (lane, epoch), number in link.acknowledged.items()]
+        memory.rollbacks_shown = sorted(link.rollbacks_shown)
+        memory.quarantined = link.quarantined
+        memory.last_epoch = link.epoch
+        self.batch.links[link.neighbour] = memory
+        return memory
+
+    def find(self, code: str, journal: JournalId, seq: int, digest: bytes = b"", material: bytes = b"") -> None:
+        """Record a finding of the post with its material."""
+        self.batch.evidence.append(Evidence(code, journal, seq, Instant(self.clock.now()), digest, material))
+
+    def dispose(self, entry: Stored, state: str, code: str) -> None:
+        """Record that an entry is held, quarantined or of unknown kind; empty state: folded after all."""
+        self.batch.dispositions.append(Disposition((entry.journal, entry.seq), state, code))
+
+    def heads_of_receipt(self, entry: Stored) -> Receipted | None:
+        """The receipt inside an entry, or None when its body is absent."""
+        return decode(entry.body, Receipted) if entry.body is not None else None

@@ -1,0 +1,230 @@
+"""One journal: sealing entries with our own pen, verifying runs and excerpts of anybody's.
+
+Pure: hashing only; whether a signature is good is asked of a function that is handed in (RULINGS C5). Never looks
+into a body and never decides about a case. Accusation rule (AUDIT 1.4): bytes that do not fit the owner's signed head
+are a relay's fault and are fetched again; a fork needs two owner-signed statements that disagree.
+Next: `merkle` (tree), `link` (numbers), `sync.ledger` (who calls this).
+"""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+from msgspec import Struct
+
+from schemas.codec import ENTRY_BODY_BYTES_MAX, PAGE_ENTRIES_MAX, Malformed
+from schemas.names import SALT_BYTES, CaseId, Instant, JournalId
+from schemas.wire import (
+    ZERO_HASH,
+    Checkpoint,
+    Excerpt,
+    Head,
+    Line,
+    Run,
+    body_digest,
+    decode_head,
+    encode_head,
+    entry_hash,
+    header_prefix,
+    line_digest,
+)
+from sync.core.merkle import Frontier, verify_inclusion
+
+CHECKPOINT_ENTRIES_MAX = 64
+"""An origin signs at least every 64 entries (RULINGS A3): a relay can cut there, 31 µs and 2 bytes an entry."""
+
+CHECKPOINT_BYTES_MAX = 16 * 1024
+"""… or every 16 KiB of bodies, about 6 s at 20 kbit/s: the smallest piece that a thin line must carry whole."""
+
+CheckpointVerifier = Callable[[JournalId, Checkpoint], bool]
+"""Whether the owner's log key signed this checkpoint of this journal."""
+
+AttestationVerifier = Callable[[JournalId, bytes, bytes], bool]
+"""(journal, entry hash, signature): whether the owner's log key attested the entry."""
+
+
+class Tip(Struct, frozen=True):
+    """Where a journal stands: entries held without a gap, hash of the last one, tree state."""
+
+    size: int = 0
+    hash: bytes = ZERO_HASH
+    frontier: Frontier = Frontier()
+
+
+class Draft(Struct, frozen=True):
+    """What an author wants to write. The clock, the number and the salt are added when it is sealed."""
+
+    kind: str
+    subject: CaseId | None
+    body: bytes
+
+
+class Sealed(Struct, frozen=True):
+    """A draft that became an entry: its line as it will travel, its head and its hash."""
+
+    line: Line
+    head: Head
+    hash: bytes
+
+
+def seal(journal: JournalId, tip: Tip, draft: Draft, now: Instant, salt: bytes) -> tuple[Sealed, Tip]:
+    """Give a draft the journal's next number. `at` is the claimed clock, unaltered: order is seq (RULINGS A6).
+
+    Raises ValueError for a body over `ENTRY_BODY_BYTES_MAX` or a salt of the wrong length (programmer errors).
+    """
+    if len(draft.body) > ENTRY_BODY_BYTES_MAX or len(salt) != SALT_BYTES:
+        raise ValueError("an entry's body or salt has the wrong length")
+    head = encode_head(now, draft.kind, draft.subject)
+    link = entry_hash(header_prefix(journal), tip.size, tip.hash, body_digest(salt, draft.body), head)
+    line = Line(head, salt, draft.body)
+    after = Tip(tip.size + 1, link, tip.frontier.append(link))
+    return Sealed(line, decode_head(head), link), after
+
+
+class Checked(Struct, frozen=True):
+    """The part of a run that holds: `lines[skip:skip + len(links)]` are new and end at `checkpoints[-1]`.
+
+    `code` says why the rest, if any, was refused: "" (nothing refused), "gap", "fork_suspected", "broken_chain",
+    "bad_signature", "malformed".
+    """
+
+    skip: int
+    links: list[bytes]
+    heads: list[Head]
+    tip: Tip
+    checkpoints: list[Checkpoint]
+    code: str = ""
+
+
+def links_of(run: Run) -> tuple[list[bytes], list[Head], str]:
+    """Hashes and heads of a run's lines, computed from the `prev` it states; stops at the first that is not one."""
+    prefix = header_prefix(run.journal)
+    link = run.prev
+    links: list[bytes] = []
+    heads: list[Head] = []
+    seq = run.start
+    for line in run.lines:
+        try:
+            heads.append(decode_head(line.head))
+            link = entry_hash(prefix, seq, link, line_digest(line), line.head)
+        except Malformed:
+            return links, heads[: len(links)], "malformed"
+        links.append(link)
+        seq += 1
+    return links, heads, ""
+
+
+def well_formed(run: Run) -> bool:
+    """Whether a run's numbers can be right: bounded, ascending checkpoints inside it, the last one at its end."""
+    sizes = [checkpoint.size for checkpoint in run.checkpoints]
+    stop = run.start + len(run.lines)
+    return (
+        0 < len(run.lines) <= PAGE_ENTRIES_MAX
+        and run.start >= 0
+        and len(run.prev) == 32
+        and bool(sizes)
+        and sizes[-1] == stop
+        and sizes[0] > run.start
+        and all(low < high for low, high in pairwise(sizes))
+        and all(len(line.salt) in (0, SALT_BYTES) for line in run.lines)
+        and all(line.body is None or len(line.body) <= ENTRY_BODY_BYTES_MAX for line in run.lines)
+    )
+
+
+def check_run(run: Run, known: Tip, verify: CheckpointVerifier) -> Checked:
+    """Verify a run against what we hold. Total: everything wrong is a `code`, never an exception.
+
+    Admits the part up to the last checkpoint before the first bad entry (RULINGS A8): the newest checkpoint whose root
+    is the one recomputed here and whose signature is the owner's.
+    """
+    nothing = Checked(0, [], [], known, [])
+    if not well_formed(run):
+        return Checked(0, [], [], known, [], "malformed")
+    if run.start > known.size:
+        return Checked(0, [], [], known, [], "gap")
+    links, heads, code = links_of(run)
+    skip = known.size - run.start
+    if skip >= len(run.lines):
+        return Checked(len(run.lines), [], [], known, [], _compare_held(links, skip, known, code))
+    if (links[skip - 1] if 0 < skip <= len(links) else run.prev) != known.hash or len(links) < skip:
+        return Checked(skip, [], [], known, [], code or "fork_suspected")
+    good, frontier, code = _good_part(run, links, skip, known, verify, code)
+    if good == 0:
+        return Checked(skip, [], [], nothing.tip, [], code or "bad_signature")
+    admitted = links[skip : skip + good]
+    stop = known.size + good
+    return Checked(
+        skip,
+        admitted,
+        heads[skip : skip + good],
+        Tip(stop, admitted[-1], frontier),
+        [checkpoint for checkpoint in run.checkpoints if known.size < checkpoint.size <= stop],
+        code if skip + good < len(run.lines) else "",
+    )
+
+
+def _compare_held(links: list[bytes], skip: int, known: Tip, code: str) -> str:
+    """For a run that lies wholly within what we hold: compare where we can without reading, at our own tip."""
+    if code:
+        return code
+    if skip == len(links) and links[-1] != known.hash:
+        return "fork_suspected"
+    return ""
+
+
+def _good_part(
+    run: Run, links: list[bytes], skip: int, known: Tip, verify: CheckpointVerifier, code: str
+) -> tuple[int, Frontier, str]:
+    """How many new lines end at a checkpoint with our root and the owner's signature, and the tree state there."""
+    frontier = known.frontier
+    position = skip
+    candidates: list[tuple[int, Frontier, Checkpoint]] = []
+    for checkpoint in run.checkpoints:
+        end = checkpoint.size - run.start
+        if end <= skip:
+            continue
+        if end > len(links):
+            break
+        frontier = frontier.extend(links[position:end])
+        position = end
+        if frontier.root() != checkpoint.root:
+            code = code or "broken_chain"
+            break
+        candidates.append((end - skip, frontier, checkpoint))
+    for good, state, checkpoint in reversed(candidates):
+        # Earlier signatures need no check: the newest good one covers every entry before it (an append-only tree);
+        # whoever later cuts at an earlier checkpoint verifies that one then (`sync.paging`).
+        if verify(run.journal, checkpoint):
+            return good, state, code
+        code = code or "bad_signature"
+    return 0, known.frontier, code
+
+
+def checkpoint_at(links: Sequence[bytes], size: int) -> tuple[int, bytes]:
+    """Size and root of the journal's first `size` entries, for its owner to sign."""
+    return size, Frontier().extend(links[:size]).root()
+
+
+def check_excerpt(
+    excerpt: Excerpt, verify: CheckpointVerifier, verify_attestation: AttestationVerifier
+) -> tuple[bytes, Head, str]:
+    """Hash, head and a code ("" = proved) of an entry outside its run: by its own signature or by an inclusion proof.
+
+    An excerpt proves author and text, not freshness or completeness (RULINGS A11). A receipt's body is proved by the
+    cosignature inside it: code "unproved" is for the caller to judge.
+    """
+    line = excerpt.line
+    if excerpt.seq < 0 or len(excerpt.prev) != 32 or len(line.salt) not in (0, SALT_BYTES):
+        raise Malformed("malformed", "the excerpt's numbers cannot be right; fetch it again")
+    if line.body is not None and len(line.body) > ENTRY_BODY_BYTES_MAX:
+        raise Malformed("too_large", f"an entry's body has at most {ENTRY_BODY_BYTES_MAX} bytes")
+    head = decode_head(line.head)
+    link = entry_hash(header_prefix(excerpt.journal), excerpt.seq, excerpt.prev, line_digest(line), line.head)
+    if line.signature is not None and verify_attestation(excerpt.journal, link, line.signature):
+        return link, head, ""
+    proof = excerpt.proof
+    if proof is None:
+        return link, head, "bad_signature" if line.signature is not None else "unproved"
+    checkpoint = proof.checkpoint
+    if not verify_inclusion(link, excerpt.seq, checkpoint.size, proof.path, checkpoint.root):
+        return link, head, "broken_chain"
+    return link, head, "" if verify(excerpt.journal, checkpoint) else "bad_signature"

@@ -1,0 +1,184 @@
+"""One neighbour as seen from here: whose numbers stand where, what to send next, what has been shown about either side.
+
+Sans-IO and synchronous: holds numbers, not entries; reads no clock; both ends of every boundary run this class. The
+receiver's cursor always wins: a sender goes back, or forward, to where it is told (DESIGN 4). Next: `sync.ledger`
+composes and admits pages by these numbers; `sync.courier` decides when.
+"""
+
+from enum import Enum
+
+from schemas.codec import PAGE_ENTRIES_MAX
+from schemas.names import Epoch, JournalId, NodeId, OfficeId
+from schemas.wire import Cursor, Size
+
+Stream = tuple[int, Epoch]
+"""(lane, outbox epoch): one numbered stream of an outbox (RULINGS A1)."""
+
+WINDOW_PAGES_MAX = 4
+"""Pages in flight: hides the latency of a 600 ms line at 64 KiB a page (SYNC 4.4)."""
+
+PAGE_ENTRIES_MIN = 1
+PAGE_GROWTH_ENTRIES = 64
+
+
+class Placement(Enum):
+    """How an arriving stretch of numbers stands to the cursor."""
+
+    NEXT = "next"
+    HELD = "held"
+    GAP = "gap"
+
+
+class Link:
+    """The state of one line. Durable parts are handed in and read back by the ledger; the rest is of this start."""
+
+    def __init__(self, neighbour: NodeId, seat: OfficeId) -> None:
+        self.neighbour = neighbour
+        self.seat = seat
+        self.ends: dict[Stream, int] = {}
+        self.acknowledged: dict[Stream, int] = {}
+        self.in_flight: dict[Stream, int] = {}
+        self.held: dict[Stream, int] = {}
+        self.moved: set[Stream] = set()
+        self.rollbacks_shown: set[Stream] = set()
+        self.quarantined = False
+        self.epoch: Epoch | None = None
+        self.page_entries = PAGE_ENTRIES_MAX
+        self.window = 1
+        # What each side has told the other about journal sizes (RULINGS A7), numbered so that changes suffice.
+        self.heard: dict[JournalId, int] = {}
+        self.heard_statement = 0
+        self.told: dict[JournalId, int] = {}
+        self.told_statement = 0
+        self.confirmed: dict[JournalId, int] = {}
+        self.heard_fully = False
+        self.seen_by_neighbour = 0
+        self.echoed = False
+        self.not_held: set[tuple[JournalId, int]] = set()
+
+    # --- sending ---------------------------------------------------------------------------------------------------
+
+    def post(self, lane: int, epoch: Epoch, count: int) -> int:
+        """Take the next `count` numbers of a stream; returns the first."""
+        end = self.ends.get((lane, epoch), 0)
+        self.ends[(lane, epoch)] = end + count
+        return end + 1
+
+    def unsent(self, lane: int) -> list[tuple[Epoch, int, int]]:
+        """(epoch, above, end) of the lane's streams that hold numbers not yet sent, oldest epoch first."""
+        streams: list[tuple[Epoch, int, int]] = []
+        for stream, end in self.ends.items():
+            above = max(self.acknowledged.get(stream, 0), self.in_flight.get(stream, 0))
+            if stream[0] == lane and above < end:
+                streams.append((stream[1], above, end))
+        return sorted(streams)
+
+    def waiting(self) -> int:
+        """How many numbers the neighbour has not yet acknowledged."""
+        return sum(max(0, end - self.acknowledged.get(stream, 0)) for stream, end in self.ends.items())
+
+    def sent(self, lane: int, epoch: Epoch, upto: int) -> None:
+        """A page with these numbers is on its way."""
+        self.in_flight[(lane, epoch)] = max(self.in_flight.get((lane, epoch), 0), upto)
+
+    def exchange_succeeded(self) -> None:
+        """A page came through: larger pages and a wider window (additive increase)."""
+        self.page_entries = min(PAGE_ENTRIES_MAX, self.page_entries + PAGE_GROWTH_ENTRIES)
+        self.window = min(WINDOW_PAGES_MAX, self.window + 1)
+
+    def exchange_failed(self) -> None:
+        """A page or its answer was lost: forget what was in flight, halve (multiplicative decrease)."""
+        self.in_flight.clear()
+        self.page_entries = max(PAGE_ENTRIES_MIN, self.page_entries // 2)
+        self.window = 1
+
+    # --- what the neighbour states -----------------------------------------------------------------------------------
+
+    def hear_epoch(self, epoch: Epoch) -> bool:
+        """The neighbour's writing epoch. True when it started anew: its memory of our statements is gone."""
+        if self.epoch == epoch:
+            return False
+        self.epoch = epoch
+        self.heard.clear()
+        self.heard_statement = 0
+        self.heard_fully = False
+        self.confirmed.clear()
+        self.told_statement = 0
+        self.seen_by_neighbour = 0
+        self.echoed = False
+        self.in_flight.clear()
+        self.not_held.clear()
+        return True
+
+    def hear_cursors(self, cursors: list[Cursor], ours: set[Epoch], *, full: bool) -> list[Stream]:
+        """Overwrite what we remembered. Returns streams of this very device whose stated number lies beyond their end.
+
+        A full statement names every stream of which anything is held; otherwise only those that moved. Each such stream
+        proves once that we were rolled back (RULINGS A1); it never skips numbers of another epoch.
+        """
+        shown: list[Stream] = []
+        stated: dict[Stream, int] = {(cursor.lane, cursor.epoch): cursor.number for cursor in cursors}
+        for stream, end in self.ends.items():
+            if stream not in stated and not full:
+                continue
+            number = min(stated.get(stream, 0), end)
+            if number < self.acknowledged.get(stream, 0):
+                self.in_flight.pop(stream, None)
+            self.acknowledged[stream] = number
+        for stream, number in stated.items():
+            beyond = number > self.ends.get(stream, 0)
+            if beyond and stream[1] in ours and stream not in self.rollbacks_shown:
+                self.rollbacks_shown.add(stream)
+                shown.append(stream)
+        return shown
+
+    def hear_sizes(self, statement: int, full: bool, sizes: list[Size]) -> None:
+        """The neighbour's statement of journal sizes: a full one replaces, a change updates."""
+        if statement == 0:
+            return
+        if full:
+            self.heard = {}
+            self.heard_fully = True
+        for size in sizes:
+            self.heard[size.journal] = size.size
+        self.heard_statement = statement
+
+    # --- what we state -----------------------------------------------------------------------------------------------
+
+    def state_sizes(self, sizes: dict[JournalId, int], seen: int) -> tuple[int, bool, list[Size]]:
+        """(statement number, full, sizes) to put on the next page; number 0 says nothing new.
+
+        `seen` is the statement of ours that the neighbour last saw; what it confirmed is not said again.
+        """
+        if seen and seen == self.told_statement:
+            self.confirmed = dict(self.told)
+        full = seen == 0
+        base = {} if full else self.confirmed
+        changed = [Size(j.origin, j.epoch, size) for j, size in sizes.items() if base.get(j) != size]
+        if not changed and not full:
+            return 0, False, []
+        self.told = dict(sizes)
+        self.told_statement += 1
+        return self.told_statement, full, changed
+
+    # --- receiving ---------------------------------------------------------------------------------------------------
+
+    def place(self, lane: int, epoch: Epoch, first: int, count: int) -> Placement:
+        """Where an arriving stretch stands: next (it may overlap), wholly held, or beginning above the cursor."""
+        held = self.held.get((lane, epoch), 0)
+        if first > held + 1:
+            return Placement.GAP
+        return Placement.NEXT if first + count - 1 > held else Placement.HELD
+
+    def hold(self, lane: int, epoch: Epoch, number: int) -> None:
+        """Our durable cursor moved."""
+        self.held[(lane, epoch)] = number
+        self.moved.add((lane, epoch))
+
+    def cursors(self, *, full: bool = True) -> list[Cursor]:
+        """What we durably hold of the neighbour's outbox: every stream at first, then those that moved since."""
+        return sorted(
+            Cursor(lane, epoch, number)
+            for (lane, epoch), number in self.held.items()
+            if full or (lane, epoch) in self.moved
+        )

@@ -1,0 +1,158 @@
+"""Entries on their way out: runs, excerpts with their proof, and the posting of whole cases to new readers.
+
+Reads the store and stages outbox rows; never decides who may have what (that comes in as audiences) and never
+reorders a run. Next: `sync.paging` (pages), `sync.recovery` (answers and giving back), `sync.ledger`.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from msgspec import Struct
+
+from schemas.codec import decode
+from schemas.names import CaseId, JournalId, NodeId, OfficeId
+from schemas.wire import (
+    KIND_ENROLLED,
+    KIND_RECEIPTED,
+    Checkpoint,
+    Enrolled,
+    Excerpt,
+    Lane,
+    Line,
+    Proof,
+    Run,
+    attestation,
+)
+from sync.books import Books
+from sync.core.merkle import inclusion_proof
+from sync.ports import EntryKey, Stored
+
+SignAt = Callable[[int], Awaitable[Checkpoint]]
+"""Signs our own journal at an earlier size, for a page that ends there."""
+
+
+class Piece(Struct):
+    """Consecutive entries of one journal that a page will carry: seq start … stop - 1."""
+
+    journal: JournalId
+    start: int
+    stop: int
+
+
+async def run_of(books: Books, piece: Piece, sign_at: SignAt | None = None) -> Run:
+    """A run as it travels: lines as received, every checkpoint inside, ending at one."""
+    journal = piece.journal
+    entries = await books.store.entries(journal, piece.start, piece.stop)
+    lines = [Line(entry.head, entry.salt, entry.body, entry.digest, entry.signature) for entry in entries]
+    checkpoints = await books.store.checkpoints(journal, piece.start, piece.stop)
+    if (not checkpoints or checkpoints[-1].size != piece.stop) and sign_at is not None:
+        checkpoints = [*checkpoints, await sign_at(piece.stop)]
+    prev = await _prev_of(books, journal, piece.start)
+    return Run(journal.origin, journal.epoch, piece.start, prev, lines, checkpoints)
+
+
+async def excerpt_of(books: Books, entry: Stored) -> Excerpt:
+    """An entry that can stand alone: its own signature where that is good, else an inclusion proof (RULINGS A11)."""
+    journal = entry.journal
+    line = Line(entry.head, entry.salt, entry.body, entry.digest, entry.signature)
+    prev = entry.prev if entry.loose else await _prev_of(books, journal, entry.seq)
+    assert prev is not None
+    signed = entry.signature is not None and books.keyring.verify_log(
+        journal.origin, attestation(entry.hash), entry.signature
+    )
+    if signed or (entry.kind == KIND_RECEIPTED and entry.proof is None):
+        return Excerpt(journal.origin, journal.epoch, entry.seq, prev, line)
+    line = Line(entry.head, entry.salt, entry.body, entry.digest)
+    proof = decode(entry.proof, Proof) if entry.proof is not None else None
+    if proof is None and books.rules.proofs_for_unattested:
+        proof = await _prove(books, entry)
+    return Excerpt(journal.origin, journal.epoch, entry.seq, prev, line, proof)
+
+
+async def _prev_of(books: Books, journal: JournalId, seq: int) -> bytes:
+    return bytes(32) if seq == 0 else (await books.store.hashes(journal, seq - 1, seq))[0]
+
+
+async def _prove(books: Books, entry: Stored) -> Proof | None:
+    checkpoint = await books.store.checkpoint_after(entry.journal, entry.seq)
+    if checkpoint is None:
+        return None
+    leaves = await books.store.hashes(entry.journal, 0, checkpoint.size)
+    return Proof(checkpoint, inclusion_proof(leaves, entry.seq, checkpoint.size))
+
+
+# --- posting -----------------------------------------------------------------------------------------------------
+
+
+async def share(
+    books: Books,
+    case: CaseId | None,
+    offices: frozenset[OfficeId],
+    *,
+    entries: Sequence[Stored] | None = None,
+    hop: NodeId | None = None,
+) -> None:
+    """Post all entries of a case (or the given ones) toward offices: a set, not a scan of rows (RULINGS B4).
+
+    An entry whose author the neighbour may not know is preceded by the author's enrolment.
+    """
+    hops = {hop} if hop is not None else {found for office in offices if (found := books.hop(office)) is not None}
+    if entries is None and case is not None:
+        staged = [entry for entry in books.batch.entries if entry.subject == case]
+        keys = {(entry.journal, entry.seq) for entry in staged}
+        held = [e for e in await books.store.entries_about([case]) if (e.journal, e.seq) not in keys]
+        entries = [*held, *staged]
+    for target in sorted(hops):
+        await post_excerpts(books, target, entries or [])
+
+
+async def post_excerpts(books: Books, target: NodeId, entries: Sequence[Stored], *, lost: bool = False) -> None:
+    """Post entries into lane 0 toward a neighbour, once each, skipping what it must have had before us.
+
+    `lost`: the neighbour has shown that it no longer holds them, so nothing is skipped (RULINGS A7).
+    """
+    wanted = [entry for entry in entries if lost or not _has_already(books, entry, target)]
+    wanted = [e for entry in wanted for e in [*(await _enrolments_before(books, entry, target)), entry]]
+    keys = [(entry.journal, entry.seq) for entry in wanted]
+    done: set[EntryKey] = await books.store.posted(target, keys) if keys else set()
+    done |= {
+        (row.journal, row.seq) for row in books.batch.outbox if row.neighbour == target and row.lane == Lane.EXCERPTS
+    }
+    for entry in wanted:
+        key = (entry.journal, entry.seq)
+        if key not in done:
+            done.add(key)
+            books.post(target, Lane.EXCERPTS, *key)
+
+
+def _has_already(books: Books, entry: Stored, target: NodeId) -> bool:
+    """Whether the neighbour wrote the entry, gave it to us, or gets its whole journal from us in runs."""
+    origin = books.seat_of_node(entry.journal.origin)
+    if entry.journal.origin == target or (entry.inlet and books.inlet_keys.get(entry.inlet) == target):
+        return True
+    if target == books.parent:
+        return not entry.loose and books.below(entry.journal.origin)
+    return origin is not None and books.hop(origin) == target and not entry.loose
+
+
+async def _enrolments_before(books: Books, entry: Stored, target: NodeId) -> list[Stored]:
+    """The enrolment entries of the author's chain that a neighbour aside from that chain needs first."""
+    if entry.kind == KIND_ENROLLED or books.hop(books.seat_of_node(entry.journal.origin) or books.seat.office) in (
+        books.parent,
+        target,
+    ):
+        return []
+    if entry.journal.origin == books.seat.node:
+        return []
+    chain: list[Stored] = []
+    node: NodeId | None = entry.journal.origin
+    known = {
+        decode(held.body, Enrolled).certificate.enrolment.node: held
+        for held in await books.store.entries_of_kind(KIND_ENROLLED)
+        if held.body is not None
+    }
+    while node is not None and node in known:
+        held = known[node]
+        assert held.body is not None
+        chain.append(held)
+        node = decode(held.body, Enrolled).certificate.enrolment.issuer
+    return list(reversed(chain))

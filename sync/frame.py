@@ -1,0 +1,158 @@
+"""A page as bytes: magic, dictionary number, a short uncompressed preface, one zstd frame of MessagePack.
+
+Turns values into bytes and back and refuses what is not a frame; never decides about entries and never unpacks more
+than `PAGE_BYTES_MAX`. The same bytes travel by HTTP and on a stick. Sources: DESIGN 4 (limits), STACK 6 (bombs), RULINGS
+A9, A16. Layout (`sync/PROTOCOL.md`): b"TBP1" ‖ dictionary (1 byte, 0 = none) ‖ preface length (2, big endian) ‖ preface
+‖ zstd frame that declares its content size. Next: `sync.exchange` (who talks), `sync.session` (who may).
+"""
+
+from functools import cache
+from importlib import resources
+from typing import Final
+
+import zstandard
+from msgspec import Struct
+
+from schemas.codec import PAGE_BYTES_MAX, PAGE_COMPRESSED_BYTES_MAX, Malformed, decode, encode
+from schemas.wire import Page, Preface
+
+MAGIC: Final = b"TBP1"
+
+NO_DICTIONARY: Final = 0
+LINE_DICTIONARY: Final = 1
+"""`sync/data/line-1.dict`, when this release ships it: worth 1.7 times at ten entries, nothing at 500 (SYNC 2)."""
+
+COMPRESSION_LEVEL: Final = 3
+"""2 µs an entry; level 9 saves a tenth of the bytes for five times the work (SYNC 2)."""
+
+WINDOW_BYTES_MAX: Final = 8 * 1024 * 1024
+"""What a zstd frame may ask a decompressor to reserve: twice the largest page (DESIGN 4)."""
+
+PREFACE_BYTES_MAX: Final = 4 * 1024
+"""A preface names the sender and a few stretches: about 60 bytes each, at most a handful."""
+
+DICTIONARY_BYTES_MAX: Final = 64 * 1024
+"""What was trained and measured (SYNC 2); a larger one costs every agent memory for nothing."""
+
+_HEADER_BYTES: Final = len(MAGIC) + 1 + 2
+
+
+class UnknownDictionary(Malformed):
+    """The frame needs a dictionary that is not here; the sender packs it again without one."""
+
+
+class Frame(Struct, frozen=True):
+    """A frame whose preface has been read and whose page is still packed."""
+
+    preface: Preface
+    dictionary: int
+    packed: bytes
+
+
+def preface_of(page: Page, *, overlaps: bool = False) -> Preface:
+    """What stands before a page. `overlaps`: an earlier page of ours is still unanswered."""
+    ranges = [(stretch.lane, stretch.epoch, stretch.first, stretch.count) for stretch in page.stretches]
+    plain = not (page.wants or page.answers or page.statement)
+    return Preface(page.sender, page.epoch, ranges, plain, overlaps)
+
+
+def pack(page: Page, *, overlaps: bool = False, dictionary: int = NO_DICTIONARY) -> bytes:
+    """The frame of a page. Raises `UnknownDictionary` for a dictionary that this release does not ship."""
+    body = encode(page)
+    if len(body) > PAGE_BYTES_MAX:
+        raise Malformed("too_large", f"a page has at most {PAGE_BYTES_MAX} bytes; put fewer entries into it")
+    preface = encode(preface_of(page, overlaps=overlaps))
+    header = MAGIC + bytes([dictionary]) + len(preface).to_bytes(2, "big")
+    return header + preface + _compressor(dictionary).compress(body)
+
+
+def read_frame(data: bytes) -> Frame:
+    """Read the preface and leave the page packed.
+
+    Raises `Malformed`: `too_large`, `not_a_frame`, `truncated`, `malformed`.
+    """
+    if len(data) > PAGE_COMPRESSED_BYTES_MAX:
+        raise Malformed(
+            "too_large", f"a page has at most {PAGE_COMPRESSED_BYTES_MAX} bytes on the wire; cut it smaller"
+        )
+    if not data.startswith(MAGIC):
+        raise Malformed("not_a_frame", "this is not a page of the sync protocol; check the address and the software")
+    if len(data) < _HEADER_BYTES:
+        raise Malformed("truncated", "the page ends early; send it again")
+    start = _HEADER_BYTES + int.from_bytes(data[_HEADER_BYTES - 2 : _HEADER_BYTES], "big")
+    if len(data) <= start:
+        raise Malformed("truncated", "the page ends early; send it again")
+    preface = decode(data[_HEADER_BYTES:start], Preface, limit=PREFACE_BYTES_MAX)
+    return Frame(preface, data[len(MAGIC)], data[start:])
+
+
+def unpack(frame: Frame) -> Page:
+    """The page inside a frame.
+
+    Raises `Malformed`: `truncated`, `trailing`, `bomb`, `malformed`, `wrong_preface`; `UnknownDictionary`.
+    """
+    page = decode(_decompress(frame), Page, limit=PAGE_BYTES_MAX)
+    if preface_of(page, overlaps=frame.preface.overlaps) != frame.preface:
+        raise Malformed("wrong_preface", "the preface describes another page; send the page again")
+    return page
+
+
+def has_dictionary(dictionary: int) -> bool:
+    """Whether frames packed with this dictionary can be read and written here."""
+    return dictionary == NO_DICTIONARY or _dictionary_bytes(dictionary) is not None
+
+
+def _decompress(frame: Frame) -> bytes:
+    """One zstd frame, bounded before a byte is unpacked (STACK 6).
+
+    Every page declares its size, so the size is judged first and the output can never exceed it; a frame that claims
+    less than it holds, or more, fails inside zstd.
+    """
+    decompressor = _decompressor(frame.dictionary)
+    try:
+        stated = zstandard.get_frame_parameters(frame.packed)
+    except zstandard.ZstdError as error:
+        raise Malformed("malformed", "what follows the preface is not one zstd frame; send the page again") from error
+    if stated.content_size > PAGE_BYTES_MAX or stated.window_size > WINDOW_BYTES_MAX:
+        # An undeclared size reads as 2**64 - 1 and is refused here too.
+        raise Malformed("bomb", f"a page unpacks to at most {PAGE_BYTES_MAX} bytes and must say how many")
+    try:
+        return decompressor.decompress(frame.packed, max_output_size=PAGE_BYTES_MAX, allow_extra_data=False)
+    except zstandard.ZstdError as error:
+        text = str(error)
+        if "unused data" in text:
+            raise Malformed("trailing", "bytes follow the page; send the page alone") from error
+        if "full frame" in text:
+            raise Malformed("truncated", "the page ends early; send it again") from error
+        raise Malformed("malformed", "the page does not unpack; send it again") from error
+
+
+@cache
+def _dictionary_bytes(dictionary: int) -> bytes | None:
+    file = resources.files("sync").joinpath("data", f"line-{dictionary}.dict")
+    if not file.is_file():
+        return None
+    return file.read_bytes()[:DICTIONARY_BYTES_MAX]
+
+
+def _dictionary_data(dictionary: int) -> zstandard.ZstdCompressionDict | None:
+    if dictionary == NO_DICTIONARY:
+        return None
+    data = _dictionary_bytes(dictionary)
+    if data is None:
+        raise UnknownDictionary(
+            "unknown_dictionary", f"dictionary line-{dictionary} is not installed here; pack the page without one"
+        )
+    return zstandard.ZstdCompressionDict(data)
+
+
+@cache
+def _compressor(dictionary: int) -> zstandard.ZstdCompressor:
+    return zstandard.ZstdCompressor(
+        level=COMPRESSION_LEVEL, dict_data=_dictionary_data(dictionary), write_content_size=True, write_dict_id=False
+    )
+
+
+@cache
+def _decompressor(dictionary: int) -> zstandard.ZstdDecompressor:
+    return zstandard.ZstdDecompressor(dict_data=_dictionary_data(dictionary), max_window_size=WINDOW_BYTES_MAX)

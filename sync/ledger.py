@@ -1,0 +1,630 @@
+"""The one write path of a node: its own pen (`record`) and its post (`admit`). Each call is one transaction.
+
+Verify or seal, fold, post to outboxes, move the cursor, receipt: staged in memory, then written by one `Store.commit`
+(RULINGS C2: awaits only its store, so the simulator steps it without an event loop). On any failure of the commit
+everything staged is thrown away and read again. Never looks into a body that is not `line.*`.
+Next: `sync.books` (the state), `sync.paging` (what goes out), `sync.recovery` (restores, wants), `sync.writer` (queue).
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+import msgspec
+
+from schemas.codec import Malformed, decode, encode
+from schemas.names import EPOCH_NONCE_BYTES, SALT_BYTES, Epoch, Instant, JournalId, NodeId, OfficeId
+from schemas.wire import (
+    KIND_BEACON,
+    KIND_EPOCH_OPENED,
+    KIND_RECEIPTED,
+    KIND_RELEASED,
+    KIND_REVOKED,
+    LINE_BODIES,
+    Answer,
+    Checkpoint,
+    Countersigned,
+    Enrolled,
+    EpochOpened,
+    Excerpt,
+    Head,
+    JournalHead,
+    Lane,
+    Line,
+    Page,
+    Parent,
+    Receipted,
+    Revoked,
+    Run,
+    Stretch,
+    attestation,
+    is_line,
+)
+from sync import receipts, recovery
+from sync.books import Books
+from sync.core.errors import Fault, GapFault, LocalFault, RemoteFault, UnknownSender
+from sync.core.journal import (
+    CHECKPOINT_BYTES_MAX,
+    CHECKPOINT_ENTRIES_MAX,
+    Draft,
+    Tip,
+    check_excerpt,
+    check_run,
+    checkpoint_at,
+    links_of,
+    seal,
+)
+from sync.core.link import Link, Placement
+from sync.core.merkle import root_of
+from sync.excerpts import post_excerpts, share
+from sync.paging import compose
+from sync.ports import Interpretation, Outcome, ReceiptRow, Stored, empty_batch
+
+Drafting = Callable[[], Awaitable[Sequence[Draft]]]
+"""Looks at the state inside the transaction and says what to write, or raises its own refusal: then nothing is."""
+
+STRETCH_ENTRIES_MAX = 1024
+"""Entries one stretch may claim: a page of 500 plus the rest of its last checkpoint segment."""
+
+
+class Admission(msgspec.Struct):
+    """What became of a page: how many entries were new, already held, refused; codes of the refused runs."""
+
+    admitted: int = 0
+    duplicate: int = 0
+    refused: int = 0
+    codes: list[str] = []
+
+
+class Ledger:
+    """The pen and the post of one node. One per node, held under the node's writing lock."""
+
+    def __init__(self, books: Books) -> None:
+        self.books = books
+
+    # --- opening -------------------------------------------------------------------------------------------------
+
+    async def open_epoch(self, *, restored: bool = False) -> Epoch:
+        """Load the store and open a new epoch: at every start of a writing process (DESIGN 4, RULINGS A5).
+
+        The opening names the newest epoch of this device that the store holds, its size, its tip and its final
+        checkpoint. `restored` = this node knows that its store came from a backup: quarantine begins.
+        """
+        books = self.books
+        await books.load()
+        previous = max((j for j in books.journals if j.origin == books.seat.node), key=_ordinal, default=None)
+        parent = None
+        if previous is not None:
+            tip = books.tips[previous]
+            checkpoint = await self._final_checkpoint(previous, tip)
+            parent = Parent(previous.epoch, tip.size, tip.hash, checkpoint)
+        ordinal = previous.epoch.ordinal + 1 if previous else 1
+        nonce = books.salts.draw(EPOCH_NONCE_BYTES)
+        if not books.rules.epoch_per_start and previous is not None:
+            books.epoch = previous.epoch
+            return previous.epoch
+        books.epoch = Epoch(ordinal, nonce)
+        opened = EpochOpened(books.seat.office, parent, restored, books.seat.software)
+        if restored and books.rules.quarantine:
+            for link in books.links.values():
+                link.quarantined = True
+                books.remember(link)
+        await self._record_line(KIND_EPOCH_OPENED, opened)
+        await self.commit()
+        return books.epoch
+
+    async def _final_checkpoint(self, journal: JournalId, tip: Tip) -> Checkpoint:
+        held = await self.books.store.checkpoints(journal, tip.size - 1, tip.size)
+        return held[0] if held else self._sign(journal, tip.size, tip.frontier.root())
+
+    def _sign(self, journal: JournalId, size: int, root: bytes) -> Checkpoint:
+        message = self.books.checkpoint_message(journal, size, root)
+        if message is None:
+            raise LocalFault("not_enrolled", "this device has no seat yet; enrol it with the code on its sheet")
+        checkpoint = Checkpoint(size, root, self.books.seat.signer.sign(message))
+        self.books.batch.checkpoints[(journal, size)] = checkpoint
+        state = self.books.journal_state(journal)
+        state.checkpointed = max(state.checkpointed, size)
+        return checkpoint
+
+    # --- transactions --------------------------------------------------------------------------------------------
+
+    async def perform(self, jobs: Sequence[Callable[[], Awaitable[object]]]) -> list[object | Exception]:
+        """Run jobs one after another and commit them together (group commit).
+
+        A job that is refused (`Fault`, or whatever a drafting raised) has staged nothing and fails alone. Anything else
+        fails the whole group: the books are read again and the error is raised.
+        """
+        results: list[object | Exception] = []
+        try:
+            for job in jobs:
+                try:
+                    results.append(await job())
+                except (Fault, DraftingRefused, Malformed) as refusal:
+                    results.append(refusal.reason if isinstance(refusal, DraftingRefused) else refusal)
+            await self.commit()
+        except BaseException:
+            await self.books.load()
+            raise
+        return results
+
+    async def _alone(self, job: Callable[[], Awaitable[object]]) -> object:
+        result = (await self.perform([job]))[0]
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    async def commit(self) -> None:
+        """Write what is staged, durably, and begin a new batch."""
+        books = self.books
+        books.batch.projected = books.interpreter.drain()
+        batch, books.batch = books.batch, empty_batch()
+        await books.store.commit(batch)
+
+    # --- own pen -------------------------------------------------------------------------------------------------
+
+    async def record(self, drafting: Drafting) -> list[Stored]:
+        """Write with our own pen, in one transaction. `drafting` sees the state inside it and may raise a refusal."""
+        return await self._alone(lambda: self.stage_record(drafting))  # pyright: ignore[reportReturnType]
+
+    async def stage_record(self, drafting: Drafting) -> list[Stored]:
+        """`record` as a part of a larger transaction (`perform`)."""
+        try:
+            drafts = await drafting()
+        except Exception as reason:
+            raise DraftingRefused(reason) from reason
+        return [await self._write(draft) for draft in drafts]
+
+    async def _record_line(self, kind: str, body: msgspec.Struct) -> Stored:
+        return await self._write(Draft(kind, None, encode(body)))
+
+    async def _write(self, draft: Draft) -> Stored:
+        books = self.books
+        own = books.own
+        tip = books.tips.get(own, Tip())
+        sealed, after = seal(own, tip, draft, Instant(books.clock.now()), books.salts.draw(SALT_BYTES))
+        entry = Stored(
+            own,
+            tip.size,
+            books.next_arrival(),
+            sealed.line.head,
+            sealed.head.at,
+            draft.kind,
+            draft.subject,
+            sealed.line.salt,
+            draft.body,
+            sealed.hash,
+        )
+        books.advance(own, after, [])
+        hops = await self._interpret([entry])
+        if any(hop != books.parent for hop in hops[0]) and draft.kind != KIND_RECEIPTED:
+            # RULINGS A11: what an office posts to anyone but its parent is attested when written.
+            entry = msgspec.structs.replace(entry, signature=books.seat.signer.sign(attestation(entry.hash)))
+        books.batch.entries.append(entry)
+        await self._learn(entry)
+        for hop in sorted(hops[0] - {books.parent}):
+            books.post(hop, Lane.EXCERPTS, own, entry.seq)
+        if books.parent is not None:
+            books.post(books.parent, Lane.RUNS, own, entry.seq)
+        books.unsigned_bytes += len(draft.body)
+        unsigned = after.size - books.journals[own].checkpointed
+        if unsigned >= CHECKPOINT_ENTRIES_MAX or books.unsigned_bytes >= CHECKPOINT_BYTES_MAX:
+            self.sign_tip()
+        return entry
+
+    def sign_tip(self) -> None:
+        """Sign a checkpoint at the end of our own journal, unless one stands there (RULINGS A3)."""
+        books = self.books
+        if books.epoch is None:
+            return
+        tip = books.tips.get(books.own, Tip())
+        if tip.size > books.journal_state(books.own).checkpointed:
+            self._sign(books.own, tip.size, tip.frontier.root())
+            books.unsigned_bytes = 0
+
+    async def sign_at(self, size: int) -> Checkpoint:
+        """A checkpoint of our own journal at an earlier size, for a page that ends there."""
+        own = self.books.own
+        leaves = await self.books.store.hashes(own, 0, size)
+        return self._sign(own, *checkpoint_at(leaves, size))
+
+    # --- post ----------------------------------------------------------------------------------------------------
+
+    async def admit(self, page: Page) -> Admission:
+        """Take in a page. Repeated entries are ignored; the cursor moves with the entries.
+
+        Raises `UnknownSender`, `RemoteFault` (numbers that cannot be right) or `GapFault` (starts above our cursor,
+        which it carries) before anything is staged. Bad runs are consumed as refused, never raised (RULINGS A8).
+        """
+        return await self._alone(lambda: self.stage_admit(page))  # pyright: ignore[reportReturnType]
+
+    async def stage_admit(self, page: Page) -> Admission:
+        """`admit` as a part of a larger transaction (`perform`)."""
+        books = self.books
+        link = self._link_of(page)
+        self._place(link, page)
+        admission = Admission()
+        started = link.hear_epoch(page.epoch)
+        recovery.hear_numbers(books, link, page)
+        fresh: list[Stored] = []
+        for stretch in page.stretches:
+            fresh += await self._admit_stretch(link, stretch, admission)
+        for answer in page.answers:
+            fresh += await self._admit_answer(link, answer, admission)
+        await self._settle(fresh, link)
+        link.hear_sizes(page.statement, page.full, page.sizes)
+        await recovery.after_page(books, link, page, started=started)
+        memory = books.remember(link)
+        memory.last_heard = Instant(books.clock.now())
+        return admission
+
+    def _link_of(self, page: Page) -> Link:
+        books = self.books
+        if page.receiver != books.seat.node:
+            raise RemoteFault("wrong_receiver", "this message is addressed to another device; check the address")
+        link = books.links.get(page.sender)
+        if books.keyring.is_revoked(page.sender):
+            raise UnknownSender("revoked_device", "this device was revoked; enrol a new one with a new code")
+        if link is None:
+            raise UnknownSender("unknown_sender", "this device is not enrolled here; enrol it with its code")
+        return link
+
+    def _place(self, link: Link, page: Page) -> None:
+        for stretch in page.stretches:
+            lines = sum(len(run.lines) for run in stretch.runs) if stretch.lane == Lane.RUNS else len(stretch.excerpts)
+            if stretch.lane not in (Lane.EXCERPTS, Lane.RUNS) or stretch.first < 1 or stretch.count < 1:
+                raise RemoteFault("malformed", "a stretch of the page has impossible numbers; send the page again")
+            if stretch.count > STRETCH_ENTRIES_MAX or lines != stretch.count:
+                raise RemoteFault("wrong_count", "a stretch holds other entries than it counts; send the page again")
+            if link.place(stretch.lane, stretch.epoch, stretch.first, stretch.count) is Placement.GAP:
+                raise GapFault(
+                    "gap",
+                    "the page begins above what is held here; send from the stated cursor",
+                    cursors=link.cursors(),
+                )
+
+    async def _admit_stretch(self, link: Link, stretch: Stretch, admission: Admission) -> list[Stored]:
+        books = self.books
+        if link.place(stretch.lane, stretch.epoch, stretch.first, stretch.count) is Placement.HELD:
+            admission.duplicate += stretch.count
+            return []
+        inlet = books.inlet(link.neighbour, stretch.lane, stretch.epoch)
+        part = Admission()
+        fresh: list[Stored] = []
+        # The sender's own runs first: they may hold the enrolment of the devices behind it.
+        for run in sorted(stretch.runs, key=lambda run: run.origin != link.neighbour):
+            fresh += await self._admit_run(link, run, inlet.key, part)
+        for excerpt in stretch.excerpts:
+            fresh += await self._admit_excerpt(excerpt, inlet.key, part)
+        overlap = inlet.number - stretch.first + 1
+        inlet.number = stretch.first + stretch.count - 1
+        inlet.admitted += part.admitted
+        inlet.refused += part.refused
+        inlet.duplicate += part.duplicate - overlap
+        link.hold(stretch.lane, stretch.epoch, inlet.number)
+        admission.admitted += part.admitted
+        admission.refused += part.refused
+        admission.duplicate += part.duplicate
+        admission.codes += part.codes
+        return fresh
+
+    async def _admit_answer(self, link: Link, answer: Answer, admission: Admission) -> list[Stored]:
+        run, excerpts = recovery.take_answer(self.books, link, answer)
+        part = Admission()
+        fresh: list[Stored] = []
+        if run is not None:
+            fresh += await self._admit_run(link, run, 0, part)
+        for excerpt in excerpts:
+            fresh += await self._admit_excerpt(excerpt, 0, part)
+        admission.admitted += part.admitted
+        return fresh
+
+    async def _admit_run(self, link: Link, run: Run, inlet: int, part: Admission) -> list[Stored]:
+        books = self.books
+        journal = run.journal
+        known = books.tips.get(journal, Tip())
+        if books.keyring.find(run.origin) is None:
+            return self._refuse(link, run, len(run.lines), "unknown_origin", part)
+        checked = check_run(run, known, books.verify_checkpoint)
+        part.duplicate += min(checked.skip, len(run.lines))
+        if checked.code == "fork_suspected":
+            await self._examine_fork(run, known)
+        refused = len(run.lines) - checked.skip - len(checked.links)
+        fresh = self._store_lines(run, checked.skip, checked.links, checked.heads, inlet, part)
+        if checked.links:
+            books.advance(journal, checked.tip, checked.checkpoints)
+            if books.below(run.origin) and books.parent is not None:
+                books.post(books.parent, Lane.RUNS, journal, known.size, len(checked.links))
+            downward = link.neighbour != books.parent
+            if downward and any(not is_line(entry.kind) for entry in fresh):
+                books.due_receipts.setdefault(link.neighbour, set()).add(journal)
+            link.told[journal] = link.confirmed[journal] = checked.tip.size
+        if refused > 0:
+            self._refuse(link, run, refused, checked.code, part)
+        for entry in fresh:
+            await self._learn(entry)
+        return fresh
+
+    def _store_lines(
+        self,
+        run: Run,
+        skip: int,
+        links: Sequence[bytes],
+        heads: Sequence[Head],
+        inlet: int,
+        part: Admission,
+    ) -> list[Stored]:
+        """Stage a run's new lines; one that is already here as an excerpt only joins its run (RULINGS A2)."""
+        books = self.books
+        journal = run.journal
+        loose = books.loose.get(journal)
+        fresh: list[Stored] = []
+        for offset, (link_hash, head) in enumerate(zip(links, heads, strict=True)):
+            line = run.lines[skip + offset]
+            seq = run.start + skip + offset
+            if loose is not None and seq in loose:
+                if loose.pop(seq) == link_hash:
+                    books.batch.promoted.append((journal, seq))
+                    part.duplicate += 1
+                    continue
+                books.find("fork", journal, seq, link_hash, encode(run))
+                part.refused += 1
+                continue
+            fresh.append(_stored(journal, seq, books.next_arrival(), line, head, link_hash, inlet))
+        part.admitted += len(fresh)
+        books.batch.entries += fresh
+        return fresh
+
+    def _refuse(self, link: Link, run: Run, count: int, code: str, part: Admission) -> list[Stored]:
+        """Consume the bad rest of a run as refused; the journal is blocked until a good copy comes (RULINGS A8)."""
+        books = self.books
+        part.refused += count
+        part.codes.append(code)
+        stop = run.start + len(run.lines)
+        if code not in ("fork_suspected", "malformed"):
+            state = books.journal_state(run.journal)
+            state.wanted = max(state.wanted, stop)
+        books.find(code, run.journal, run.start, b"", run.prev)
+        return []
+
+    async def _examine_fork(self, run: Run, known: Tip) -> None:
+        """A run that does not continue what we hold: the owner's fork if its checkpoint is signed, else a relay's."""
+        books = self.books
+        held = await books.store.hashes(run.journal, 0, min(run.start, known.size))
+        if len(held) != run.start:
+            return
+        links, _, _ = links_of(run)
+        for checkpoint in run.checkpoints:
+            if checkpoint.size - run.start > len(links):
+                break
+            root = root_of([*held, *links[: checkpoint.size - run.start]])
+            if root == checkpoint.root and books.verify_checkpoint(run.journal, checkpoint):
+                # Two statements signed by the owner: both branches are kept (DESIGN 4).
+                books.find("fork", run.journal, run.start, links[-1], encode(run))
+                return
+
+    async def _admit_excerpt(self, excerpt: Excerpt, inlet: int, part: Admission) -> list[Stored]:
+        books = self.books
+        journal = excerpt.journal
+        try:
+            link_hash, head, code = check_excerpt(excerpt, books.verify_checkpoint, self._verify_attestation)
+        except Malformed as fault:
+            link_hash, head, code = b"", None, fault.code
+        if code == "unproved" and head is not None and head.kind == KIND_RECEIPTED:
+            code = ""  # its body is its own proof: judged in `_learn` (RULINGS A10)
+        if code or head is None:
+            part.refused += 1
+            part.codes.append(code)
+            books.find(code, journal, max(0, excerpt.seq), link_hash, encode(excerpt))
+            return []
+        held = await self._held_hash(journal, excerpt.seq)
+        if held is not None:
+            part.duplicate += 1
+            if held != link_hash and head.kind != KIND_RECEIPTED:
+                books.find("fork", journal, excerpt.seq, link_hash, encode(excerpt))
+            return []
+        entry = _stored(journal, excerpt.seq, books.next_arrival(), excerpt.line, head, link_hash, inlet)
+        proof = encode(excerpt.proof) if excerpt.proof is not None else None
+        entry = msgspec.structs.replace(entry, loose=True, prev=excerpt.prev, proof=proof)
+        books.journal_state(journal)
+        books.loose.setdefault(journal, {})[excerpt.seq] = link_hash
+        books.batch.entries.append(entry)
+        part.admitted += 1
+        await self._learn(entry)
+        return [entry]
+
+    def _verify_attestation(self, journal: JournalId, link_hash: bytes, signature: bytes) -> bool:
+        return self.books.keyring.verify_log(journal.origin, attestation(link_hash), signature)
+
+    async def _held_hash(self, journal: JournalId, seq: int) -> bytes | None:
+        loose = self.books.loose.get(journal, {})
+        if seq in loose:
+            return loose[seq]
+        if seq >= self.books.tips.get(journal, Tip()).size:
+            return None
+        for entry in reversed(self.books.batch.entries):
+            if entry.journal == journal and entry.seq == seq:
+                return entry.hash
+        return (await self.books.store.hashes(journal, seq, seq + 1))[0]
+
+    # --- what entries mean to the line ---------------------------------------------------------------------------
+
+    async def _learn(self, entry: Stored) -> None:
+        """Take in a `line.*` entry at once: enrolments before the runs of the enrolled, and so on."""
+        books = self.books
+        if not is_line(entry.kind) or entry.body is None or entry.kind not in LINE_BODIES:
+            return
+        if not books.keyring.counts(entry.journal, entry.seq):
+            books.dispose(entry, "held", "revoked")
+            return
+        try:
+            body = decode(entry.body, LINE_BODIES[entry.kind])
+        except Malformed:
+            books.dispose(entry, "unknown", "newer_body")
+            return
+        match body:
+            case Enrolled():
+                node = books.learn_enrolment(entry)
+                if node is None:
+                    books.dispose(entry, "quarantined", "unbelieved_enrolment")
+                else:
+                    await self._first_load(node)
+            case Revoked():
+                if books.learn_revocation(entry) is None:
+                    books.dispose(entry, "quarantined", "unbelieved_revocation")
+                    return
+                await recovery.after_revocation(books, body)
+            case Receipted():
+                self._take_receipt(entry, body)
+            case EpochOpened():
+                await recovery.after_opening(books, entry, body)
+            case _:
+                pass
+
+    async def _first_load(self, node: NodeId) -> None:
+        """A new or replaced device below gets everything its seat reads, in our present stream (RULINGS A15)."""
+        books = self.books
+        seat = books.seat_of_node(node)
+        if seat is None or books.children.get(seat) != node or books.epoch is None:
+            return
+        books.link_to(node)
+        for case in await books.interpreter.cases_of(seat):
+            await share(books, case, frozenset({seat}))
+
+    def _take_receipt(self, entry: Stored, receipt: Receipted) -> None:
+        books = self.books
+        if receipt.holder != entry.journal.origin or not receipts.is_good(
+            books.keyring, books.seat.root.county, receipt
+        ):
+            books.dispose(entry, "quarantined", "bad_receipt")
+            return
+        books.batch.receipts += [
+            ReceiptRow(JournalId(head.origin, head.epoch), receipt.holder, receipt.office, head.size, receipt.at)
+            for head in receipt.heads
+        ]
+
+    async def _settle(self, fresh: Sequence[Stored], link: Link) -> None:
+        """Fold and route what a page brought."""
+        books = self.books
+        hops = await self._interpret(fresh)
+        for entry, targets in zip(fresh, hops, strict=True):
+            for hop in sorted(targets):
+                if hop != link.neighbour:
+                    await post_excerpts(books, hop, [entry])
+        memory = books.remember(link)
+        for entry in fresh:
+            if not is_line(entry.kind):
+                memory.received += 1
+                memory.running_hash = root_of([memory.running_hash, entry.hash])
+
+    async def _interpret(self, entries: Sequence[Stored]) -> list[set[NodeId]]:
+        """Fold entries and say to which neighbours each must go."""
+        books = self.books
+        counted: list[Stored] = []
+        outcomes: dict[int, Outcome] = {}
+        for position, entry in enumerate(entries):
+            if is_line(entry.kind):
+                outcomes[position] = Outcome(audience=self._line_audience(entry))
+            elif not books.keyring.counts(entry.journal, entry.seq):
+                books.dispose(entry, "held", "revoked")
+                outcomes[position] = Outcome()
+            else:
+                counted.append(entry)
+        reading = await books.interpreter.interpret(counted) if counted else Interpretation([])
+        told = iter(reading.outcomes)
+        hops: list[set[NodeId]] = []
+        for position, entry in enumerate(entries):
+            outcome = outcomes.get(position)
+            if outcome is None:
+                outcome = next(told)
+                if outcome.state:
+                    books.dispose(entry, outcome.state, outcome.code)
+            found = (books.hop(office) for office in outcome.audience)
+            hops.append({hop for hop in found if hop is not None})
+        books.batch.dispositions += reading.settled
+        if books.rules.share_on_offer:
+            for case, offices in reading.shared:
+                await share(books, case, offices)
+        return hops
+
+    def _line_audience(self, entry: Stored) -> frozenset[OfficeId]:
+        """Who must have a house-keeping entry besides the ancestors, who get every run."""
+        books = self.books
+        if entry.body is None or entry.kind not in LINE_BODIES:
+            return frozenset()
+        if entry.kind in (KIND_EPOCH_OPENED, KIND_REVOKED, KIND_BEACON, KIND_RELEASED):
+            return books.seats_below(books.seat.office)
+        body = decode(entry.body, LINE_BODIES[entry.kind])
+        match body:
+            case Receipted():
+                seats = (books.seat_of_node(head.origin) for head in body.heads)
+                return frozenset(seat for seat in seats if seat is not None)
+            case Enrolled():
+                seat = body.certificate.enrolment.office
+                return books.seats_below(seat) | {seat}
+            case Countersigned():
+                seat = books.seat_of_node(body.node)
+                return frozenset({seat} if seat else ())
+            case _:
+                return frozenset()
+
+    # --- going out -----------------------------------------------------------------------------------------------
+
+    async def write_receipts(self, neighbour: NodeId) -> None:
+        """One receipt for everything this exchange brought, under one cosignature (RULINGS A9)."""
+        books = self.books
+        due = books.due_receipts.pop(neighbour, set())
+        heads: list[JournalHead] = []
+        for journal in sorted(due):
+            tip = books.tips[journal]
+            heads.append(JournalHead(journal.origin, journal.epoch, tip.size, tip.frontier.root()))
+        if heads:
+            at = Instant(books.clock.now())
+            receipt = receipts.issue(books.seat.signer, books.seat.root.county, books.seat.office, at, heads)
+            await self._record_line(KIND_RECEIPTED, receipt)
+
+    async def page_for(self, neighbour: NodeId, *, receipts_due: bool = True) -> Page:
+        """The next page toward a neighbour. What must be written for it (receipts, checkpoints) is committed first."""
+        link = self.books.links.get(neighbour)
+        if link is None:
+            raise UnknownSender("unknown_neighbour", "no line to this device is known here; enrol it first")
+        await self._alone(lambda: self._prepare(neighbour, receipts_due=receipts_due))
+        page = await compose(self.books, link, self.sign_at)
+        if self.books.batch.checkpoints:
+            await self.commit()
+        return page
+
+    async def _prepare(self, neighbour: NodeId, *, receipts_due: bool) -> None:
+        if receipts_due:
+            await self.write_receipts(neighbour)
+        if self.books.parent == neighbour:
+            self.sign_tip()
+
+
+class DraftingRefused(Exception):
+    """Carries a drafting's own refusal through `perform`, which knows by it that nothing was staged."""
+
+    def __init__(self, reason: Exception) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
+def _ordinal(journal: JournalId) -> Epoch:
+    return journal.epoch
+
+
+def _stored(journal: JournalId, seq: int, arrival: int, line: Line, head: Head, link_hash: bytes, inlet: int) -> Stored:
+    """An arrived line as it is held."""
+    return Stored(
+        journal,
+        seq,
+        arrival,
+        line.head,
+        head.at,
+        head.kind,
+        head.subject,
+        line.salt,
+        line.body,
+        link_hash,
+        line.digest if line.body is None else None,
+        line.signature,
+        inlet=inlet,
+    )

@@ -1,0 +1,208 @@
+"""A store in memory: the simulator's, and the first of the three that pass the store contract.
+
+Ships with the port. Its coroutines never wait, so they can be stepped without an event loop (RULINGS C2). A commit is
+applied whole or not at all; `copy()` is a backup and `MemoryStore(copy)` a restore. Never used by a real node.
+"""
+
+import copy
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from schemas.names import CaseId, Epoch, JournalId, NodeId
+from schemas.wire import Checkpoint, Lane
+from sync.ports import (
+    Batch,
+    Disposition,
+    EntryKey,
+    Evidence,
+    Inlet,
+    JournalState,
+    LinkMemory,
+    Loaded,
+    OutboxRow,
+    ReceiptRow,
+    Stored,
+)
+
+
+class Tables:
+    """Everything durable, as plain dictionaries."""
+
+    def __init__(self) -> None:
+        self.journals: dict[JournalId, JournalState] = {}
+        self.entries: dict[JournalId, dict[int, Stored]] = {}
+        self.arrivals: list[Stored] = []
+        self.subjects: dict[CaseId, list[EntryKey]] = {}
+        self.kinds: dict[str, list[EntryKey]] = {}
+        self.loose: dict[EntryKey, None] = {}
+        self.checkpoints: dict[JournalId, dict[int, Checkpoint]] = {}
+        self.outbox: dict[tuple[NodeId, int, Epoch], list[OutboxRow]] = {}
+        self.posted: dict[NodeId, set[EntryKey]] = {}
+        self.inlets: dict[int, Inlet] = {}
+        self.links: dict[NodeId, LinkMemory] = {}
+        self.dispositions: dict[EntryKey, Disposition] = {}
+        self.evidence: list[Evidence] = []
+        self.receipts: dict[tuple[JournalId, NodeId], ReceiptRow] = {}
+        self.arrival = 0
+
+
+class MemoryStore:
+    """The `Store` port over dictionaries. `project` receives what the interpreter drained, inside the commit."""
+
+    def __init__(self, tables: Tables | None = None, project: Callable[[object], None] | None = None) -> None:
+        self.tables = tables or Tables()
+        self.project = project
+        self.before_commit: Callable[[Batch], None] | None = None
+        """A place for faults: may raise (nothing is written) — a full disk, a crash before the commit."""
+
+    async def load(self) -> Loaded:
+        """See `Store.load`."""
+        held = self.tables
+        ends = {key: rows[-1].number + rows[-1].count - 1 for key, rows in held.outbox.items() if rows}
+        return Loaded(
+            copy.deepcopy(list(held.journals.values())),
+            copy.deepcopy(list(held.inlets.values())),
+            copy.deepcopy(list(held.links.values())),
+            ends,
+            held.arrival,
+        )
+
+    async def entries(self, journal: JournalId, start: int, stop: int) -> list[Stored]:
+        """See `Store.entries`."""
+        held = self.tables.entries.get(journal, {})
+        return [held[seq] for seq in range(start, stop) if seq in held]
+
+    async def entries_about(self, subjects: Sequence[CaseId]) -> list[Stored]:
+        """See `Store.entries_about`."""
+        keys = [key for subject in subjects for key in self.tables.subjects.get(subject, [])]
+        return sorted((self._get(key) for key in keys), key=_arrival)
+
+    async def entries_of_kind(self, kind: str) -> list[Stored]:
+        """See `Store.entries_of_kind`."""
+        return [self._get(key) for key in self.tables.kinds.get(kind, [])]
+
+    async def entries_since(self, arrival: int, limit: int) -> list[Stored]:
+        """See `Store.entries_since`."""
+        return [self._get((entry.journal, entry.seq)) for entry in self.tables.arrivals[arrival : arrival + limit]]
+
+    async def loose(self) -> list[Stored]:
+        """See `Store.loose`."""
+        return sorted((self._get(key) for key in self.tables.loose), key=_arrival)
+
+    async def loose_beyond(self, journal: JournalId, size: int) -> list[Stored]:
+        """See `Store.loose_beyond`."""
+        found = [self._get(key) for key in self.tables.loose if key[0] == journal and key[1] >= size]
+        return sorted(found, key=lambda entry: entry.seq)
+
+    async def hashes(self, journal: JournalId, start: int, stop: int) -> list[bytes]:
+        """See `Store.hashes`."""
+        held = self.tables.entries.get(journal, {})
+        size = self.tables.journals[journal].size if journal in self.tables.journals else 0
+        return [held[seq].hash for seq in range(start, min(stop, size))]
+
+    async def checkpoints(self, journal: JournalId, above: int, upto: int) -> list[Checkpoint]:
+        """See `Store.checkpoints`."""
+        held = self.tables.checkpoints.get(journal, {})
+        return [held[size] for size in sorted(held) if above < size <= upto]
+
+    async def checkpoint_after(self, journal: JournalId, seq: int) -> Checkpoint | None:
+        """See `Store.checkpoint_after`."""
+        held = self.tables.checkpoints.get(journal, {})
+        sizes = [size for size in held if size > seq]
+        return held[min(sizes)] if sizes else None
+
+    async def outbox(self, neighbour: NodeId, lane: int, epoch: Epoch, above: int, limit: int) -> list[OutboxRow]:
+        """See `Store.outbox`."""
+        rows = self.tables.outbox.get((neighbour, lane, epoch), [])
+        start = bisect_right(rows, above, key=lambda row: row.number + row.count - 1)
+        return rows[start : start + limit]
+
+    async def posted(self, neighbour: NodeId, keys: Sequence[EntryKey]) -> set[EntryKey]:
+        """See `Store.posted`."""
+        done = self.tables.posted.get(neighbour, set())
+        return {key for key in keys if key in done}
+
+    async def dispositions(self) -> list[Disposition]:
+        """See `Store.dispositions`."""
+        return list(self.tables.dispositions.values())
+
+    async def evidence(self) -> list[Evidence]:
+        """See `Store.evidence`."""
+        return list(self.tables.evidence)
+
+    async def receipts(self, journal: JournalId | None = None) -> list[ReceiptRow]:
+        """See `Store.receipts`."""
+        return [row for row in self.tables.receipts.values() if journal is None or row.journal == journal]
+
+    async def commit(self, batch: Batch) -> None:
+        """See `Store.commit`."""
+        if self.before_commit is not None:
+            self.before_commit(batch)
+        tables = self.tables
+        tables.arrival += len(batch.entries)
+        for entry in batch.entries:
+            self._insert(entry)
+        for key in batch.promoted:
+            entry = msgspec.structs.replace(self._get(key), loose=False, prev=None, proof=None)
+            tables.entries[key[0]][key[1]] = entry
+            tables.loose.pop(key, None)
+        for (journal, size), checkpoint in batch.checkpoints.items():
+            tables.checkpoints.setdefault(journal, {})[size] = checkpoint
+        self._write_outbox(batch)
+        tables.journals.update(copy.deepcopy(batch.journals))
+        tables.inlets.update(copy.deepcopy(batch.inlets))
+        tables.links.update(copy.deepcopy(batch.links))
+        self._write_findings(batch)
+        if self.project is not None and batch.projected is not None:
+            self.project(batch.projected)
+
+    def _write_outbox(self, batch: Batch) -> None:
+        tables = self.tables
+        for node in batch.dropped_neighbours:
+            for key in [key for key in tables.outbox if key[0] == node]:
+                del tables.outbox[key]
+            tables.posted.pop(node, None)
+        for row in batch.outbox:
+            tables.outbox.setdefault((row.neighbour, row.lane, row.epoch), []).append(row)
+            if row.lane == Lane.EXCERPTS:
+                tables.posted.setdefault(row.neighbour, set()).add((row.journal, row.seq))
+
+    def _write_findings(self, batch: Batch) -> None:
+        tables = self.tables
+        for disposition in batch.dispositions:
+            if disposition.state:
+                tables.dispositions[disposition.key] = disposition
+            else:
+                tables.dispositions.pop(disposition.key, None)
+        tables.evidence += batch.evidence
+        for receipt in batch.receipts:
+            known = tables.receipts.get((receipt.journal, receipt.holder))
+            if known is None or known.size < receipt.size:
+                tables.receipts[(receipt.journal, receipt.holder)] = receipt
+
+    def _insert(self, entry: Stored) -> None:
+        tables = self.tables
+        key = (entry.journal, entry.seq)
+        rows = tables.entries.setdefault(entry.journal, {})
+        if entry.seq in rows:
+            raise ValueError("an entry with this identity is already stored")
+        rows[entry.seq] = entry
+        tables.arrivals.append(entry)
+        if entry.subject is not None:
+            tables.subjects.setdefault(entry.subject, []).append(key)
+        tables.kinds.setdefault(entry.kind, []).append(key)
+        if entry.loose:
+            tables.loose[key] = None
+
+    def _get(self, key: EntryKey) -> Stored:
+        return self.tables.entries[key[0]][key[1]]
+
+    def copy(self) -> Tables:
+        """A backup: what `MemoryStore(copy)` restores."""
+        return copy.deepcopy(self.tables)
+
+
+def _arrival(entry: Stored) -> int:
+    return entry.arrival

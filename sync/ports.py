@@ -1,0 +1,303 @@
+"""What sync needs from the world: clock, ids, salts, jitter, a store, and somebody who reads bodies.
+
+Protocols and plain values only. `office.clock` and `sync.store` implement them for real nodes, `sync.memory` and the
+simulator for tests. Nothing here may import a driver.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from schemas.names import CaseId, Epoch, Instant, JournalId, NodeId, OfficeId
+from schemas.wire import Checkpoint, EntryHeader
+
+
+class Clock(Protocol):
+    """The device's own clock: a claim that decides nothing but what is written beside an entry."""
+
+    def now(self) -> Instant:
+        """Milliseconds since 1970 UTC."""
+        ...
+
+
+class Salts(Protocol):
+    """Randomness for salts, epoch nonces and case numbers."""
+
+    def draw(self, size: int) -> bytes:
+        """`size` unpredictable bytes."""
+        ...
+
+
+class Jitter(Protocol):
+    """Randomness for waiting times (full jitter, DESIGN 4)."""
+
+    def between(self, low_s: float, high_s: float) -> float:
+        """A number of seconds drawn evenly from the interval."""
+        ...
+
+
+class Stored(Struct, frozen=True, gc=False):
+    """One entry as a node holds it. `prev` and `proof` are kept only while the entry is loose (outside its run)."""
+
+    journal: JournalId
+    seq: int
+    arrival: int
+    head: bytes
+    at: Instant
+    kind: str
+    subject: CaseId | None
+    salt: bytes
+    body: bytes | None
+    hash: bytes
+    digest: bytes | None = None
+    signature: bytes | None = None
+    prev: bytes | None = None
+    proof: bytes | None = None
+    loose: bool = False
+    inlet: int = 0
+    """Which inlet brought it (0: our own pen)."""
+
+    def header(self) -> EntryHeader:
+        """The entry as the fold sees it."""
+        return EntryHeader(
+            self.journal.origin, self.journal.epoch, self.seq, self.at, self.kind, self.subject, self.hash
+        )
+
+
+EntryKey = tuple[JournalId, int]
+"""(journal, seq): an entry's identity."""
+
+
+class JournalState(Struct):
+    """What a node knows of one journal: how far it holds it without a gap, and where it should reach.
+
+    `wanted` > `size` means blocked or behind: a `Want` is open. `key` is the store's own short name of the journal.
+    """
+
+    journal: JournalId
+    key: int
+    size: int = 0
+    tip: bytes = bytes(32)
+    frontier: bytes = b""
+    checkpointed: int = 0
+    """Size of the newest checkpoint held."""
+    wanted: int = 0
+    lost_upto: int = 0
+    """Every neighbour answered «not held» up to here: nobody waits for it any longer (RULINGS A7)."""
+
+
+class Inlet(Struct):
+    """One neighbour's outbox stream as we hold it: our durable cursor and the accounting identity (RULINGS A16)."""
+
+    key: int
+    neighbour: NodeId
+    lane: int
+    epoch: Epoch
+    number: int = 0
+    admitted: int = 0
+    refused: int = 0
+    duplicate: int = 0
+
+
+class OutboxRow(Struct, frozen=True):
+    """Numbers number … number + count - 1 of our outbox toward a neighbour are these entries of one journal."""
+
+    neighbour: NodeId
+    lane: int
+    epoch: Epoch
+    number: int
+    count: int
+    journal: JournalId
+    seq: int
+
+
+class LinkMemory(Struct):
+    """What must survive a restart about one neighbour besides cursors (RULINGS A1, B5)."""
+
+    neighbour: NodeId
+    seat: OfficeId
+    acknowledged: list[tuple[int, Epoch, int]] = []
+    """(lane, epoch, number) as the neighbour last stated it: a memory that any statement overwrites."""
+    rollbacks_shown: list[tuple[int, Epoch]] = []
+    quarantined: bool = False
+    last_heard: Instant = Instant(0)
+    last_epoch: Epoch | None = None
+    received: int = 0
+    running_hash: bytes = bytes(32)
+    pinned: int = 0
+
+
+class Disposition(Struct, frozen=True):
+    """Why an entry is not simply folded: held (waits for another), quarantined (breaks a rule), unknown kind."""
+
+    key: EntryKey
+    state: str
+    code: str
+    """Empty state: the entry is folded after all."""
+
+
+class Evidence(Struct, frozen=True):
+    """A finding of the post with what proves it: fork, rollback, lost, refused."""
+
+    code: str
+    journal: JournalId
+    seq: int
+    at: Instant
+    hash: bytes
+    material: bytes
+
+
+class ReceiptRow(Struct, frozen=True):
+    """`holder` holds this journal up to `size`, by its own signature."""
+
+    journal: JournalId
+    holder: NodeId
+    office: OfficeId
+    size: int
+    at: Instant
+
+
+class Batch(Struct):
+    """Everything one transaction writes. Applied whole or not at all."""
+
+    journals: dict[JournalId, JournalState]
+    entries: list[Stored]
+    promoted: list[EntryKey]
+    checkpoints: dict[tuple[JournalId, int], Checkpoint]
+    outbox: list[OutboxRow]
+    inlets: dict[int, Inlet]
+    links: dict[NodeId, LinkMemory]
+    dispositions: list[Disposition]
+    evidence: list[Evidence]
+    receipts: list[ReceiptRow]
+    projected: object | None = None
+    dropped_neighbours: list[NodeId] = []
+    """Replaced devices: their outbox rows are dropped; routing computes them again for the successor (RULINGS A15)."""
+
+
+def empty_batch() -> Batch:
+    """A batch that writes nothing."""
+    return Batch({}, [], [], {}, [], {}, {}, [], [], [], dropped_neighbours=[])
+
+
+class Loaded(Struct):
+    """What a ledger keeps in memory, as read at start or after a failure."""
+
+    journals: list[JournalState]
+    inlets: list[Inlet]
+    links: list[LinkMemory]
+    ends: dict[tuple[NodeId, int, Epoch], int]
+    arrival: int
+
+
+class Store(Protocol):
+    """Durable rows of one node. Only the holder of the node's lock commits (RULINGS C1); reads are free."""
+
+    async def load(self) -> Loaded:
+        """Everything a ledger keeps in memory."""
+        ...
+
+    async def entries(self, journal: JournalId, start: int, stop: int) -> list[Stored]:
+        """Entries start … stop - 1 that are held, loose ones included, by seq."""
+        ...
+
+    async def entries_about(self, subjects: Sequence[CaseId]) -> list[Stored]:
+        """All entries of these cases by arrival."""
+        ...
+
+    async def entries_of_kind(self, kind: str) -> list[Stored]:
+        """All entries of one `line.*` kind by arrival."""
+        ...
+
+    async def entries_since(self, arrival: int, limit: int) -> list[Stored]:
+        """Entries with a higher arrival number, in that order: for refold and verification."""
+        ...
+
+    async def loose(self) -> list[Stored]:
+        """All loose entries (outside their run), by arrival."""
+        ...
+
+    async def loose_beyond(self, journal: JournalId, size: int) -> list[Stored]:
+        """Loose entries of a journal at or after position `size`."""
+        ...
+
+    async def hashes(self, journal: JournalId, start: int, stop: int) -> list[bytes]:
+        """Entry hashes start … stop - 1 of the part held without a gap."""
+        ...
+
+    async def checkpoints(self, journal: JournalId, above: int, upto: int) -> list[Checkpoint]:
+        """Checkpoints with above < size ≤ upto, by size."""
+        ...
+
+    async def checkpoint_after(self, journal: JournalId, seq: int) -> Checkpoint | None:
+        """The smallest checkpoint that covers entry `seq`."""
+        ...
+
+    async def outbox(self, neighbour: NodeId, lane: int, epoch: Epoch, above: int, limit: int) -> list[OutboxRow]:
+        """Rows that hold a number > above, by number; at most `limit` rows."""
+        ...
+
+    async def posted(self, neighbour: NodeId, keys: Sequence[EntryKey]) -> set[EntryKey]:
+        """Which of these entries already stand in lane 0 of the outbox toward the neighbour."""
+        ...
+
+    async def dispositions(self) -> list[Disposition]:
+        """Entries that are held or quarantined."""
+        ...
+
+    async def evidence(self) -> list[Evidence]:
+        """All findings of the post."""
+        ...
+
+    async def receipts(self, journal: JournalId | None = None) -> list[ReceiptRow]:
+        """Who holds which journal how far."""
+        ...
+
+    async def commit(self, batch: Batch) -> None:
+        """Write everything in one durable transaction. Raises on failure with nothing written."""
+        ...
+
+
+class Outcome(Struct):
+    """What the office made of one entry."""
+
+    state: str = ""
+    """"" = folded, else "held", "quarantined" or "unknown"."""
+    code: str = ""
+    audience: frozenset[OfficeId] = frozenset()
+    """Offices that must have this entry; the ledger turns them into neighbours."""
+
+
+class Interpretation(Struct):
+    """What the office made of several entries, in their order, and of earlier ones that they touch."""
+
+    outcomes: list[Outcome]
+    settled: list[Disposition] = []
+    """Earlier entries whose state changed."""
+    shared: list[tuple[CaseId, frozenset[OfficeId]]] = []
+    """Cases that gained readers: all their entries go to these offices (RULINGS B4)."""
+
+
+class Interpreter(Protocol):
+    """The office's reading of bodies: fold and routing. Sync hands entries over and stores what comes back, unread."""
+
+    async def interpret(self, entries: Sequence[Stored]) -> Interpretation:
+        """Fold entries that are being admitted; total: never raises for what arrived."""
+        ...
+
+    async def readers(self, subjects: Sequence[CaseId]) -> dict[CaseId, frozenset[OfficeId]]:
+        """Who may have entries of these cases."""
+        ...
+
+    async def cases_of(self, office: OfficeId) -> list[CaseId]:
+        """Cases that this office reads: for a replaced device's first load."""
+        ...
+
+    def drain(self) -> object | None:
+        """The projection rows gathered since the last drain, for the same transaction."""
+        ...
+
+    def reset(self) -> None:
+        """Forget everything not yet committed."""
+        ...

@@ -1,0 +1,264 @@
+"""Restores, rollbacks, gaps: what is stated, wanted, answered, given back and quarantined (RULINGS A1, A5, A7, B5).
+
+Decides by numbers and positions only. Never skips a number, never refers a child past itself, never lifts a quarantine
+on an answer that was made before the present start. Next: `sync.core.link` (numbers), `sync.ledger`, `sync.paging`.
+"""
+
+from schemas.codec import PAGE_ENTRIES_MAX, decode, encode
+from schemas.names import JournalId, within
+from schemas.wire import (
+    KIND_EPOCH_OPENED,
+    Answer,
+    EpochOpened,
+    Excerpt,
+    Page,
+    Revoked,
+    Run,
+    Want,
+)
+from sync.books import Books
+from sync.core.link import Link
+from sync.excerpts import Piece, excerpt_of, post_excerpts, run_of
+from sync.ports import JournalState, Stored
+
+WANTS_PER_PAGE_MAX = 8
+"""Open wants stated in one page: 8 × 500 entries are more than a page's answer can carry anyway."""
+
+
+# --- what we state -----------------------------------------------------------------------------------------------
+
+
+def extent(books: Books, journal: JournalId) -> int:
+    """One more than the highest entry of a journal that is held, loose ones included."""
+    state = books.journals.get(journal)
+    loose = books.loose.get(journal)
+    return max(state.size if state else 0, max(loose) + 1 if loose else 0)
+
+
+def sizes_for(books: Books, link: Link) -> dict[JournalId, int]:
+    """What to state to a neighbour: our own seat's journals, what we know of its seat's, and to a child all below it.
+
+    Our present epoch is left out: nobody can be ahead of the pen that writes it.
+    """
+    if not books.rules.stated_heads:
+        return {}
+    sizes: dict[JournalId, int] = {}
+    for journal, state in books.journals.items():
+        seat = books.seat_of_node(journal.origin)
+        if seat is None or journal == (books.own if books.epoch else None):
+            continue
+        if seat == link.seat:
+            sizes[journal] = extent(books, journal)
+        elif seat == books.seat.office or (within(seat, link.seat) and within(link.seat, books.seat.office)):
+            sizes[journal] = state.size
+    return sizes
+
+
+def seen_of(link: Link) -> int:
+    """The statement of ours that the neighbour last saw in this start: 0 makes the next one full."""
+    return link.seen_by_neighbour
+
+
+# --- what a page says --------------------------------------------------------------------------------------------
+
+
+def hear_numbers(books: Books, link: Link, page: Page) -> None:
+    """Take the neighbour's cursors and what it saw; a number beyond a stream's end shows that we were rolled back."""
+    link.seen_by_neighbour = page.seen if page.echo == books.epoch else 0
+    link.echoed = page.echo == books.epoch or not books.rules.echo_nonce
+    if not books.rules.receiver_cursor:
+        return
+    shown = link.hear_cursors(page.cursors, books.own_epochs(), full=page.full)
+    for _, epoch in shown:
+        books.find("rolled_back", JournalId(books.seat.node, epoch), 0)
+    if shown and books.rules.quarantine:
+        link.quarantined = True
+    if not books.rules.rollback_once:
+        link.rollbacks_shown.clear()
+
+
+async def after_page(books: Books, link: Link, page: Page, *, started: bool) -> None:
+    """Compare statements, take wants, give back what the neighbour lost, lift quarantine when caught up."""
+    asked = [*books.asked.get(link.neighbour, []), *page.wants]
+    books.asked[link.neighbour] = asked[:WANTS_PER_PAGE_MAX]
+    if page.statement:
+        _notice_rollback(books, link)
+        if page.full and books.rules.give_back:
+            await _give_back(books, link)
+    _lift_quarantine(books, link)
+
+
+def _notice_rollback(books: Books, link: Link) -> None:
+    """A neighbour that knows more of our own device's journals than we do: we were rolled back (RULINGS B5)."""
+    for journal, size in link.heard.items():
+        if journal.origin == books.seat.node and size > extent(books, journal) and not _lost(books, journal, size):
+            if books.rules.quarantine:
+                link.quarantined = True
+            return
+
+
+def _lift_quarantine(books: Books, link: Link) -> None:
+    if not link.quarantined or not link.heard_fully or not link.echoed:
+        return
+    for journal, size in link.heard.items():
+        if books.seat_of_node(journal.origin) != books.seat.office:
+            continue
+        if extent(books, journal) < size and not _lost(books, journal, size):
+            return
+    link.quarantined = False
+
+
+def _lost(books: Books, journal: JournalId, size: int) -> bool:
+    state = books.journals.get(journal)
+    return state is not None and state.lost_upto >= size
+
+
+async def _give_back(books: Books, link: Link) -> None:
+    """Post loose entries of the neighbour's own seat beyond what it states (RULINGS A7, F2)."""
+    for journal in list(books.loose):
+        if books.seat_of_node(journal.origin) != link.seat or journal.epoch == link.epoch:
+            continue
+        beyond = await _loose_beyond(books, journal, link.heard.get(journal, 0))
+        await post_excerpts(books, link.neighbour, beyond, lost=True)
+
+
+async def _loose_beyond(books: Books, journal: JournalId, size: int) -> list[Stored]:
+    held = await books.store.loose_beyond(journal, size)
+    keys = {entry.seq for entry in held}
+    staged = [
+        entry
+        for entry in books.batch.entries
+        if entry.loose and entry.journal == journal and entry.seq >= size and entry.seq not in keys
+    ]
+    return [*held, *staged]
+
+
+# --- wants -------------------------------------------------------------------------------------------------------
+
+
+def wants_for(books: Books, link: Link) -> list[Want]:
+    """What to ask this neighbour for: what it states beyond us of our own subtree, and journals that are blocked."""
+    if not books.rules.wants:
+        return []
+    wants: list[Want] = []
+    for journal, size in sorted(link.heard.items()):
+        seat = books.seat_of_node(journal.origin)
+        ours = seat == books.seat.office
+        # The parent states only what lies at or below us: also journals of devices whose enrolment we lost.
+        if ours or (link.neighbour == books.parent and (seat is None or books.below(journal.origin))):
+            _want(books, link, journal, size, wants)
+    for journal, state in books.journals.items():
+        if state.wanted > state.size and state.lost_upto < state.wanted and _may_hold(books, link, journal):
+            _want(books, link, journal, state.wanted, wants)
+    return wants[:WANTS_PER_PAGE_MAX]
+
+
+def _want(books: Books, link: Link, journal: JournalId, size: int, wants: list[Want]) -> None:
+    held = books.journals[journal].size if journal in books.journals else 0
+    if size <= held or (journal, held) in link.not_held or _lost(books, journal, size):
+        return
+    want = Want(journal.origin, journal.epoch, held, min(size, held + PAGE_ENTRIES_MAX))
+    if all(other.journal != journal for other in wants):
+        wants.append(want)
+
+
+def _may_hold(books: Books, link: Link, journal: JournalId) -> bool:
+    """Whether a neighbour could answer: the one on the way to the journal's seat, or the parent."""
+    seat = books.seat_of_node(journal.origin)
+    return link.neighbour == books.parent or (seat is not None and books.hop(seat) == link.neighbour)
+
+
+async def answers_for(books: Books, link: Link) -> list[Answer]:
+    """Answer the neighbour's wants: to an ancestor of the origin and to the seat itself (RULINGS A7)."""
+    wants, books.asked[link.neighbour] = books.asked.get(link.neighbour, []), []
+    answers: list[Answer] = []
+    room = PAGE_ENTRIES_MAX
+    for want in wants:
+        if room <= 0:
+            break
+        answer = await _answer(books, link, want, room)
+        room -= len(answer.run.lines) if answer.run else len(answer.excerpts) + 1
+        answers.append(answer)
+    return answers
+
+
+async def _answer(books: Books, link: Link, want: Want, room: int) -> Answer:
+    journal = want.journal
+    seat = books.seat_of_node(want.origin)
+    state = books.journals.get(journal)
+    if seat is None or state is None or not within(seat, link.seat):
+        return Answer(want, None, [])
+    if want.start < state.size:
+        stop = await _answer_end(books, state, want.start, min(want.stop, want.start + room))
+        if stop > want.start:
+            return Answer(want, await run_of(books, Piece(journal, want.start, stop)), [])
+    loose = [entry for entry in await books.store.loose_beyond(journal, want.start) if entry.seq < want.stop]
+    return Answer(want, None, [await excerpt_of(books, entry) for entry in loose[:room]])
+
+
+async def _answer_end(books: Books, state: JournalState, start: int, stop: int) -> int:
+    """The last good checkpoint up to `stop`, or the first one after it."""
+    for checkpoint in reversed(await books.store.checkpoints(state.journal, start, stop)):
+        if books.verify_checkpoint(state.journal, checkpoint):
+            return checkpoint.size
+    following = await books.store.checkpoint_after(state.journal, stop)
+    return following.size if following is not None and following.size <= state.size else start
+
+
+def take_answer(books: Books, link: Link, answer: Answer) -> tuple[Run | None, list[Excerpt]]:
+    """What an answer brings; «not held» by every neighbour closes the want as lost, a finding (RULINGS A7, F9)."""
+    want = answer.want
+    if answer.run is not None and answer.run.journal == want.journal:
+        return answer.run, []
+    link.not_held.add((want.journal, want.start))
+    excerpts = [excerpt for excerpt in answer.excerpts if excerpt.journal == want.journal]
+    askable = [other for other in books.links.values() if _may_hold(books, other, want.journal)]
+    if all((want.journal, want.start) in other.not_held for other in askable):
+        state = books.journal_state(want.journal)
+        if state.lost_upto < want.stop:
+            state.lost_upto = max(want.stop, state.wanted)
+            books.find("lost", want.journal, want.start, b"", encode(want))
+    return None, excerpts
+
+
+# --- openings and revocations ------------------------------------------------------------------------------------
+
+
+async def after_opening(books: Books, entry: Stored, opened: EpochOpened) -> None:
+    """Notice a rollback and give back what lies beyond the position that the opening names (RULINGS A5, A7)."""
+    parent = opened.parent
+    if parent is None:
+        return
+    before = JournalId(entry.journal.origin, parent.epoch)
+    if extent(books, before) > parent.size or await _second_child(books, entry, opened):
+        books.find("rollback", before, parent.size, entry.hash, entry.body or b"")
+    await _send_home(books, before, parent.size)
+
+
+async def _second_child(books: Books, entry: Stored, opened: EpochOpened) -> bool:
+    """Whether another epoch names the same parent epoch: restored, or cloned, after the first child began (F10)."""
+    held = [*await books.store.entries_of_kind(KIND_EPOCH_OPENED), *books.batch.entries]
+    for other in held:
+        if other.kind != KIND_EPOCH_OPENED or other.journal.origin != entry.journal.origin or other.body is None:
+            continue
+        sibling = decode(other.body, EpochOpened).parent
+        if other.journal != entry.journal and sibling and opened.parent and sibling.epoch == opened.parent.epoch:
+            return True
+    return False
+
+
+async def after_revocation(books: Books, revoked: Revoked) -> None:
+    """Every holder of a lost device's single entries sends them toward its seat and the county (RULINGS A7 (ii))."""
+    for journal in [journal for journal in books.loose if journal.origin == revoked.node]:
+        await _send_home(books, journal, 0)
+
+
+async def _send_home(books: Books, journal: JournalId, position: int) -> None:
+    """Post loose entries at or beyond a position toward the journal's seat and toward the county."""
+    if journal not in books.loose or not books.rules.give_back:
+        return
+    beyond = await _loose_beyond(books, journal, position)
+    seat = books.seat_of_node(journal.origin)
+    targets = {books.hop(seat) if seat else None, books.parent} - {None}
+    for target in sorted(node for node in targets if node is not None):
+        await post_excerpts(books, target, beyond, lost=True)

@@ -1,0 +1,1 @@
+"""Figures taken in one run, ending with one JSON line each."""

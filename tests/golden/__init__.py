@@ -1,0 +1,1 @@
+"""Bytes and tables that must not change by accident."""

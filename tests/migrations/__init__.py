@@ -1,0 +1,1 @@
+"""A fresh schema equals a migrated one."""

@@ -1,0 +1,1 @@
+"""The whole network under faults, in virtual time, from a seed."""

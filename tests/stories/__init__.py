@@ -1,0 +1,1 @@
+"""Cases followed from the counter to the county and back."""

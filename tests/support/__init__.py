@@ -1,0 +1,1 @@
+"""What several suites share: real database servers, waiting for real processes."""

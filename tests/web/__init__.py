@@ -1,0 +1,1 @@
+"""Pages and the JSON API, as a browser sees them."""

@@ -1,0 +1,1 @@
+"""The township centre: work lists, handling, villages. Start at `__main__.py`."""
