@@ -133,6 +133,11 @@ class ServiceItem(Struct, frozen=True):
     listed_name: str | None = None
     remark: str = ""
 
+    @property
+    def is_on_the_spot(self) -> bool:
+        """Whether the promise is to finish while the resident waits."""
+        return self.promise_days == 0
+
 
 class UnknownItem(Refused):
     """A code that this edition does not have."""

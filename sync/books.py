@@ -12,14 +12,19 @@ from msgspec import Struct
 from schemas.codec import decode
 from schemas.names import Epoch, Instant, JournalId, NodeId, OfficeId, parent_seat, seat_of, within
 from schemas.wire import (
+    KIND_BEACON,
     KIND_ENROLLED,
+    KIND_PINNED,
+    KIND_RELEASED,
     KIND_REVOKED,
+    Beacon,
     Certificate,
     Checkpoint,
     Enrolled,
     Enrolment,
     Lane,
-    Receipted,
+    Pinned,
+    Released,
     Revoked,
     Want,
 )
@@ -34,6 +39,7 @@ from sync.ports import (
     Batch,
     Clock,
     Disposition,
+    EntryKey,
     Evidence,
     Inlet,
     Interpreter,
@@ -122,10 +128,15 @@ class Books:
         self.inlet_keys: dict[int, NodeId] = {}
         self.children: dict[OfficeId, NodeId] = {}
         self.parent: NodeId | None = None
+        self._hops: dict[frozenset[OfficeId], frozenset[NodeId]] = {}
         self.arrival = 0
         self.unsigned_bytes = 0
         self.batch: Batch = empty_batch()
         self.due_receipts: dict[NodeId, set[JournalId]] = {}
+        self.released: set[EntryKey] = set()
+        self.beacon_at = Instant(0)
+        self.beacon_pinned_at = Instant(0)
+        self.work_waits = False
         self.asked: dict[NodeId, list[Want]] = {}
 
     # --- loading ---------------------------------------------------------------------------------------------------
@@ -149,6 +160,9 @@ class Books:
             self.learn_enrolment(entry)
         for entry in await self.store.entries_of_kind(KIND_REVOKED):
             self.learn_revocation(entry)
+        for entry in await self.store.entries_of_kind(KIND_RELEASED):
+            self._load_release(entry)
+        self._load_beacons(await self.store.entries_of_kind(KIND_BEACON), await self.store.entries_of_kind(KIND_PINNED))
         self._find_parent()
         self._load_links(loaded.links, loaded.ends)
 
@@ -169,6 +183,23 @@ class Books:
                 link.acknowledged = {(lane, epoch): number for lane, epoch, number in memory.acknowledged}
                 link.rollbacks_shown = set(memory.rollbacks_shown)
                 link.quarantined = memory.quarantined
+
+    def _load_release(self, entry: Stored) -> None:
+        if entry.body is not None:
+            released = decode(entry.body, Released)
+            self.released.add((JournalId(released.origin, released.epoch), released.seq))
+
+    def _load_beacons(self, beacons: list[Stored], pins: list[Stored]) -> None:
+        for entry in beacons[-1:]:
+            if entry.body is not None:
+                self.beacon_at = decode(entry.body, Beacon).at
+        for entry in pins:
+            if entry.body is not None and entry.journal.origin == self.seat.node:
+                self.beacon_pinned_at = decode(entry.body, Pinned).beacon_at or self.beacon_pinned_at
+
+    def counts(self, journal: JournalId, seq: int) -> bool:
+        """Whether an entry lies where its device is believed, or a person has released it (RULINGS A14)."""
+        return self.keyring.counts(journal, seq) or (journal, seq) in self.released
 
     def _find_parent(self) -> None:
         """The device above: the newest unrevoked one of the seat above; at first the one in our own chain."""
@@ -197,6 +228,14 @@ class Books:
         seat = self.seat_of_node(node)
         return seat is not None and within(seat, self.seat.office)
 
+    def hops(self, offices: frozenset[OfficeId]) -> frozenset[NodeId]:
+        """The neighbours through which these offices are reached. Remembered: a page asks for few different sets."""
+        found = self._hops.get(offices)
+        if found is None:
+            nodes = (self.hop(office) for office in offices)
+            found = self._hops[offices] = frozenset(node for node in nodes if node is not None)
+        return found
+
     def hop(self, office: OfficeId) -> NodeId | None:
         """The neighbour through which an office is reached; None for ourselves or a seat without a device."""
         seat = seat_of(office)
@@ -224,6 +263,7 @@ class Books:
             self.keyring = admit_certificate(self.keyring, self.seat.root, certificate)
         except Fault:
             return None
+        self._hops.clear()
         enrolment = certificate.enrolment
         if parent_seat(enrolment.office) == self.seat.office:
             self._take_child(enrolment)
@@ -339,7 +379,3 @@ class Books:
     def dispose(self, entry: Stored, state: str, code: str) -> None:
         """Record that an entry is held, quarantined or of unknown kind; empty state: folded after all."""
         self.batch.dispositions.append(Disposition((entry.journal, entry.seq), state, code))
-
-    def heads_of_receipt(self, entry: Stored) -> Receipted | None:
-        """The receipt inside an entry, or None when its body is absent."""
-        return decode(entry.body, Receipted) if entry.body is not None else None

@@ -1,9 +1,9 @@
 """A page as bytes: magic, dictionary number, a short uncompressed preface, one zstd frame of MessagePack.
 
 Turns values into bytes and back and refuses what is not a frame; never decides about entries and never unpacks more
-than `PAGE_BYTES_MAX`. The same bytes travel by HTTP and on a stick. Sources: DESIGN 4 (limits), STACK 6 (bombs), RULINGS
-A9, A16. Layout (`sync/PROTOCOL.md`): b"TBP1" ‖ dictionary (1 byte, 0 = none) ‖ preface length (2, big endian) ‖ preface
-‖ zstd frame that declares its content size. Next: `sync.exchange` (who talks), `sync.session` (who may).
+than `PAGE_BYTES_MAX`. The same bytes travel by HTTP and on a stick. Sources: DESIGN 4 (limits, bombs), RULINGS A16.
+Layout: b"TBP1" ‖ dictionary (1 byte, 0 = none) ‖ preface length (2, big endian) ‖ preface ‖ one zstd frame that declares
+its content size. Next: `sync.exchange` (who talks), `sync.session` (who may).
 """
 
 from functools import cache

@@ -7,38 +7,32 @@ Next: `sync.books` (the state), `sync.paging` (what goes out), `sync.recovery` (
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from hashlib import sha256
 
 import msgspec
 
-from schemas.codec import Malformed, decode, encode
-from schemas.names import EPOCH_NONCE_BYTES, SALT_BYTES, Epoch, Instant, JournalId, NodeId, OfficeId
+from schemas.codec import Malformed, encode
+from schemas.names import EPOCH_NONCE_BYTES, SALT_BYTES, Epoch, Instant, JournalId, NodeId
 from schemas.wire import (
     KIND_BEACON,
     KIND_EPOCH_OPENED,
+    KIND_PINNED,
     KIND_RECEIPTED,
-    KIND_RELEASED,
-    KIND_REVOKED,
-    LINE_BODIES,
     Answer,
     Checkpoint,
-    Countersigned,
-    Enrolled,
     EpochOpened,
     Excerpt,
     Head,
-    JournalHead,
     Lane,
     Line,
     Page,
     Parent,
-    Receipted,
-    Revoked,
     Run,
     Stretch,
     attestation,
     is_line,
 )
-from sync import receipts, recovery
+from sync import housekeeping, recovery
 from sync.books import Books
 from sync.core.errors import Fault, GapFault, LocalFault, RemoteFault, UnknownSender
 from sync.core.journal import (
@@ -56,7 +50,7 @@ from sync.core.link import Link, Placement
 from sync.core.merkle import root_of
 from sync.excerpts import post_excerpts, share
 from sync.paging import compose
-from sync.ports import Interpretation, Outcome, ReceiptRow, Stored, empty_batch
+from sync.ports import Interpretation, Outcome, Stored, empty_batch
 
 Drafting = Callable[[], Awaitable[Sequence[Draft]]]
 """Looks at the state inside the transaction and says what to write, or raises its own refusal: then nothing is."""
@@ -199,11 +193,12 @@ class Ledger:
             # RULINGS A11: what an office posts to anyone but its parent is attested when written.
             entry = msgspec.structs.replace(entry, signature=books.seat.signer.sign(attestation(entry.hash)))
         books.batch.entries.append(entry)
-        await self._learn(entry)
+        await self._take_in(entry)
         for hop in sorted(hops[0] - {books.parent}):
             books.post(hop, Lane.EXCERPTS, own, entry.seq)
         if books.parent is not None:
             books.post(books.parent, Lane.RUNS, own, entry.seq)
+            books.work_waits = books.work_waits or not is_line(entry.kind)
         books.unsigned_bytes += len(draft.body)
         unsigned = after.size - books.journals[own].checkpointed
         if unsigned >= CHECKPOINT_ENTRIES_MAX or books.unsigned_bytes >= CHECKPOINT_BYTES_MAX:
@@ -340,7 +335,7 @@ class Ledger:
         if refused > 0:
             self._refuse(link, run, refused, checked.code, part)
         for entry in fresh:
-            await self._learn(entry)
+            await self._take_in(entry)
         return fresh
 
     def _store_lines(
@@ -428,7 +423,7 @@ class Ledger:
         books.loose.setdefault(journal, {})[excerpt.seq] = link_hash
         books.batch.entries.append(entry)
         part.admitted += 1
-        await self._learn(entry)
+        await self._take_in(entry)
         return [entry]
 
     def _verify_attestation(self, journal: JournalId, link_hash: bytes, signature: bytes) -> bool:
@@ -445,141 +440,58 @@ class Ledger:
                 return entry.hash
         return (await self.books.store.hashes(journal, seq, seq + 1))[0]
 
-    # --- what entries mean to the line ---------------------------------------------------------------------------
-
-    async def _learn(self, entry: Stored) -> None:
-        """Take in a `line.*` entry at once: enrolments before the runs of the enrolled, and so on."""
-        books = self.books
-        if not is_line(entry.kind) or entry.body is None or entry.kind not in LINE_BODIES:
-            return
-        if not books.keyring.counts(entry.journal, entry.seq):
-            books.dispose(entry, "held", "revoked")
-            return
-        try:
-            body = decode(entry.body, LINE_BODIES[entry.kind])
-        except Malformed:
-            books.dispose(entry, "unknown", "newer_body")
-            return
-        match body:
-            case Enrolled():
-                node = books.learn_enrolment(entry)
-                if node is None:
-                    books.dispose(entry, "quarantined", "unbelieved_enrolment")
-                else:
-                    await self._first_load(node)
-            case Revoked():
-                if books.learn_revocation(entry) is None:
-                    books.dispose(entry, "quarantined", "unbelieved_revocation")
-                    return
-                await recovery.after_revocation(books, body)
-            case Receipted():
-                self._take_receipt(entry, body)
-            case EpochOpened():
-                await recovery.after_opening(books, entry, body)
-            case _:
-                pass
-
-    async def _first_load(self, node: NodeId) -> None:
-        """A new or replaced device below gets everything its seat reads, in our present stream (RULINGS A15)."""
-        books = self.books
-        seat = books.seat_of_node(node)
-        if seat is None or books.children.get(seat) != node or books.epoch is None:
-            return
-        books.link_to(node)
-        for case in await books.interpreter.cases_of(seat):
-            await share(books, case, frozenset({seat}))
-
-    def _take_receipt(self, entry: Stored, receipt: Receipted) -> None:
-        books = self.books
-        if receipt.holder != entry.journal.origin or not receipts.is_good(
-            books.keyring, books.seat.root.county, receipt
-        ):
-            books.dispose(entry, "quarantined", "bad_receipt")
-            return
-        books.batch.receipts += [
-            ReceiptRow(JournalId(head.origin, head.epoch), receipt.holder, receipt.office, head.size, receipt.at)
-            for head in receipt.heads
-        ]
+    async def _take_in(self, entry: Stored) -> None:
+        """Take in a house-keeping entry at once: enrolments before the runs of the enrolled, and so on."""
+        for released in await housekeeping.learn(self.books, entry):
+            await self._fold_and_post([released], None)
 
     async def _settle(self, fresh: Sequence[Stored], link: Link) -> None:
-        """Fold and route what a page brought."""
-        books = self.books
-        hops = await self._interpret(fresh)
-        for entry, targets in zip(fresh, hops, strict=True):
-            for hop in sorted(targets):
-                if hop != link.neighbour:
-                    await post_excerpts(books, hop, [entry])
-        memory = books.remember(link)
+        """Fold and route what a page brought; what came from above is counted for the next pin."""
+        await self._fold_and_post(fresh, link.neighbour)
+        if link.neighbour != self.books.parent:
+            return
+        memory = self.books.remember(link)
         for entry in fresh:
             if not is_line(entry.kind):
                 memory.received += 1
-                memory.running_hash = root_of([memory.running_hash, entry.hash])
+                memory.running_hash = sha256(memory.running_hash + entry.hash).digest()
 
-    async def _interpret(self, entries: Sequence[Stored]) -> list[set[NodeId]]:
+    async def _fold_and_post(self, entries: Sequence[Stored], giver: NodeId | None) -> None:
+        """Fold entries and post each toward whoever must have it, except to the neighbour that gave it."""
+        for entry, hops in zip(entries, await self._interpret(entries), strict=True):
+            for hop in sorted(hops - {giver} if giver in hops else hops):
+                await post_excerpts(self.books, hop, [entry])
+
+    async def _interpret(self, entries: Sequence[Stored]) -> list[frozenset[NodeId]]:
         """Fold entries and say to which neighbours each must go."""
         books = self.books
         counted: list[Stored] = []
         outcomes: dict[int, Outcome] = {}
         for position, entry in enumerate(entries):
             if is_line(entry.kind):
-                outcomes[position] = Outcome(audience=self._line_audience(entry))
-            elif not books.keyring.counts(entry.journal, entry.seq):
+                outcomes[position] = Outcome(audience=housekeeping.audience(books, entry))
+            elif not books.counts(entry.journal, entry.seq):
                 books.dispose(entry, "held", "revoked")
                 outcomes[position] = Outcome()
             else:
                 counted.append(entry)
         reading = await books.interpreter.interpret(counted) if counted else Interpretation([])
         told = iter(reading.outcomes)
-        hops: list[set[NodeId]] = []
+        hops: list[frozenset[NodeId]] = []
         for position, entry in enumerate(entries):
             outcome = outcomes.get(position)
             if outcome is None:
                 outcome = next(told)
                 if outcome.state:
                     books.dispose(entry, outcome.state, outcome.code)
-            found = (books.hop(office) for office in outcome.audience)
-            hops.append({hop for hop in found if hop is not None})
+            hops.append(books.hops(outcome.audience))
         books.batch.dispositions += reading.settled
         if books.rules.share_on_offer:
             for case, offices in reading.shared:
                 await share(books, case, offices)
         return hops
 
-    def _line_audience(self, entry: Stored) -> frozenset[OfficeId]:
-        """Who must have a house-keeping entry besides the ancestors, who get every run."""
-        books = self.books
-        if entry.body is None or entry.kind not in LINE_BODIES:
-            return frozenset()
-        if entry.kind in (KIND_EPOCH_OPENED, KIND_REVOKED, KIND_BEACON, KIND_RELEASED):
-            return books.seats_below(books.seat.office)
-        body = decode(entry.body, LINE_BODIES[entry.kind])
-        match body:
-            case Receipted():
-                seats = (books.seat_of_node(head.origin) for head in body.heads)
-                return frozenset(seat for seat in seats if seat is not None)
-            case Enrolled():
-                seat = body.certificate.enrolment.office
-                return books.seats_below(seat) | {seat}
-            case Countersigned():
-                seat = books.seat_of_node(body.node)
-                return frozenset({seat} if seat else ())
-            case _:
-                return frozenset()
-
     # --- going out -----------------------------------------------------------------------------------------------
-
-    async def write_receipts(self, neighbour: NodeId) -> None:
-        """One receipt for everything this exchange brought, under one cosignature (RULINGS A9)."""
-        books = self.books
-        due = books.due_receipts.pop(neighbour, set())
-        heads: list[JournalHead] = []
-        for journal in sorted(due):
-            tip = books.tips[journal]
-            heads.append(JournalHead(journal.origin, journal.epoch, tip.size, tip.frontier.root()))
-        if heads:
-            at = Instant(books.clock.now())
-            receipt = receipts.issue(books.seat.signer, books.seat.root.county, books.seat.office, at, heads)
-            await self._record_line(KIND_RECEIPTED, receipt)
 
     async def page_for(self, neighbour: NodeId, *, receipts_due: bool = True) -> Page:
         """The next page toward a neighbour. What must be written for it (receipts, checkpoints) is committed first."""
@@ -593,10 +505,27 @@ class Ledger:
         return page
 
     async def _prepare(self, neighbour: NodeId, *, receipts_due: bool) -> None:
-        if receipts_due:
-            await self.write_receipts(neighbour)
-        if self.books.parent == neighbour:
+        """Write what waits for this exchange: one receipt, one pin (RULINGS A9), the checkpoint at our own end."""
+        books = self.books
+        receipt = housekeeping.due_receipt(books, neighbour) if receipts_due else None
+        if receipt is not None:
+            await self._record_line(KIND_RECEIPTED, receipt)
+        pin = housekeeping.due_pin(books, neighbour)
+        if pin is not None:
+            await self._record_line(KIND_PINNED, pin)
+        if books.parent == neighbour:
             self.sign_tip()
+
+    async def light_beacon(self) -> Stored:
+        """The county's daily statement of all heads it holds (RULINGS A13). Raises `LocalFault` below the county."""
+        if self.books.parent is not None:
+            raise LocalFault("not_county", "only the county lights a beacon; this node has an office above it")
+        beacon = housekeeping.beacon(self.books)
+
+        async def drafting() -> list[Draft]:
+            return [Draft(KIND_BEACON, None, encode(beacon))]
+
+        return (await self.record(drafting))[0]
 
 
 class DraftingRefused(Exception):

@@ -37,6 +37,30 @@ class Jitter(Protocol):
         ...
 
 
+class Sealer(Protocol):
+    """Encrypts what is stored beside a public header: bodies at rest (RULINGS C7). Digests are over clear text."""
+
+    def seal(self, name: bytes, clear: bytes) -> bytes:
+        """Ciphertext bound to `name` (32 bytes; an entry's hash). The same name always comes with the same text."""
+        ...
+
+    def open(self, name: bytes, sealed: bytes) -> bytes:
+        """The clear text. Raises `ValueError` when it was changed, or sealed under another name or an unknown key."""
+        ...
+
+
+class Sleeper(Protocol):
+    """Waiting, and a scale of seconds that never goes back. Real or virtual; nothing read from it is ever written down."""
+
+    def elapsed_s(self) -> float:
+        """Seconds since some fixed moment."""
+        ...
+
+    async def sleep(self, delay_s: float) -> None:
+        """Wait; other tasks go on."""
+        ...
+
+
 class Stored(Struct, frozen=True, gc=False):
     """One entry as a node holds it. `prev` and `proof` are kept only while the entry is loose (outside its run)."""
 

@@ -1,0 +1,96 @@
+"""Who looked at whose personal data, why and when: one chained row for every lifted mask.
+
+The county, and the resident concerned, may ask for it. Each row's hash covers the row before, so a row that was taken
+out or changed shows (`find_break`). Never holds the data that was looked at. Next: `office.web.pages.cases`, the click.
+"""
+
+import hashlib
+from typing import Final
+
+from msgspec import Struct
+from sqlalchemy import func, insert, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from office.account_tables import access_log
+from schemas.codec import encode
+from schemas.names import CaseId, Instant, OfficeId, OfficerId
+from schemas.refusals import Refused
+from sync.ports import Clock
+
+PURPOSE_CHARACTERS_MIN: Final = 2
+PURPOSE_CHARACTERS_MAX: Final = 200
+_START: Final = bytes(32)
+
+
+class PurposeRefused(Refused):
+    """A look without a stated purpose."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "purpose_required",
+            f"请写明查看目的({PURPOSE_CHARACTERS_MIN} 至 {PURPOSE_CHARACTERS_MAX} 字);查看会被记录。",
+            f"State why, in {PURPOSE_CHARACTERS_MIN} to {PURPOSE_CHARACTERS_MAX} characters; every look is recorded.",
+        )
+
+
+class Look(Struct, frozen=True):
+    """One lifted mask."""
+
+    number: int
+    at: Instant
+    officer: OfficerId
+    office: OfficeId
+    subject: CaseId
+    purpose: str
+
+
+class AccessLog:
+    """The log of one node."""
+
+    def __init__(self, write: AsyncEngine, read: AsyncEngine, clock: Clock) -> None:
+        self._write = write
+        self._read = read
+        self._clock = clock
+
+    async def record(self, officer: OfficerId, office: OfficeId, subject: CaseId, purpose: str) -> None:
+        """Write down a look before it happens. Raises `PurposeRefused`: then nothing may be shown."""
+        purpose = purpose.strip()
+        if not PURPOSE_CHARACTERS_MIN <= len(purpose) <= PURPOSE_CHARACTERS_MAX:
+            raise PurposeRefused
+        async with self._write.begin() as connection:
+            newest = select(access_log.c.number, access_log.c.hash).order_by(access_log.c.number.desc()).limit(1)
+            last = (await connection.execute(newest)).one_or_none()
+            number, before = (last.number + 1, last.hash) if last is not None else (1, _START)
+            look = Look(number, self._clock.now(), officer, office, subject, purpose)
+            row = {name: getattr(look, name) for name in Look.__struct_fields__}
+            await connection.execute(insert(access_log).values(**row, hash=_hash(before, look)))
+
+    async def looks_at(self, subject: CaseId) -> list[Look]:
+        """All looks at one case, oldest first."""
+        query = select(access_log).where(access_log.c.subject == subject).order_by(access_log.c.number)
+        async with self._read.connect() as connection:
+            return [_look(row) for row in (await connection.execute(query)).all()]
+
+    async def count(self) -> int:
+        """How many looks there were."""
+        async with self._read.connect() as connection:
+            return (await connection.execute(select(func.count()).select_from(access_log))).scalar_one()
+
+    async def find_break(self) -> int | None:
+        """The number of the first row that does not follow from the one before; None when the chain holds."""
+        before = _START
+        async with self._read.connect() as connection:
+            rows = (await connection.execute(select(access_log).order_by(access_log.c.number))).all()
+        for number, row in enumerate(rows, start=1):
+            if row.number != number or row.hash != _hash(before, _look(row)):
+                return number
+            before = row.hash
+        return None
+
+
+def _look(row: object) -> Look:
+    return Look(**{name: getattr(row, name) for name in Look.__struct_fields__})
+
+
+def _hash(before: bytes, look: Look) -> bytes:
+    return hashlib.sha256(before + encode(look)).digest()

@@ -1,0 +1,411 @@
+"""The people who work at this node: officers, passwords, sessions.
+
+There are no accounts until somebody makes one at the command line, and no password that everybody knows. A wrong
+password slows the next attempt down, more each time, and never locks anybody out for good. A session is a row here: the
+browser holds a random name, the row its SHA-256, so a copy of the database signs nobody in.
+Never decides what an officer may do to a case (`schemas.casework.lifecycle`, `roles`) and never logs a login, a
+password or an address. Sources: RELIABILITY goals for users and scope; OWASP's minimum for argon2id (19 MiB, t=2, p=1).
+Next: `office.web.guards`, which asks `find_session` before every handler.
+"""
+
+import asyncio
+import base64
+import hashlib
+import unicodedata
+from collections.abc import Collection, Mapping
+from typing import Final
+
+import argon2
+from msgspec import Struct
+from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from office.account_tables import login_delays, officers, sessions
+from schemas.casework.roles import Role
+from schemas.names import Instant, OfficeId, OfficerId, seat_of
+from schemas.refusals import Refused
+from sync.ports import Clock, Salts
+
+PASSWORD_CHARACTERS_MIN: Final = 12
+PASSWORD_CHARACTERS_MAX: Final = 200
+"""A passphrase of 30 words fits; beyond it somebody feeds us work."""
+PASSWORD_DISTINCT_MIN: Final = 5
+"""Fewer different characters than this are a pattern, not a password."""
+
+HASHES_AT_ONCE_MAX: Final = 4
+"""Each takes 19 MiB and 30 ms; a village PC has 2 GiB and the queue is short."""
+
+IDLE_MS_MAX: Final = 30 * 60 * 1000
+SESSION_MS_MAX: Final = 12 * 3600 * 1000
+"""A working day: nobody stays signed in over night."""
+TOUCH_MS: Final = 60 * 1000
+"""`seen_at` is written at most once a minute: a page view must not cost an fsync."""
+SESSION_NAME_BYTES: Final = 32
+
+FREE_FAILURES: Final = 3
+"""Of one account from one address: people mistype."""
+FREE_FAILURES_OF_ADDRESS: Final = 30
+"""Of one address over all accounts: a township's officers share one."""
+DELAY_MS_FIRST: Final = 2_000
+DELAY_MS_MAX: Final = 15 * 60 * 1000
+"""Never permanent: somebody else's guesses must not keep an officer from work for longer than this."""
+FAILURES_FORGOTTEN_MS: Final = 24 * 3600 * 1000
+
+_LOGIN_CHARACTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789._-")
+_LOGIN_CHARACTERS_MAX: Final = 40
+
+
+class AccountRefused(Refused):
+    """An account or a password that cannot be made so."""
+
+
+class SignInRefused(Refused):
+    """Not signed in. The text never says whether the login exists."""
+
+    def __init__(self, code: str, zh: str, en: str, *, wait_s: int = 0) -> None:
+        super().__init__(code, zh, en)
+        self.wait_s = wait_s
+
+
+class SignedIn(Struct, frozen=True):
+    """Who is at the screen: as much of an officer as pages, guards and the desk need."""
+
+    officer: OfficerId
+    login: str
+    office: OfficeId
+    name: str
+    roles: frozenset[Role]
+    language: str
+
+
+class Officer(Struct, frozen=True):
+    """One row of the list of accounts that an administrator sees."""
+
+    officer: OfficerId
+    login: str
+    office: OfficeId
+    name: str
+    roles: frozenset[Role]
+    active: bool
+
+
+class Accounts:
+    """Officers and sessions of one node, over its database."""
+
+    def __init__(self, write: AsyncEngine, read: AsyncEngine, seat: OfficeId, clock: Clock, salts: Salts) -> None:
+        """`write` and `read`: the node's engines (`office.database`). `seat`: the office whose device this is."""
+        self._write = write
+        self._read = read
+        self._seat = seat
+        self._clock = clock
+        self._salts = salts
+        self._hasher = argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+        self._hashing = asyncio.Semaphore(HASHES_AT_ONCE_MAX)
+        self._decoy: str | None = None
+
+    # --- officers ---------------------------------------------------------------------------------------------------
+
+    async def add_officer(
+        self, login: str, name: str, office: OfficeId, roles: Collection[Role], password: str, language: str = "zh"
+    ) -> OfficerId:
+        """Make an account. Raises `AccountRefused` with what to do; nothing is written then."""
+        login = _check_login(login)
+        name = name.strip()
+        if not 0 < len(name) <= 120 or "\x00" in name:
+            raise AccountRefused("officer_name", "请填写 1 至 120 字的姓名。", "Give a name of 1 to 120 characters.")
+        if seat_of(office) != self._seat:
+            raise AccountRefused(
+                "officer_office",
+                "账号只能开在本机所属单位或其窗口;请到该单位的设备上开设。",
+                "An account belongs to this device's own office or a window of it; add it on that office's device.",
+            )
+        if not roles:
+            raise AccountRefused("officer_roles", "请至少指定一个岗位。", "Name at least one role.")
+        check_password(password, login)
+        now = self._clock.now()
+        officer = OfficerId(f"{office}/{login}")
+        row = {
+            "officer": officer,
+            "login": login,
+            "office": office,
+            "name": name,
+            "roles": _words(roles),
+            "password": await self._hash(password),
+            "language": "en" if language.startswith("en") else "zh",
+            "active": True,
+            "created_at": now,
+            "password_at": now,
+        }
+        try:
+            async with self._write.begin() as connection:
+                await connection.execute(insert(officers).values(row))
+        except IntegrityError:
+            raise AccountRefused(
+                "officer_exists",
+                "该登录名已被使用;请换一个登录名。",
+                "This login is taken on this node; choose another.",
+            ) from None
+        return officer
+
+    async def list_officers(self) -> list[Officer]:
+        """Every account of the node by login."""
+        async with self._read.connect() as connection:
+            rows = (await connection.execute(select(officers).order_by(officers.c.login))).all()
+        return [
+            Officer(OfficerId(row.officer), row.login, OfficeId(row.office), row.name, _roles(row.roles), row.active)
+            for row in rows
+        ]
+
+    async def set_password(self, officer: OfficerId, password: str) -> None:
+        """Replace a password and end all sessions of its officer. Raises `AccountRefused`."""
+        row = await self._find_row(officers.c.officer == officer)
+        if row is None:
+            raise _no_such_officer()
+        check_password(password, row.login)
+        hashed = await self._hash(password)
+        change = {"password": hashed, "password_at": self._clock.now()}
+        async with self._write.begin() as connection:
+            await connection.execute(update(officers).where(officers.c.officer == officer).values(change))
+            await connection.execute(delete(sessions).where(sessions.c.officer == officer))
+
+    async def change_password(self, officer: OfficerId, present: str, password: str) -> None:
+        """Replace one's own password, stating the present one. Raises `AccountRefused`."""
+        row = await self._find_row(officers.c.officer == officer)
+        if row is None:
+            raise _no_such_officer()
+        if not await self._verify(row.password, present):
+            raise AccountRefused(
+                "password_wrong", "现用密码不正确;请重新输入。", "The present password is not right; type it again."
+            )
+        await self.set_password(officer, password)
+
+    async def suspend_officer(self, officer: OfficerId) -> None:
+        """Close an account and end its sessions; its acts stay what they are. Raises `AccountRefused`."""
+        async with self._write.begin() as connection:
+            done = await connection.execute(update(officers).where(officers.c.officer == officer).values(active=False))
+            await connection.execute(delete(sessions).where(sessions.c.officer == officer))
+        if done.rowcount == 0:
+            raise _no_such_officer()
+
+    async def set_language(self, officer: OfficerId, language: str) -> None:
+        """Remember in which language an officer reads."""
+        chosen = "en" if language.startswith("en") else "zh"
+        async with self._write.begin() as connection:
+            await connection.execute(update(officers).where(officers.c.officer == officer).values(language=chosen))
+
+    # --- signing in ---------------------------------------------------------------------------------------------------
+
+    async def sign_in(
+        self, login: str, password: str, address: str, previous: str | None = None
+    ) -> tuple[str, SignedIn]:
+        """Open a session: its name for the cookie, and who it is.
+
+        `address` is the peer's; `previous` a session the browser already shows, which ends here, so that a name planted
+        beforehand is worthless. Raises `SignInRefused`; equal work is done whether the login exists or not.
+        """
+        login = login.strip().lower()
+        keys = _delay_keys(login, address)
+        await self._count_attempt(keys)
+        row = await self._find_row(officers.c.login == login)
+        is_right = await self._verify(row.password if row is not None else await self._decoy_hash(), password)
+        if row is None or not is_right or not row.active:
+            raise SignInRefused(
+                "sign_in_wrong",
+                "登录名或密码不正确;请重新输入,或请管理员重设密码。",
+                "Login or password is not right; type them again, or ask the administrator for a new password.",
+            )
+        name = base64.urlsafe_b64encode(self._salts.draw(SESSION_NAME_BYTES)).decode().rstrip("=")
+        now = self._clock.now()
+        async with self._write.begin() as connection:
+            await connection.execute(delete(login_delays).where(login_delays.c.key == keys[0]))
+            await self._give_back(connection, keys[1])
+            ended = (sessions.c.opened_at < now - SESSION_MS_MAX) | (sessions.c.seen_at < now - IDLE_MS_MAX)
+            await connection.execute(delete(sessions).where(ended))
+            if previous is not None:
+                await connection.execute(delete(sessions).where(sessions.c.digest == _digest(previous)))
+            opened = {"digest": _digest(name), "officer": row.officer, "opened_at": now, "seen_at": now}
+            await connection.execute(insert(sessions).values(opened))
+        return name, _signed_in(row)
+
+    async def find_session(self, name: str) -> SignedIn | None:
+        """Who holds this session; None when it is unknown, idle for 30 minutes, 12 hours old, or its account closed."""
+        digest = _digest(name)
+        now = self._clock.now()
+        query = (
+            select(officers, sessions.c.opened_at, sessions.c.seen_at)
+            .join(sessions, sessions.c.officer == officers.c.officer)
+            .where(sessions.c.digest == digest, officers.c.active)
+        )
+        async with self._read.connect() as connection:
+            row = (await connection.execute(query)).one_or_none()
+        if row is None or not _is_alive(row.opened_at, row.seen_at, now):
+            return None
+        if abs(now - row.seen_at) >= TOUCH_MS:
+            async with self._write.begin() as connection:
+                await connection.execute(update(sessions).where(sessions.c.digest == digest).values(seen_at=now))
+        return _signed_in(row)
+
+    async def sign_out(self, name: str) -> None:
+        """End a session; one that does not exist is ended already."""
+        async with self._write.begin() as connection:
+            await connection.execute(delete(sessions).where(sessions.c.digest == _digest(name)))
+
+    # --- delays ----------------------------------------------------------------------------------------------------
+
+    async def _count_attempt(self, keys: tuple[bytes, bytes]) -> None:
+        """Count an attempt as failed before it is looked at: many at once gain nothing. Raises when too early."""
+        now = self._clock.now()
+        async with self._write.begin() as connection:
+            query = select(login_delays).where(login_delays.c.key.in_(keys))
+            rows = {row.key: row for row in (await connection.execute(query)).all()}
+            wait_ms = max((_wait_ms(row, now) for row in rows.values()), default=0)
+            if wait_ms > 0:
+                raise _too_early(-(-wait_ms // 1000))
+            await connection.execute(delete(login_delays).where(login_delays.c.failed_at < now - FAILURES_FORGOTTEN_MS))
+            for key, free in zip(keys, (FREE_FAILURES, FREE_FAILURES_OF_ADDRESS), strict=True):
+                failures = _failures(rows.get(key), now) + 1
+                values = {
+                    "key": key,
+                    "failures": failures,
+                    "failed_at": now,
+                    "not_before": now + _delay_ms(failures, free),
+                }
+                await _upsert_delay(connection, values)
+
+    async def _give_back(self, connection: AsyncConnection, key: bytes) -> None:
+        """A success takes its own attempt off the address's account, not those before it."""
+        counted = login_delays.c.key == key
+        change = {"failures": login_delays.c.failures - 1, "not_before": 0}
+        await connection.execute(update(login_delays).where(counted).values(change))
+
+    # --- hashing -----------------------------------------------------------------------------------------------------
+
+    async def _hash(self, password: str) -> str:
+        async with self._hashing:
+            return await asyncio.to_thread(self._hasher.hash, _canonical(password), salt=self._salts.draw(16))
+
+    async def _verify(self, hashed: str, password: str) -> bool:
+        if len(password) > PASSWORD_CHARACTERS_MAX:
+            password = ""
+        try:
+            async with self._hashing:
+                return await asyncio.to_thread(self._hasher.verify, hashed, _canonical(password))
+        except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+            return False
+
+    async def _decoy_hash(self) -> str:
+        """A hash that nothing matches, for logins that do not exist: they must take as long as those that do."""
+        if self._decoy is None:
+            self._decoy = await self._hash(self._salts.draw(16).hex())
+        return self._decoy
+
+    async def _find_row(self, condition: object) -> Row[tuple[object, ...]] | None:
+        async with self._read.connect() as connection:
+            return (await connection.execute(select(officers).where(condition))).one_or_none()  # pyright: ignore[reportArgumentType]
+
+
+def check_password(password: str, login: str) -> None:
+    """Raise `AccountRefused` unless a password is long, varied and does not contain the login. No forced rotation."""
+    if len(password) < PASSWORD_CHARACTERS_MIN:
+        raise AccountRefused(
+            "password_short",
+            f"密码至少 {PASSWORD_CHARACTERS_MIN} 位;可以用几个词组成的短语。",
+            f"A password has at least {PASSWORD_CHARACTERS_MIN} characters; several words make a good one.",
+        )
+    if len(password) > PASSWORD_CHARACTERS_MAX or "\x00" in password:
+        raise AccountRefused(
+            "password_long",
+            f"密码最多 {PASSWORD_CHARACTERS_MAX} 位;请缩短。",
+            f"A password has at most {PASSWORD_CHARACTERS_MAX} characters; shorten it.",
+        )
+    if len(set(password)) < PASSWORD_DISTINCT_MIN or login.lower() in password.lower():
+        raise AccountRefused(
+            "password_simple",
+            "密码过于简单:不能包含登录名,也不能只是重复几个字符;请换一个。",
+            "The password is too simple: it must not contain the login nor repeat a few characters; choose another.",
+        )
+
+
+def _check_login(text: str) -> str:
+    login = text.strip().lower()
+    if not 2 <= len(login) <= _LOGIN_CHARACTERS_MAX or not _LOGIN_CHARACTERS.issuperset(login):
+        raise AccountRefused(
+            "officer_login",
+            "登录名为 2 至 40 位小写字母、数字、点、横线或下划线;请重新输入。",
+            "A login has 2 to 40 small letters, digits, dots, dashes or underscores; type it again.",
+        )
+    return login
+
+
+def _canonical(password: str) -> str:
+    """The same password typed on two keyboards is one sequence of characters (RFC 8265 uses NFC)."""
+    return unicodedata.normalize("NFC", password)
+
+
+def _digest(name: str) -> bytes:
+    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()
+
+
+def _delay_keys(login: str, address: str) -> tuple[bytes, bytes]:
+    """Account and address, address alone: hashed, so that the table lists nobody's typing and nobody's address."""
+    return _digest(f"login {login} from {address}"), _digest(f"address {address}")
+
+
+def _failures(row: Row[tuple[object, ...]] | None, now: Instant) -> int:
+    if row is None or row.failed_at < now - FAILURES_FORGOTTEN_MS:
+        return 0
+    return row.failures
+
+
+def _wait_ms(row: Row[tuple[object, ...]], now: Instant) -> int:
+    """How long to wait still; a clock that was set back must not lengthen the wait."""
+    return min(row.not_before - now, DELAY_MS_MAX) if row.failed_at <= now else 0
+
+
+def _delay_ms(failures: int, free: int) -> int:
+    """2 s after the free failures, doubled with each further one, at most 15 minutes."""
+    if failures < free:
+        return 0
+    return min(DELAY_MS_FIRST << min(failures - free, 20), DELAY_MS_MAX)
+
+
+async def _upsert_delay(connection: AsyncConnection, values: Mapping[str, object]) -> None:
+    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = make(login_delays).values(values)
+    rest = {name: value for name, value in values.items() if name != "key"}
+    await connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_=rest))
+
+
+def _too_early(wait_s: int) -> SignInRefused:
+    return SignInRefused(
+        "sign_in_delayed",
+        f"密码多次不正确;请在 {wait_s} 秒后再试。",
+        f"Wrong too often; try again in {wait_s} seconds.",
+        wait_s=wait_s,
+    )
+
+
+def _is_alive(opened_at: int, seen_at: int, now: Instant) -> bool:
+    """Whether a session is young enough. A clock set back by more than a minute ends it: its age is unknown."""
+    idle, age = now - seen_at, now - opened_at
+    return -TOUCH_MS <= idle <= IDLE_MS_MAX and -TOUCH_MS <= age <= SESSION_MS_MAX
+
+
+def _words(roles: Collection[Role]) -> str:
+    return " ".join(sorted(role.value for role in roles))
+
+
+def _roles(words: str) -> frozenset[Role]:
+    return frozenset(Role(word) for word in words.split())
+
+
+def _signed_in(row: Row[tuple[object, ...]]) -> SignedIn:
+    return SignedIn(OfficerId(row.officer), row.login, OfficeId(row.office), row.name, _roles(row.roles), row.language)
+
+
+def _no_such_officer() -> AccountRefused:
+    return AccountRefused(
+        "no_such_officer", "本机没有这个账号;请核对登录名。", "This node has no such account; check the login."
+    )

@@ -1,0 +1,189 @@
+"""The one module for files: where a node's things lie, how they are written, and who may write them.
+
+Windows included: village computers run it, so `fcntl` and `msvcrt` are imported only where they exist. Every file is
+written as temp → fsync → rename → fsync of the folder, mode 0600: a settings file written without fsync came back as
+zeros after a power cut (RELIABILITY 1). Never holds personal data in a name. Next: `office.node`, which takes the lock.
+"""
+
+import contextlib
+import os
+import sys
+from pathlib import Path
+from typing import Final
+
+from sync.core.errors import LocalFault
+
+PRIVATE_FILE_MODE: Final = 0o600
+PRIVATE_FOLDER_MODE: Final = 0o700
+
+
+class Home:
+    """The folder of one node and the names of what lies in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __repr__(self) -> str:
+        return f"Home({str(self.folder)!r})"
+
+    @property
+    def settings(self) -> Path:
+        """The one settings file."""
+        return self.folder / "tongban.toml"
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file, unless the settings name a PostgreSQL."""
+        return self.folder / "node.db"
+
+    @property
+    def keys(self) -> Path:
+        """The device's two private keys. Whoever copies this file is this device: a copy shows as a fork."""
+        return self.folder / "device.key"
+
+    @property
+    def data_key(self) -> Path:
+        """32 random bytes that seal bodies at rest and derive the secrets on slips. Keep its backup apart."""
+        return self.folder / "data.key"
+
+    @property
+    def root_key(self) -> Path:
+        """The county's root key, at the hub only and only until it is taken offline (RULINGS A10)."""
+        return self.folder / "county-root.key"
+
+    @property
+    def seat(self) -> Path:
+        """The certificate chain that says which office this device sits in, and the address above."""
+        return self.folder / "seat.json"
+
+    @property
+    def certificate(self) -> Path:
+        """The TLS certificate (PEM)."""
+        return self.folder / "tls.crt"
+
+    @property
+    def certificate_key(self) -> Path:
+        """The TLS private key (PEM)."""
+        return self.folder / "tls.key"
+
+    @property
+    def catalogue(self) -> Path:
+        """The county's own catalogue edition, when it has imported one."""
+        return self.folder / "catalogue.json"
+
+    @property
+    def restored(self) -> Path:
+        """A marker that `restore` leaves: the next start is quarantined until it has caught up (RULINGS B5)."""
+        return self.folder / "restored"
+
+    @property
+    def ballast(self) -> Path:
+        """A file of zeros to delete when the disk is full, so that the node can still write while space is made."""
+        return self.folder / "ballast"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one process that writes."""
+        return self.folder / "writer.lock"
+
+    @property
+    def sheets(self) -> Path:
+        """Enrolment sheets that were printed here; delete them once handed out."""
+        return self.folder / "sheets"
+
+    def make(self) -> None:
+        """Create the folder, readable by its owner only."""
+        self.folder.mkdir(mode=PRIVATE_FOLDER_MODE, parents=True, exist_ok=True)
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a whole file so that after a power cut it is either the old or the new one; readable by its owner only."""
+    temporary = path.with_name(path.name + ".new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE_MODE)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    _sync_folder(path.parent)
+
+
+def read_private(path: Path, *, missing_hint: str) -> bytes:
+    """A file's bytes. Raises `LocalFault` with `missing_hint` when it is not there or cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise LocalFault("file_missing", f"{path} cannot be read: {missing_hint}") from error
+
+
+def remove(path: Path) -> None:
+    """Delete a file if it is there, durably."""
+    with contextlib.suppress(FileNotFoundError):
+        path.unlink()
+        _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename durable. Windows has no handle on a folder and keeps renames in its journal."""
+    if sys.platform == "win32":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class WritingLock:
+    """One writing process per node (RULINGS C1): an exclusive lock on a file, given back by the system when we die.
+
+    PostgreSQL nodes hold an advisory lock as well (`office.database`): there the data does not lie beside the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptor: int | None = None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether this process holds it."""
+        return self._descriptor is not None
+
+    def take(self) -> None:
+        """Take the lock. Raises `LocalFault` `second_writer` when another process has it; never waits."""
+        if self.is_held:
+            return
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE_MODE)
+        try:
+            _lock(descriptor)
+        except OSError as error:
+            os.close(descriptor)
+            raise second_writer() from error
+        self._descriptor = descriptor
+
+    def release(self) -> None:
+        """Give the lock back."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def second_writer() -> LocalFault:
+    """The refusal of a second writing process."""
+    return LocalFault(
+        "second_writer",
+        "another process of this node is already running and holds its pen; use that one, or stop it first "
+        "(本机已有一个进程在运行;请使用它,或先将其停止)",
+    )
+
+
+def _lock(descriptor: int) -> None:
+    """Lock the whole file or raise OSError at once. The lock goes when the descriptor is closed."""
+    if sys.platform == "win32":
+        import msvcrt  # only Windows has it
+
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl  # only other systems have it
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,105 @@
+"""One TOML file and the environment: everything that an operator can set, each with its meaning and its default.
+
+`TONGBAN_<FIELD>` in the environment beats the file. An unknown key is refused with the nearest known one, so that a
+typing error never silently means the default. Never holds a secret: keys are files of their own (`office.paths`).
+Next: `office.node`, which reads this once at start.
+"""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from sync.core.errors import LocalFault
+
+ENVIRONMENT_PREFIX: Final = "TONGBAN_"
+SETTINGS_BYTES_MAX: Final = 64 * 1024
+"""A settings file of 20 lines is 1 KiB; larger is not one."""
+
+Port = Annotated[int, Meta(ge=0, le=65535)]
+
+
+class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What can be set. The comment under each field is what `doctor` and the sample file show."""
+
+    database: str = ""
+    """Empty = the SQLite file in the node's folder; or postgresql+asyncpg://user@host/name at the hub."""
+    host: str = "127.0.0.1"
+    """Address on which this node listens. Anything but loopback is served over TLS."""
+    port: Port = 8610
+    """Port on which this node listens; 0 = any free one."""
+    address: str = ""
+    """The address that others reach this node by, as printed on enrolment sheets; empty = made from host and port."""
+    parent: str = ""
+    """The address of the node above; empty = the one on the enrolment sheet."""
+    language: Literal["zh-CN", "en"] = "zh-CN"
+    """Language of pages and messages before somebody signs in."""
+    sync_every_s: Annotated[int, Meta(ge=1, le=86_400)] = 3600
+    """How often to talk upward when there is nothing to say; at least daily. New work is sent at once."""
+    backoff_max_s: Annotated[int, Meta(ge=1, le=86_400)] = 900
+    """Longest wait between two attempts on a line that is down."""
+    idle_timeout_s: Annotated[float, Meta(ge=0.1, le=600)] = 30.0
+    """Silence after which a connection is given up. On idleness, never on the whole transfer."""
+    cases_remembered: Annotated[int, Meta(ge=16, le=1_000_000)] = 1000
+    """Case files kept in memory, about 2 KiB each; a hub does well with 20000."""
+    queue_pages_max: Annotated[int, Meta(ge=1, le=10_000)] = 64
+    """Pages waiting for the pen before senders are told to come back later."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """How much is written to the log. Never personal data, whatever the level."""
+
+
+FIELDS: Final = tuple(field.name for field in msgspec.structs.fields(Settings))
+
+
+def load_settings(path: Path, environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings of a node: the file if it is there, the environment over it.
+
+    Raises `LocalFault` `bad_settings` naming the field, what is wrong with it and, for an unknown key, the nearest one.
+    """
+    values: dict[str, object] = {}
+    if path.exists():
+        values |= _read_toml(path)
+    values |= _from_environment(os.environ if environment is None else environment)
+    for key in values:
+        if key not in FIELDS:
+            raise _unknown(key)
+    try:
+        return msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise LocalFault("bad_settings", f"{path}: {error}; correct this setting and start again") from error
+
+
+def _read_toml(path: Path) -> dict[str, object]:
+    try:
+        if path.stat().st_size > SETTINGS_BYTES_MAX:
+            raise LocalFault("bad_settings", f"{path} is larger than any settings file; put the right one there")
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise LocalFault("bad_settings", f"{path} cannot be read as TOML ({error}); correct that line") from error
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, object]:
+    return {
+        name.removeprefix(ENVIRONMENT_PREFIX).lower(): value
+        for name, value in environment.items()
+        if name.startswith(ENVIRONMENT_PREFIX) and name != ENVIRONMENT_PREFIX + "HOME"
+    }
+
+
+def _unknown(key: str) -> LocalFault:
+    nearest = difflib.get_close_matches(key, FIELDS, n=1, cutoff=0.0)
+    return LocalFault("bad_settings", f"there is no setting {key!r}; did you mean {nearest[0]!r}?")
+
+
+def sample_settings() -> str:
+    """A settings file with every field at its default, commented out: what `init` leaves for the operator."""
+    lines = ["# Tongban: settings of this node. Remove the # before a line to change it."]
+    lines += [
+        f"#{field.name} = {msgspec.json.encode(field.default).decode()}" for field in msgspec.structs.fields(Settings)
+    ]
+    return "\n".join(lines) + "\n"

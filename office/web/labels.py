@@ -1,0 +1,110 @@
+"""What stages, acts, roles, outcomes and states are called on screens: message ids, translated where they are shown.
+
+Terms follow the administration's own words (受理, 补正, 移交, 办结 …). Never a rule: which acts are lawful is
+`schemas.casework.lifecycle`. A test checks that every stage, kind and role has its label and every label its Chinese.
+"""
+
+from typing import Final
+
+from office.web.i18n import n_
+from schemas.casework.events import Handover, MaterialStatus, Outcome
+from schemas.casework.lifecycle import Stage
+from schemas.casework.roles import Role
+
+STAGES: Final[dict[Stage, str]] = {
+    Stage.AWAITED: n_("Filing not here yet"),
+    Stage.FILED: n_("Filed"),
+    Stage.OFFERED: n_("Offered"),
+    Stage.IN_REVIEW: n_("In review"),
+    Stage.PAPERS_AWAITED: n_("Papers awaited"),
+    Stage.REFERRED: n_("Referred"),
+    Stage.DECIDED: n_("Decided"),
+    Stage.RETURNING: n_("Result returning"),
+    Stage.READY: n_("Ready to hand over"),
+    Stage.HANDED_OVER: n_("Handed over"),
+    Stage.CLOSED: n_("Closed"),
+    Stage.WITHDRAWN: n_("Withdrawn"),
+}
+
+TONES: Final[dict[Stage, str]] = {
+    Stage.AWAITED: "wait",
+    Stage.FILED: "work",
+    Stage.OFFERED: "move",
+    Stage.IN_REVIEW: "work",
+    Stage.PAPERS_AWAITED: "wait",
+    Stage.REFERRED: "move",
+    Stage.DECIDED: "work",
+    Stage.RETURNING: "move",
+    Stage.READY: "ready",
+    Stage.HANDED_OVER: "done",
+    Stage.CLOSED: "done",
+    Stage.WITHDRAWN: "done",
+}
+"""How a stage is drawn: what needs work stands out, what is done is plain text (UI 5, rule 3)."""
+
+ACTS: Final[dict[str, str]] = {
+    "case.filed": n_("Filed"),
+    "custody.offered": n_("Offered on"),
+    "custody.accepted": n_("Accepted"),
+    "custody.declined": n_("Not accepted"),
+    "papers.requested": n_("Papers requested"),
+    "papers.received": n_("Papers received"),
+    "case.decided": n_("Decided"),
+    "result.handed_over": n_("Result handed over"),
+    "case.closed": n_("Closed"),
+    "case.withdrawn": n_("Withdrawn"),
+    "custody.reassigned": n_("Reassigned by the county"),
+    "papers.brought": n_("Papers brought"),
+    "recall.requested": n_("Recall requested"),
+    "remark.added": n_("Remark"),
+}
+"""What happened, for timelines."""
+
+VERBS: Final[dict[str, str]] = {
+    "custody.offered": n_("Offer to another office"),
+    "custody.accepted": n_("Accept"),
+    "custody.declined": n_("Do not accept"),
+    "papers.requested": n_("Request papers"),
+    "papers.received": n_("Take up papers"),
+    "case.decided": n_("Decide"),
+    "result.handed_over": n_("Hand over the result"),
+    "case.closed": n_("Close the case"),
+    "case.withdrawn": n_("Withdraw the case"),
+    "custody.reassigned": n_("Reassign the case"),
+    "papers.brought": n_("Note papers brought"),
+    "recall.requested": n_("Request a recall"),
+    "remark.added": n_("Add a remark"),
+}
+"""What can be done, for buttons."""
+
+ROLES: Final[dict[Role, str]] = {
+    Role.AGENT: n_("Village agent"),
+    Role.CLERK: n_("Handling officer"),
+    Role.APPROVER: n_("Approver"),
+    Role.LEADER: n_("Leader on duty"),
+    Role.SUPERVISOR: n_("Supervision"),
+    Role.ADMINISTRATOR: n_("Administrator"),
+}
+
+OUTCOMES: Final[dict[Outcome, str]] = {Outcome.GRANTED: n_("Granted"), Outcome.REFUSED: n_("Refused")}
+
+HANDOVERS: Final[dict[Handover, str]] = {
+    Handover.COUNTER: n_("At the counter"),
+    Handover.HOME: n_("Brought home"),
+    Handover.COURIER: n_("By courier"),
+}
+
+MATERIALS: Final[dict[MaterialStatus, str]] = {
+    MaterialStatus.PROVIDED: n_("Provided"),
+    MaterialStatus.DEFERRED: n_("May come later"),
+    MaterialStatus.VERIFIED: n_("Verified against data"),
+    MaterialStatus.PLEDGED: n_("Pledged"),
+}
+
+DOCUMENT_TYPES: Final[dict[str, str]] = {
+    "111": n_("Resident identity card"),
+    "001": n_("Unified social credit number"),
+    "414": n_("Passport"),
+    "999": n_("Other document"),
+}
+"""GA/T 2000.156 codes that this first form offers, and the organisation number of GB 32100."""

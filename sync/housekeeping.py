@@ -1,0 +1,168 @@
+"""What `line.*` entries mean to the line, and which of them are due: receipts, pins, beacons, enrolments, revocations.
+
+The only code that reads bodies in `sync`, and only these bodies (RULINGS A9). House-keeping never causes an exchange, a
+receipt or a pin; nothing waits for it. Next: `sync.ledger` (when), `sync.receipts` (cosignatures), `sync.enrolment`.
+"""
+
+from schemas.codec import Malformed, decode, encode
+from schemas.names import Instant, JournalId, NodeId, OfficeId, within
+from schemas.wire import (
+    KIND_BEACON,
+    KIND_EPOCH_OPENED,
+    KIND_RELEASED,
+    KIND_REVOKED,
+    LINE_BODIES,
+    Beacon,
+    Countersigned,
+    Enrolled,
+    EpochOpened,
+    JournalHead,
+    Pinned,
+    Receipted,
+    Released,
+    Revoked,
+    is_line,
+)
+from sync import receipts, recovery
+from sync.books import Books
+from sync.core.merkle import root_of
+from sync.excerpts import share
+from sync.ports import ReceiptRow, Stored
+
+
+async def learn(books: Books, entry: Stored) -> list[Stored]:
+    """Take a house-keeping entry into the books. Returns entries that it released and that are to be folded now."""
+    if not is_line(entry.kind) or entry.body is None or entry.kind not in LINE_BODIES:
+        return []
+    if not books.counts(entry.journal, entry.seq):
+        books.dispose(entry, "held", "revoked")
+        return []
+    try:
+        body = decode(entry.body, LINE_BODIES[entry.kind])
+    except Malformed:
+        books.dispose(entry, "unknown", "newer_body")
+        return []
+    match body:
+        case Enrolled():
+            await _take_enrolment(books, entry)
+        case Revoked():
+            await _take_revocation(books, entry)
+        case Receipted():
+            _take_receipt(books, entry, body)
+        case EpochOpened():
+            await recovery.after_opening(books, entry, body)
+        case Beacon():
+            books.beacon_at = max(books.beacon_at, body.at)
+        case Released():
+            return await _take_release(books, entry, body)
+        case _:
+            pass
+    return []
+
+
+async def _take_enrolment(books: Books, entry: Stored) -> None:
+    node = books.learn_enrolment(entry)
+    if node is None:
+        books.dispose(entry, "quarantined", "unbelieved_enrolment")
+        return
+    seat = books.seat_of_node(node)
+    if seat is None or books.children.get(seat) != node or books.epoch is None:
+        return
+    # A new or replaced device below gets everything its seat reads, in our present stream (RULINGS A15).
+    books.link_to(node)
+    for case in await books.interpreter.cases_of(seat):
+        await share(books, case, frozenset({seat}))
+
+
+async def _take_revocation(books: Books, entry: Stored) -> None:
+    revoked = books.learn_revocation(entry)
+    if revoked is None:
+        books.dispose(entry, "quarantined", "unbelieved_revocation")
+        return
+    await recovery.after_revocation(books, revoked)
+
+
+async def _take_release(books: Books, entry: Stored, released: Released) -> list[Stored]:
+    """A person above the seat lets an entry past a revocation count after all (RULINGS A14)."""
+    origin, author = books.seat_of_node(released.origin), books.seat_of_node(entry.journal.origin)
+    if origin is None or author is None or origin == author or not within(origin, author):
+        books.dispose(entry, "quarantined", "unbelieved_release")
+        return []
+    key = (JournalId(released.origin, released.epoch), released.seq)
+    books.released.add(key)
+    held = [found for found in await books.store.entries(key[0], key[1], key[1] + 1) if found.hash == released.hash]
+    for found in held:
+        books.dispose(found, "", "")
+    return held
+
+
+def _take_receipt(books: Books, entry: Stored, receipt: Receipted) -> None:
+    if receipt.holder != entry.journal.origin or not receipts.is_good(books.keyring, books.seat.root.county, receipt):
+        books.dispose(entry, "quarantined", "bad_receipt")
+        return
+    books.batch.receipts += [
+        ReceiptRow(JournalId(head.origin, head.epoch), receipt.holder, receipt.office, head.size, receipt.at)
+        for head in receipt.heads
+    ]
+
+
+def audience(books: Books, entry: Stored) -> frozenset[OfficeId]:
+    """Who must have a house-keeping entry besides the ancestors, who get every run."""
+    if entry.body is None or entry.kind not in LINE_BODIES:
+        return frozenset()
+    if entry.kind in (KIND_EPOCH_OPENED, KIND_REVOKED, KIND_BEACON, KIND_RELEASED):
+        return books.seats_below(books.seat.office)
+    try:
+        body = decode(entry.body, LINE_BODIES[entry.kind])
+    except Malformed:
+        return frozenset()
+    match body:
+        case Receipted():
+            seats = (books.seat_of_node(head.origin) for head in body.heads)
+            return frozenset(seat for seat in seats if seat is not None)
+        case Enrolled():
+            seat = body.certificate.enrolment.office
+            return books.seats_below(seat) | {seat}
+        case Countersigned():
+            seat = books.seat_of_node(body.node)
+            return frozenset({seat} if seat else ())
+        case _:
+            return frozenset()
+
+
+def due_receipt(books: Books, neighbour: NodeId) -> Receipted | None:
+    """One receipt for everything this exchange brought, under one cosignature (RULINGS A9)."""
+    due = books.due_receipts.pop(neighbour, set())
+    heads: list[JournalHead] = []
+    for journal in sorted(due):
+        tip = books.tips[journal]
+        heads.append(JournalHead(journal.origin, journal.epoch, tip.size, tip.frontier.root()))
+    if not heads:
+        return None
+    at = Instant(books.clock.now())
+    return receipts.issue(books.seat.signer, books.seat.root.county, books.seat.office, at, heads)
+
+
+def due_pin(books: Books, neighbour: NodeId) -> Pinned | None:
+    """How much came from above and its running hash: with the next work that goes up, and once for each beacon."""
+    memory = books.memories.get(neighbour)
+    if neighbour != books.parent or memory is None:
+        return None
+    beacon_at = books.beacon_at if books.beacon_at > books.beacon_pinned_at else None
+    if beacon_at is None and (memory.received == memory.pinned or not books.work_waits):
+        return None
+    memory.pinned = memory.received
+    books.beacon_pinned_at = books.beacon_at
+    books.work_waits = False
+    books.batch.links[neighbour] = memory
+    return Pinned(neighbour, memory.received, memory.running_hash, beacon_at)
+
+
+def beacon(books: Books) -> Beacon:
+    """Time, number of journals and RFC 6962 root over the sorted heads that the county holds (RULINGS A13)."""
+    heads = [
+        encode(JournalHead(journal.origin, journal.epoch, tip.size, tip.frontier.root()))
+        for journal, tip in sorted(books.tips.items())
+        if tip.size
+    ]
+    return Beacon(Instant(books.clock.now()), len(heads), root_of(heads))

@@ -1,0 +1,26 @@
+"""The bytes of every event and the table of the lifecycle are as published. `casework.py` writes them again."""
+
+import json
+
+import pytest
+
+from schemas.casework.events import EVENTS, CaseEvent, decode_event
+from tests.golden.casework import EVENTS_FILE, LIFECYCLE_FILE, events, events_text, lifecycle_text
+
+
+def test_every_kind_has_golden_bytes() -> None:
+    assert [event.kind for event in events()] == list(EVENTS)
+
+
+def test_the_bytes_of_every_event_are_as_published() -> None:
+    assert events_text() == EVENTS_FILE.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("event", events(), ids=lambda event: event.kind)
+def test_published_bytes_read_as_the_event(event: CaseEvent) -> None:
+    published = json.loads(EVENTS_FILE.read_text(encoding="utf-8"))
+    assert decode_event(event.kind, bytes.fromhex(published[event.kind])) == event
+
+
+def test_the_lifecycle_is_as_published() -> None:
+    assert lifecycle_text() == LIFECYCLE_FILE.read_text(encoding="utf-8")

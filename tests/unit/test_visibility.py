@@ -1,0 +1,101 @@
+"""Who may see a case, and what of it."""
+
+from schemas.casework.casefile import CaseFile, fold
+from schemas.casework.events import CustodyAccepted, CustodyDeclined, CustodyOffered, CustodyReassigned
+from schemas.casework.roles import Role
+from schemas.casework.visibility import FieldGroup, Sight, Standing, lineage, readers, sight_of, standing_of
+from schemas.names import OfficeId
+from tests.support.casebook import (
+    COUNTY,
+    OTHER_TOWNSHIP,
+    OTHER_VILLAGE,
+    TOWNSHIP,
+    VILLAGE,
+    WINDOW,
+    Casebook,
+    officer,
+)
+
+
+def case_of(book: Casebook) -> CaseFile:
+    case = fold(book.items)
+    assert case is not None
+    return case
+
+
+def test_an_office_stands_under_its_seat_and_all_seats_above() -> None:
+    assert lineage(VILLAGE) == {VILLAGE, TOWNSHIP, COUNTY}
+    assert lineage(WINDOW) == {WINDOW, COUNTY}
+    assert lineage(OfficeId("510824100.hall")) == {"510824100.hall", TOWNSHIP, COUNTY}
+
+
+def test_readers_grow_with_custody_and_never_reach_a_neighbour() -> None:
+    book = Casebook()
+    book.file()
+    assert readers(case_of(book)) == {VILLAGE, TOWNSHIP, COUNTY}
+    book.act(CustodyOffered, VILLAGE, OTHER_TOWNSHIP)
+    assert readers(case_of(book)) == {VILLAGE, TOWNSHIP, COUNTY, OTHER_TOWNSHIP}
+    book.act(CustodyDeclined, OTHER_TOWNSHIP, "不属本机关")
+    assert OTHER_TOWNSHIP not in readers(case_of(book)), "who declined needs to hear no more"
+    book.act(CustodyOffered, VILLAGE, WINDOW)
+    book.act(CustodyAccepted, WINDOW)
+    book.act(CustodyOffered, WINDOW, COUNTY)
+    book.act(CustodyAccepted, COUNTY)
+    case = case_of(book)
+    assert readers(case) == {VILLAGE, TOWNSHIP, COUNTY, WINDOW}
+    assert OTHER_VILLAGE not in readers(case)
+
+
+def test_an_offeree_passed_over_by_the_county_still_hears_of_it() -> None:
+    book = Casebook()
+    book.file()
+    book.act(CustodyOffered, VILLAGE, TOWNSHIP)
+    book.act(CustodyReassigned, COUNTY, OTHER_TOWNSHIP, "失联", officer(COUNTY))
+    case = case_of(book)
+    assert {TOWNSHIP, OTHER_TOWNSHIP, VILLAGE, COUNTY} == readers(case)
+    assert standing_of(case, TOWNSHIP) is Standing.FORMER
+
+
+def test_before_the_filing_arrives_nobody_is_a_reader() -> None:
+    book = Casebook()
+    book.accepted_at_township()
+    case = fold(book.items[1:])
+    assert case is not None
+    assert readers(case) == frozenset()
+    assert sight_of(case, COUNTY, {Role.SUPERVISOR})[FieldGroup.PROGRESS] is Sight.HIDDEN
+
+
+def test_the_desk_at_work_sees_the_person_with_the_number_masked() -> None:
+    book = Casebook()
+    book.accepted_at_township()
+    for office, role in ((VILLAGE, Role.AGENT), (TOWNSHIP, Role.CLERK)):
+        sight = sight_of(case_of(book), office, {role})
+        assert sight[FieldGroup.NAME] is Sight.CLEAR
+        assert sight[FieldGroup.CONTACT] is Sight.UNMASKABLE
+
+
+def test_who_looks_from_above_sees_progress_and_must_ask_for_the_person() -> None:
+    book = Casebook()
+    book.accepted_at_township()
+    sight = sight_of(case_of(book), COUNTY, {Role.SUPERVISOR})
+    assert sight[FieldGroup.PROGRESS] is Sight.CLEAR
+    assert sight[FieldGroup.NAME] is sight[FieldGroup.STATEMENT] is Sight.UNMASKABLE
+
+
+def test_a_former_custodian_sees_how_it_ended_and_no_more_of_the_person() -> None:
+    book = Casebook()
+    book.accepted_at_township()
+    book.act(CustodyOffered, TOWNSHIP, WINDOW)
+    book.act(CustodyAccepted, WINDOW)
+    sight = sight_of(case_of(book), TOWNSHIP, {Role.CLERK})
+    assert sight[FieldGroup.DECISION] is Sight.CLEAR
+    assert sight[FieldGroup.CONTACT] is Sight.MASKED
+    assert sight[FieldGroup.STATEMENT] is Sight.HIDDEN
+
+
+def test_neighbours_and_administrators_see_nothing() -> None:
+    book = Casebook()
+    book.accepted_at_township()
+    case = case_of(book)
+    for office, roles in ((OTHER_VILLAGE, set(Role)), (OTHER_TOWNSHIP, set(Role)), (COUNTY, {Role.ADMINISTRATOR})):
+        assert set(sight_of(case, office, roles).values()) == {Sight.HIDDEN}
