@@ -1,7 +1,8 @@
 """The world's clock and chance: the only module that may ask the operating system what time it is or for randomness.
 
 Everything else receives these through the ports of `sync.ports` (RULINGS C3), so that the whole network also runs
-inside a simulator with virtual time. What the clock says is a claim written beside an entry; it decides no order (RULINGS A6).
+inside a simulator with virtual time. What the clock says is a claim written beside an entry; it decides no order
+(RULINGS A6).
 Never used by `schemas` or `sync`. Next: `sync.ports` for the protocols.
 """
 

@@ -17,6 +17,9 @@ HEADER_MAGIC: Final = b"TBE1"
 HEAD_VERSION: Final = 1
 ZERO_HASH: Final = bytes(32)
 
+AT_MAX: Final = 2**53
+"""Milliseconds: 285,000 years either way. A claimed clock is unaltered (RULINGS A6) but must fit every database."""
+
 
 class Lane(IntEnum):
     """Which queue of an outbox (RULINGS A2). Order is kept inside a lane, never across."""
@@ -365,6 +368,8 @@ def decode_head(head: bytes) -> Head:
     value = decode(head, Head, limit=HEAD_BYTES_MAX)
     if value.version < 1 or not value.kind or len(value.kind) > 64 or "\x00" in value.kind:
         raise Malformed("malformed_head", "the entry's head is not one; fetch the entry again")
+    if not -AT_MAX < value.at < AT_MAX:
+        raise Malformed("malformed_head", "the entry's clock is beyond any calendar; fetch the entry again")
     if value.subject is not None and len(value.subject) != 16:
         raise Malformed("malformed_head", "the entry's subject is not a case number; fetch the entry again")
     return value

@@ -134,9 +134,11 @@ class Books:
         self.batch: Batch = empty_batch()
         self.due_receipts: dict[NodeId, set[JournalId]] = {}
         self.released: set[EntryKey] = set()
+        self.rollbacks: set[JournalId] = set()
         self.beacon_at = Instant(0)
         self.beacon_pinned_at = Instant(0)
         self.work_waits = False
+        self.proof_due = False
         self.asked: dict[NodeId, list[Want]] = {}
 
     # --- loading ---------------------------------------------------------------------------------------------------
@@ -268,8 +270,16 @@ class Books:
         if parent_seat(enrolment.office) == self.seat.office:
             self._take_child(enrolment)
         if enrolment.office == parent_seat(self.seat.office) and enrolment.replaces == self.parent:
-            self.parent = enrolment.node
+            self.adopt_parent(enrolment.node)
         return enrolment.node
+
+    def adopt_parent(self, node: NodeId) -> None:
+        """The office above works on another device now: the line to the old one is dropped, with its outbox."""
+        if self.parent is not None and self.parent in self.links:
+            del self.links[self.parent]
+            self.batch.dropped_neighbours = [*self.batch.dropped_neighbours, self.parent]
+        self.parent = node
+        self._hops.clear()
 
     def _take_child(self, enrolment: Enrolment) -> None:
         present = self.children.get(enrolment.office)

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from msgspec import Struct
 
 from schemas.codec import decode
-from schemas.names import CaseId, JournalId, NodeId, OfficeId
+from schemas.names import CaseId, JournalId, NodeId, OfficeId, within
 from schemas.wire import (
     KIND_ENROLLED,
     KIND_RECEIPTED,
@@ -122,6 +122,9 @@ async def post_excerpts(books: Books, target: NodeId, entries: Sequence[Stored],
         if key not in done:
             done.add(key)
             books.post(target, Lane.EXCERPTS, *key)
+            # One of ours that was not attested when written needs a checkpoint that covers it, to be proved by.
+            checkpointed = books.journals[entry.journal].checkpointed
+            books.proof_due |= not entry.loose and entry.signature is None and entry.seq >= checkpointed
 
 
 def _has_already(books: Books, entry: Stored, target: NodeId) -> bool:
@@ -134,21 +137,24 @@ def _has_already(books: Books, entry: Stored, target: NodeId) -> bool:
     return origin is not None and books.hop(origin) == target and not entry.loose
 
 
+def _knows_author(books: Books, author: NodeId, target: NodeId) -> bool:
+    """Whether a neighbour has the author's enrolment anyway: ancestor of both, of its own side, or within our runs."""
+    seat = books.seat_of_node(author)
+    if seat is None or within(books.seat.office, seat):
+        return True
+    return books.hop(seat) == target or (target == books.parent and books.below(author))
+
+
 async def _enrolments_before(books: Books, entry: Stored, target: NodeId) -> list[Stored]:
     """The enrolment entries of the author's chain that a neighbour aside from that chain needs first."""
-    if entry.kind == KIND_ENROLLED or books.hop(books.seat_of_node(entry.journal.origin) or books.seat.office) in (
-        books.parent,
-        target,
-    ):
-        return []
-    if entry.journal.origin == books.seat.node:
+    if entry.kind == KIND_ENROLLED or _knows_author(books, entry.journal.origin, target):
         return []
     chain: list[Stored] = []
     node: NodeId | None = entry.journal.origin
     known = {
         decode(held.body, Enrolled).certificate.enrolment.node: held
-        for held in await books.store.entries_of_kind(KIND_ENROLLED)
-        if held.body is not None
+        for held in [*await books.store.entries_of_kind(KIND_ENROLLED), *books.batch.entries]
+        if held.kind == KIND_ENROLLED and held.body is not None
     }
     while node is not None and node in known:
         held = known[node]

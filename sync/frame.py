@@ -2,7 +2,7 @@
 
 Turns values into bytes and back and refuses what is not a frame; never decides about entries and never unpacks more
 than `PAGE_BYTES_MAX`. The same bytes travel by HTTP and on a stick. Sources: DESIGN 4 (limits, bombs), RULINGS A16.
-Layout: b"TBP1" ‖ dictionary (1 byte, 0 = none) ‖ preface length (2, big endian) ‖ preface ‖ one zstd frame that declares
+Layout: b"TBP1" ‖ dictionary (1 byte, 0 = none) ‖ preface length (2, big endian) ‖ preface ‖ a zstd frame that declares
 its content size. Next: `sync.exchange` (who talks), `sync.session` (who may).
 """
 
@@ -14,6 +14,7 @@ import zstandard
 from msgspec import Struct
 
 from schemas.codec import PAGE_BYTES_MAX, PAGE_COMPRESSED_BYTES_MAX, Malformed, decode, encode
+from schemas.names import EPOCH_NONCE_BYTES, NODE_ID_LENGTH, Epoch, NodeId
 from schemas.wire import Page, Preface
 
 MAGIC: Final = b"TBP1"
@@ -33,6 +34,11 @@ PREFACE_BYTES_MAX: Final = 4 * 1024
 
 DICTIONARY_BYTES_MAX: Final = 64 * 1024
 """What was trained and measured (SYNC 2); a larger one costs every agent memory for nothing."""
+
+NUMBER_MAX: Final = 2**53
+"""Sequence numbers, sizes, cursors: more than all villages of China write in an age, and safe in every database."""
+
+_NODE_CHARACTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyz234567")
 
 _HEADER_BYTES: Final = len(MAGIC) + 1 + 2
 
@@ -92,9 +98,53 @@ def unpack(frame: Frame) -> Page:
     Raises `Malformed`: `truncated`, `trailing`, `bomb`, `malformed`, `wrong_preface`; `UnknownDictionary`.
     """
     page = decode(_decompress(frame), Page, limit=PAGE_BYTES_MAX)
+    check_page(page)
     if preface_of(page, overlaps=frame.preface.overlaps) != frame.preface:
         raise Malformed("wrong_preface", "the preface describes another page; send the page again")
     return page
+
+
+def check_page(page: Page) -> None:
+    """Refuse names and numbers that no node can have written, before anything computes or stores with them.
+
+    Raises `Malformed` (`malformed`).
+    """
+    streams = [(stretch.epoch, stretch.first, stretch.count) for stretch in page.stretches]
+    cursors = [(cursor.epoch, cursor.lane, cursor.number) for cursor in page.cursors]
+    runs = [run for stretch in page.stretches for run in stretch.runs]
+    runs += [answer.run for answer in page.answers if answer.run is not None]
+    excerpts = [excerpt for stretch in page.stretches for excerpt in stretch.excerpts]
+    excerpts += [excerpt for answer in page.answers for excerpt in answer.excerpts]
+    wants = [*page.wants, *(answer.want for answer in page.answers)]
+    epochs = [
+        page.epoch,
+        *([page.echo] if page.echo is not None else []),
+        *(epoch for epoch, _, _ in streams + cursors),
+    ]
+    journals = [journal for value in (*runs, *excerpts, *page.sizes, *wants) for journal in (value.journal,)]
+    numbers = [page.statement, page.seen]
+    numbers += [number for _, low, high in streams + cursors for number in (low, high)]
+    numbers += [run.start for run in runs] + [excerpt.seq for excerpt in excerpts] + [size.size for size in page.sizes]
+    numbers += [number for want in wants for number in (want.start, want.stop)]
+    good = (
+        all(valid_epoch(epoch) for epoch in epochs)
+        and all(valid_epoch(journal.epoch) and valid_node(journal.origin) for journal in journals)
+        and valid_node(page.sender)
+        and valid_node(page.receiver)
+        and all(0 <= number <= NUMBER_MAX for number in numbers)
+    )
+    if not good:
+        raise Malformed("malformed", "a name or number in the page cannot be one; send the page again")
+
+
+def valid_epoch(epoch: Epoch) -> bool:
+    """Whether an epoch fits the header's bytes: an ordinal of 4 bytes and a nonce of 6."""
+    return 0 <= epoch.ordinal < 2**32 and len(epoch.nonce) == EPOCH_NONCE_BYTES
+
+
+def valid_node(node: NodeId) -> bool:
+    """Whether this can be a device's name: 16 characters of lower-case base 32."""
+    return len(node) == NODE_ID_LENGTH and _NODE_CHARACTERS.issuperset(node)
 
 
 def has_dictionary(dictionary: int) -> bool:

@@ -61,7 +61,10 @@ async def learn(books: Books, entry: Stored) -> list[Stored]:
 
 
 async def _take_enrolment(books: Books, entry: Stored) -> None:
+    parent = books.parent
     node = books.learn_enrolment(entry)
+    if books.parent != parent:
+        await recovery.after_parent_replaced(books)
     if node is None:
         books.dispose(entry, "quarantined", "unbelieved_enrolment")
         return
@@ -110,6 +113,13 @@ def audience(books: Books, entry: Stored) -> frozenset[OfficeId]:
     """Who must have a house-keeping entry besides the ancestors, who get every run."""
     if entry.body is None or entry.kind not in LINE_BODIES:
         return frozenset()
+    if (
+        entry.kind == KIND_EPOCH_OPENED
+        and books.below(entry.journal.origin)
+        and entry.journal.origin != books.seat.node
+    ):
+        # A device below us: nobody else needs its openings, unless one calls in what others hold of it (RULINGS A7 (ii)).
+        return books.seats_below(books.seat.office) if entry.journal in books.rollbacks else frozenset()
     if entry.kind in (KIND_EPOCH_OPENED, KIND_REVOKED, KIND_BEACON, KIND_RELEASED):
         return books.seats_below(books.seat.office)
     try:

@@ -12,13 +12,14 @@ from hashlib import sha256
 import msgspec
 
 from schemas.codec import Malformed, encode
-from schemas.names import EPOCH_NONCE_BYTES, SALT_BYTES, Epoch, Instant, JournalId, NodeId
+from schemas.names import EPOCH_NONCE_BYTES, SALT_BYTES, Epoch, Instant, JournalId, NodeId, parent_seat
 from schemas.wire import (
     KIND_BEACON,
     KIND_EPOCH_OPENED,
     KIND_PINNED,
     KIND_RECEIPTED,
     Answer,
+    Certificate,
     Checkpoint,
     EpochOpened,
     Excerpt,
@@ -48,6 +49,7 @@ from sync.core.journal import (
 )
 from sync.core.link import Link, Placement
 from sync.core.merkle import root_of
+from sync.enrolment import admit_chain
 from sync.excerpts import post_excerpts, share
 from sync.paging import compose
 from sync.ports import Interpretation, Outcome, Stored, empty_batch
@@ -513,8 +515,35 @@ class Ledger:
         pin = housekeeping.due_pin(books, neighbour)
         if pin is not None:
             await self._record_line(KIND_PINNED, pin)
-        if books.parent == neighbour:
+        if books.parent == neighbour or books.proof_due:
             self.sign_tip()
+            books.proof_due = False
+
+    async def meet(self, chain: Sequence[Certificate]) -> None:
+        """The office above showed its certificates in a handshake: take it as our parent if it replaces the one we know.
+
+        Raises `RemoteFault` when the chain does not lead from the county root to the seat above ours. What is learnt
+        here is made durable by the enrolment entry that the new device sends first.
+        """
+
+        async def job() -> None:
+            books = self.books
+            keyring = admit_chain(books.keyring, books.seat.root, chain)
+            enrolment = chain[-1].enrolment
+            if enrolment.office != parent_seat(books.seat.office):
+                raise RemoteFault("wrong_office", "this is not the office above; check the address on the sheet")
+            if enrolment.node == books.parent:
+                return
+            replaced = enrolment.replaces == books.parent or (
+                books.parent is not None and keyring.is_revoked(books.parent)
+            )
+            if not replaced:
+                raise RemoteFault("other_device", "the office above works on another device; ask it for a new sheet")
+            books.keyring = keyring
+            books.adopt_parent(enrolment.node)
+            await recovery.after_parent_replaced(books)
+
+        await self._alone(job)
 
     async def light_beacon(self) -> Stored:
         """The county's daily statement of all heads it holds (RULINGS A13). Raises `LocalFault` below the county."""

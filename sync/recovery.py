@@ -11,6 +11,7 @@ from schemas.wire import (
     Answer,
     EpochOpened,
     Excerpt,
+    Lane,
     Page,
     Revoked,
     Run,
@@ -231,6 +232,7 @@ async def after_opening(books: Books, entry: Stored, opened: EpochOpened) -> Non
         return
     before = JournalId(entry.journal.origin, parent.epoch)
     if extent(books, before) > parent.size or await _second_child(books, entry, opened):
+        books.rollbacks.add(entry.journal)
         books.find("rollback", before, parent.size, entry.hash, entry.body or b"")
     await _send_home(books, before, parent.size)
 
@@ -245,6 +247,19 @@ async def _second_child(books: Books, entry: Stored, opened: EpochOpened) -> boo
         if other.journal != entry.journal and sibling and opened.parent and sibling.epoch == opened.parent.epoch:
             return True
     return False
+
+
+async def after_parent_replaced(books: Books) -> None:
+    """Rows toward a lost device are computed again for its successor, in our present stream (RULINGS A15).
+
+    All runs at and below our seat from their beginning: what the new device already has again costs it a comparison.
+    """
+    if books.parent is None or books.epoch is None:
+        return
+    books.link_to(books.parent)
+    for journal, tip in sorted(books.tips.items()):
+        if tip.size and books.below(journal.origin):
+            books.post(books.parent, Lane.RUNS, journal, 0, tip.size)
 
 
 async def after_revocation(books: Books, revoked: Revoked) -> None:

@@ -1,7 +1,7 @@
 """Bodies at rest: AES-256-GCM above the village, clear where the whole database is encrypted (RULINGS C7).
 
-A sealer never decides what is sealed (`sync.store` does), never keeps a body, and never stands for integrity: the digest
-in an entry's header does, over the clear text, so a stolen disk is what this is against. Keys come in as bytes.
+A sealer never decides what is sealed (`sync.store` does), never keeps a body, and never stands for integrity: the
+digest in an entry's header does, over the clear text. It is against a stolen disk. Keys come in as bytes.
 Next: `sync.store`; `office.paths` for where the key lies.
 """
 
@@ -34,12 +34,12 @@ class PlainSealer:
 
 
 class AesGcmSealer:
-    """AES-256-GCM with the name as associated data. Stored form: key id (1 byte) ‖ ciphertext and tag (NIST SP 800-38D).
+    """AES-256-GCM (NIST SP 800-38D), the name as associated data. Stored form: key id (1 byte) ‖ ciphertext and tag.
 
-    The nonce is not stored: it is BLAKE2b(name) under a key derived from the sealing key, 12 bytes. A name is the SHA-256
-    of a header that holds the body's digest, so one name has one text and sealing it again gives the same bytes; a
-    random nonce would cost 12 bytes a row, a counter would repeat after a restore from backup. The derivation is keyed
-    because whoever writes entries could otherwise search for two hashes with equal first bytes (2⁴⁸ tries).
+    The nonce is not stored: it is BLAKE2b(name) under a key derived from the sealing key, 12 bytes. A name is the
+    SHA-256 of a header that holds the body's digest, so one name has one text and sealing it again gives the same
+    bytes; a random nonce would cost 12 bytes a row, a counter would repeat after a restore from backup. The derivation
+    is keyed because whoever writes entries could otherwise search for two hashes with equal first bytes (2⁴⁸ tries).
     """
 
     def __init__(self, key: bytes, *, key_id: int = 1, older: Mapping[int, bytes] | None = None) -> None:

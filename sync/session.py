@@ -8,7 +8,6 @@ certificate. Must never: put a token into a URL or a log, keep one on disk, acce
 others. Next: `sync.http` (the four routes), `sync.exchange` (the pages).
 """
 
-from collections.abc import Sequence
 from hmac import compare_digest
 from hmac import digest as keyed_digest
 from typing import Final
@@ -20,7 +19,8 @@ from schemas.names import Instant, NodeId, parent_seat
 from schemas.wire import Certificate
 from sync.books import Books
 from sync.core.errors import RemoteFault, UnknownSender
-from sync.enrolment import admit_chain
+from sync.enrolment import Root, admit_chain
+from sync.keys import Keyring, root_digest
 
 NONCE_BYTES: Final = 32
 TOKEN_BYTES: Final = 32
@@ -57,6 +57,8 @@ class Challenge(Struct, frozen=True, array_like=True):
     node: NodeId
     nonce: bytes
     certificate: bytes
+    root: bytes
+    """The county root's public key, for a device that knows only its digest from the sheet."""
     chain: list[Certificate]
     signature: bytes
 
@@ -105,26 +107,28 @@ class Doorkeeper:
         self._tokens: dict[bytes, tuple[NodeId, Instant]] = {}
 
     def challenge(self, hello: Hello) -> Challenge:
-        """Answer a hello.
+        """Answer a hello, whoever says it: who we are is no secret, and a device that enrols asks it first.
 
-        Raises `RemoteFault` (`foreign_county`, `malformed`) or `UnknownSender` (`unknown_device`, `revoked_device`,
-        `replaced_device`, `not_a_child`).
+        Raises `RemoteFault`: `foreign_county`, `malformed`.
         """
         seat = self._books.seat
         if hello.county != seat.root.digest:
             raise RemoteFault("foreign_county", "this node serves another county; check address and enrolment sheet")
         if len(hello.nonce) != NONCE_BYTES:
             raise RemoteFault("malformed", f"a session's nonce has {NONCE_BYTES} bytes; update the software")
-        check_child(self._books, hello.node)
         now = self._books.clock.now()
         fresh = max(0, now).to_bytes(8, "big") + self._books.salts.draw(8)
         nonce = fresh + self._seal(hello.node, hello.nonce, fresh)
         terms = Terms(hello.node, seat.node, hello.nonce, nonce, self._certificate)
         signature = seat.signer.sign(_CHALLENGE_TITLE + encode(terms))
-        return Challenge(seat.node, nonce, self._certificate, seat.chain, signature)
+        return Challenge(seat.node, nonce, self._certificate, seat.root.public_key, seat.chain, signature)
 
     def admit(self, answer: Answer) -> Token:
-        """Hand out a token. Raises `NoSession` (`stale_nonce`), `UnknownSender`, `RemoteFault` (`bad_signature`)."""
+        """Hand out a token.
+
+        Raises `NoSession` (`stale_nonce`), `RemoteFault` (`bad_signature`), or `UnknownSender` (`unknown_device`,
+        `revoked_device`, `replaced_device`, `not_a_child`).
+        """
         books = self._books
         check_child(books, answer.node)
         now = Instant(books.clock.now())
@@ -200,11 +204,22 @@ def say_hello(books: Books) -> Hello:
 def answer(books: Books, hello: Hello, challenge: Challenge, seen_certificate: bytes) -> Answer:
     """Judge the server and sign the terms. `seen_certificate`: SHA-256 of its TLS certificate, empty without TLS.
 
-    A successor of the lost device above is adopted here (RULINGS A15): its own enrolment proves its seat, and the line
-    on which the enrolment entry would arrive is this very one.
+    Whether the device that answers may stand above us is `Ledger.meet`'s to judge, before the answer is sent.
 
-    Raises `RemoteFault`: `other_certificate`, `malformed`, `foreign_chain`, `bad_signature`, those of
-    `sync.enrolment.admit_chain`; `UnknownSender`: `revoked_device`, `not_the_parent`.
+    Raises what `judge_server` raises, and `UnknownSender` (`revoked_device`).
+    """
+    terms = judge_server(books.keyring, books.seat.root, hello, challenge, seen_certificate)
+    if books.keyring.is_revoked(challenge.node):
+        raise UnknownSender("revoked_device", "the node above was revoked; ask the county for the new address")
+    signature = books.seat.signer.sign(_ANSWER_TITLE + encode(terms))
+    return Answer(hello.node, hello.nonce, challenge.nonce, signature)
+
+
+def judge_server(keyring: Keyring, root: Root, hello: Hello, challenge: Challenge, seen_certificate: bytes) -> Terms:
+    """Whether the server proved its key, its enrolment up to the root, and that it serves under the certificate seen.
+
+    Raises `RemoteFault`: `malformed`, `other_certificate`, `foreign_chain`, `bad_signature`, and those of
+    `sync.enrolment.admit_chain`.
     """
     if len(challenge.nonce) != NONCE_BYTES or not 0 < len(challenge.chain) <= CHAIN_LENGTH_MAX:
         raise RemoteFault("malformed", "the node's challenge has impossible lengths; check the address")
@@ -214,29 +229,21 @@ def answer(books: Books, hello: Hello, challenge: Challenge, seen_certificate: b
         )
     if challenge.chain[-1].enrolment.node != challenge.node:
         raise RemoteFault("foreign_chain", "the node showed another device's certificates; check the address")
-    keyring = admit_chain(books.keyring, books.seat.root, challenge.chain)
+    known = admit_chain(keyring, root, challenge.chain)
     terms = Terms(hello.node, challenge.node, hello.nonce, challenge.nonce, challenge.certificate)
-    if not keyring.verify_log(challenge.node, _CHALLENGE_TITLE + encode(terms), challenge.signature):
+    if not known.verify_log(challenge.node, _CHALLENGE_TITLE + encode(terms), challenge.signature):
         raise RemoteFault("bad_signature", "the node could not prove its key; check the address")
-    _accept_parent(books, challenge.chain)
-    signature = books.seat.signer.sign(_ANSWER_TITLE + encode(terms))
-    return Answer(hello.node, hello.nonce, challenge.nonce, signature)
+    return terms
 
 
-def _accept_parent(books: Books, chain: Sequence[Certificate]) -> None:
-    enrolment = chain[-1].enrolment
-    if books.keyring.is_revoked(enrolment.node):
-        raise UnknownSender("revoked_device", "the node above was revoked; ask the county for the new address")
-    if enrolment.office != parent_seat(books.seat.office):
-        raise UnknownSender("not_the_parent", "this node is not the office above; check the address in the settings")
-    if enrolment.node == books.parent:
-        return
-    if enrolment.replaces is None or enrolment.node in books.memories:
-        # Never back to a device we once left, and never to a second one beside the present one.
-        raise UnknownSender("not_the_parent", "another device holds the office above now; ask it for its address")
-    books.keyring = admit_chain(books.keyring, books.seat.root, chain)
-    books.parent = enrolment.node
-    books.link_to(enrolment.node)
+def root_in(challenge: Challenge, digest: str) -> Root:
+    """The county root of a challenge, for a device that is about to enrol and holds the digest on its sheet.
+
+    Raises `RemoteFault` (`foreign_county`).
+    """
+    if not challenge.chain or not compare_digest(root_digest(challenge.root), digest):
+        raise RemoteFault("foreign_county", "this node serves another county than the sheet says; check the address")
+    return Root(challenge.chain[0].enrolment.county, challenge.root)
 
 
 def _within(since: int, now: int, life_ms: int) -> bool:

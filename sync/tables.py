@@ -154,7 +154,7 @@ links = Table(
     Column("last_heard", BigInteger, nullable=False),
     Column("memory", LargeBinary, nullable=False),
 )
-"""What is remembered of each neighbour: `memory` is the MessagePack of `sync.ports.LinkMemory`; the rest is for reading."""
+"""What is remembered of each neighbour: `memory` is the MessagePack of `sync.ports.LinkMemory`; the rest is to read."""
 
 dispositions = Table(
     "dispositions",

@@ -58,3 +58,7 @@ class ForkFound(RemoteFault):
     """Two owner-signed statements disagree: the same number with another hash. Both are kept as evidence."""
 
     status = 409
+
+
+class AnotherWriter(LocalFault):
+    """Somebody else wrote into this node's store since we read it: our pen is lost and this process must stop."""

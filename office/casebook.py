@@ -1,0 +1,497 @@
+"""The office's reading of bodies: entries folded into case files, and who must have them (`sync.ports.Interpreter`).
+
+One case file per case, kept in memory for the cases at work and in a table for all (`Cases`). An entry that simply
+follows is applied; anything else refolds its case from all its entries, so the result never depends on the order of
+arrival. What breaks a rule is quarantined with a code and an owner, what cannot be understood is held; the line never
+stops (DESIGN 1.5). A fold that fails harms its own case only (RULINGS B11).
+Never raises for what arrived, never writes by itself: the ledger drains the rows into its own transaction.
+Next: `office.routing` (audiences), `office.projection` (the tables), `office.desk` (our own pen).
+"""
+
+import logging
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from typing import Final, Protocol, TypeAlias
+
+from msgspec import Struct
+
+from office.routing import audience_of, readers_of
+from schemas.casework.casefile import CaseFile, apply, extends, fold
+from schemas.casework.events import CaseEvent, CaseFiled, UnknownKind, decode_event
+from schemas.casework.visibility import lineage
+from schemas.codec import Malformed
+from schemas.names import CaseId, OfficeId, seat_of
+from schemas.wire import EntryHeader
+from sync.books import Books
+from sync.core.errors import LocalFault
+from sync.ports import Disposition, EntryKey, Interpretation, Outcome, Stored
+
+log = logging.getLogger(__name__)
+
+CASES_REMEMBERED_MAX: Final = 1000
+"""About 2 KiB each: 2 MiB on a village computer. A hub sets more (`cases_remembered`)."""
+
+REFOLD_CASES: Final = 200
+"""Cases read at a time when many are folded again: about 1,400 entries, 1 MiB."""
+
+AWAITING_PREDECESSOR: Final = "awaiting_predecessor"
+FOREIGN_OFFICE: Final = "foreign_office"
+NO_SUBJECT: Final = "no_subject"
+NO_BODY: Final = "no_body"
+FOLD_FAILED: Final = "fold_failed"
+
+CODES: Final[dict[str, tuple[str, str]]] = {
+    AWAITING_PREDECESSOR: (
+        "该步骤的前一步尚未传到本机,收到后自动生效;长时间未到请检查线路。",
+        "The step before this one has not arrived; it counts once that is here. If it stays away, look at the line.",
+    ),
+    FOREIGN_OFFICE: (
+        "该步骤自称由另一单位作出,但写入设备不属于该单位,不予采信;请县中心核查该设备。",
+        "The step names an office that its device does not belong to; it does not count. The county must examine it.",
+    ),
+    NO_SUBJECT: (
+        "该步骤未写明所属的件;请写入单位的管理员检查软件。",
+        "The step names no case; the administrator of the writing office must check its software.",
+    ),
+    NO_BODY: (
+        "该步骤的内容不在本机;请等待线路补送或联系上级。",
+        "The step's content is not here; wait for the line to fetch it, or call the office above.",
+    ),
+    FOLD_FAILED: (
+        "处理该步骤时程序出错,本件保持原状;请将日志交管理员。",
+        "The program failed on this step and left the case as it was; hand the log to the administrator.",
+    ),
+    "unknown_kind": (
+        "该步骤来自更高版本,升级本机软件后自动生效。",
+        "The step comes from a newer version; it counts once this node is upgraded.",
+    ),
+    "newer_body": (
+        "该步骤来自更高版本,升级本机软件后自动生效。",
+        "The step comes from a newer version; it counts once this node is upgraded.",
+    ),
+    "revoked": (
+        "写入该步骤的设备已被注销,须由县中心核对后放行。",
+        "The device that wrote the step was revoked; the county must review and release it.",
+    ),
+    "malformed": (
+        "该步骤的内容无法读取;请写入单位的管理员检查软件。",
+        "The step's content cannot be read; the administrator of the writing office must check its software.",
+    ),
+    "too_large": (
+        "该步骤的内容超过限制;请写入单位的管理员检查软件。",
+        "The step's content is over the limit; the administrator of the writing office must check its software.",
+    ),
+    "nul_character": (
+        "该步骤含有空字符,无法显示;请写入单位的管理员检查软件。",
+        "The step holds a NUL character and cannot be shown; its office's administrator must check the software.",
+    ),
+}
+"""Why an entry is held or quarantined → (zh, en). Breaches of casework rules have theirs in `casefile.BREACHES`."""
+
+
+class Operation(Struct, frozen=True):
+    """A user action of our own office that is already written: the entry of this case with this hash (RULINGS B10)."""
+
+    operation: bytes
+    subject: CaseId
+    kind: str
+    hash: bytes
+
+
+class CaseRows(Struct):
+    """What one transaction changes in the projections."""
+
+    cases: list[CaseFile]
+    operations: list[Operation]
+    readers: dict[tuple[CaseId, OfficeId], bool]
+    """(case, office outside the filing office's own line) → whether it reads the case now."""
+    entries: dict[CaseId, list[EntryKey]]
+    """The entries that changed each case in this transaction."""
+    serial: int = 0
+    """Highest serial among the tracking numbers of our own filings; 0 = unchanged."""
+
+    def pieces(self) -> list["CaseRows"]:
+        """The same case by case, for a store that must find the one row that will not go in (RULINGS B11)."""
+        return [self._piece(case) for case in self.cases]
+
+    def _piece(self, case: CaseFile) -> "CaseRows":
+        subject = case.case
+        operations = [operation for operation in self.operations if operation.subject == subject]
+        readers = {key: present for key, present in self.readers.items() if key[0] == subject}
+        return CaseRows([case], operations, readers, {subject: self.entries.get(subject, [])}, self.serial)
+
+    def spoiled(self) -> list[Disposition]:
+        """What to note about the entries of rows that the database would not take."""
+        return [Disposition(key, "quarantined", FOLD_FAILED) for keys in self.entries.values() for key in keys]
+
+
+class Cases(Protocol):
+    """Where case files are kept: tables of a real node, dictionaries of a simulated one."""
+
+    async def read(self, subjects: Sequence[CaseId]) -> dict[CaseId, CaseFile]:
+        """The committed case files of these cases, as far as there are any."""
+        ...
+
+    async def read_by(self, office: OfficeId) -> list[CaseId]:
+        """Cases that `office` reads."""
+        ...
+
+    async def find_operation(self, operation: bytes) -> Operation | None:
+        """The entry that a user action already made, or None."""
+        ...
+
+    async def last_serial(self) -> int:
+        """The highest serial that our own filings have used."""
+        ...
+
+
+class MemoryCases:
+    """`Cases` over dictionaries, for simulations and tests: give `project` to the `MemoryStore`."""
+
+    def __init__(self) -> None:
+        self.files: dict[CaseId, CaseFile] = {}
+        self.operations: dict[bytes, Operation] = {}
+        self.serial = 0
+
+    async def read(self, subjects: Sequence[CaseId]) -> dict[CaseId, CaseFile]:
+        """See `Cases.read`."""
+        return {subject: self.files[subject] for subject in subjects if subject in self.files}
+
+    async def read_by(self, office: OfficeId) -> list[CaseId]:
+        """See `Cases.read_by`."""
+        return [subject for subject, case in self.files.items() if office in readers_of(case)]
+
+    async def find_operation(self, operation: bytes) -> Operation | None:
+        """See `Cases.find_operation`."""
+        return self.operations.get(operation)
+
+    async def last_serial(self) -> int:
+        """See `Cases.last_serial`."""
+        return self.serial
+
+    def project(self, rows: object) -> None:
+        """Take the rows of a committed transaction."""
+        assert isinstance(rows, CaseRows)
+        self.files |= {case.case: case for case in rows.cases}
+        for operation in rows.operations:
+            self.operations.setdefault(operation.operation, operation)
+        self.serial = max(self.serial, rows.serial)
+
+    def copy(self) -> "MemoryCases":
+        """A backup, to go with `MemoryStore.copy`."""
+        twin = MemoryCases()
+        twin.files, twin.operations, twin.serial = dict(self.files), dict(self.operations), self.serial
+        return twin
+
+
+Item: TypeAlias = tuple[Stored, CaseEvent, EntryHeader]
+"""One readable entry of a case: as held, decoded, and its header."""
+
+
+class CaseInterpreter:
+    """Folds what the ledger admits and writes. Call `attach` before use."""
+
+    def __init__(self, cases: Cases, *, remembered: int = CASES_REMEMBERED_MAX) -> None:
+        self._cases = cases
+        self._remembered = remembered
+        self._books: Books | None = None
+        self._known: OrderedDict[CaseId, CaseFile] = OrderedDict()
+        self._changed: dict[CaseId, CaseFile] = {}
+        self._pending: dict[CaseId, list[Item]] = {}
+        self._operations: dict[bytes, Operation] = {}
+        self._readers: dict[tuple[CaseId, OfficeId], bool] = {}
+        self._serial: int | None = None
+        self._serial_drawn = 0
+
+    def attach(self, books: Books) -> None:
+        """Say whose books these are: the keyring tells which seat wrote an entry, the store holds all of a case."""
+        self._books = books
+
+    @property
+    def books(self) -> Books:
+        """The attached books."""
+        assert self._books is not None, "attach the books before the first entry"
+        return self._books
+
+    # --- Interpreter port ------------------------------------------------------------------------------------------
+
+    async def interpret(self, entries: Sequence[Stored]) -> Interpretation:
+        """Fold entries that are being written or admitted. Total: see `sync.ports.Interpreter`."""
+        outcomes: list[Outcome | None] = [None] * len(entries)
+        items: dict[CaseId, list[Item]] = {}
+        unread: dict[CaseId, list[int]] = {}
+        for position, entry in enumerate(entries):
+            reading = self._read(entry)
+            if isinstance(reading, Outcome):
+                outcomes[position] = reading
+                if entry.subject is not None and reading.state == "unknown":
+                    unread.setdefault(entry.subject, []).append(position)
+            else:
+                items.setdefault(reading[2].subject or CaseId(b""), []).append(reading)
+        await self._load([*items, *unread])
+        interpretation = Interpretation([])
+        failed = await self._fold_cases(items, interpretation)
+        for subject, positions in unread.items():
+            for position in positions:
+                audience = audience_of(entries[position].kind, self._find(subject))
+                outcomes[position] = Outcome("unknown", "unknown_kind", audience)
+        for position, entry in enumerate(entries):
+            outcome = outcomes[position]
+            if outcome is None:
+                assert entry.subject is not None
+                failure = entry.subject in failed
+                outcome = _FAILED if failure else _outcome_of(self._find(entry.subject), entry)
+            interpretation.outcomes.append(outcome)
+        self._trim()
+        return interpretation
+
+    async def readers(self, subjects: Sequence[CaseId]) -> dict[CaseId, frozenset[OfficeId]]:
+        """Who may have entries of these cases."""
+        await self._load(subjects)
+        found = {subject: self._find(subject) for subject in subjects}
+        return {subject: readers_of(case) for subject, case in found.items() if case is not None}
+
+    async def cases_of(self, office: OfficeId) -> list[CaseId]:
+        """Cases that this office reads, those of the present transaction included."""
+        committed = await self._cases.read_by(office)
+        changed = [subject for subject, case in self._changed.items() if office in readers_of(case)]
+        return list(dict.fromkeys([*committed, *changed]))
+
+    def drain(self) -> CaseRows | None:
+        """The projection rows gathered since the last drain, for the same transaction."""
+        if not self._changed and not self._operations:
+            return None
+        rows = CaseRows(
+            list(self._changed.values()),
+            list(self._operations.values()),
+            self._readers,
+            {
+                subject: [(entry.journal, entry.seq) for entry, _, _ in items]
+                for subject, items in self._pending.items()
+            },
+            self._serial_drawn,
+        )
+        for subject, case in self._changed.items():
+            self._remember(subject, case)
+        self._changed, self._operations, self._readers, self._pending = {}, {}, {}, {}
+        self._serial_drawn = 0
+        return rows
+
+    def reset(self) -> None:
+        """Forget everything that was not committed, and what depended on it."""
+        self._known.clear()
+        self._changed, self._operations, self._readers, self._pending = {}, {}, {}, {}
+        self._serial, self._serial_drawn = None, 0
+
+    # --- for the desk, inside a transaction ------------------------------------------------------------------------
+
+    async def find_case(self, subject: CaseId) -> CaseFile | None:
+        """The case as of this moment of the transaction, or None."""
+        await self._load([subject])
+        return self._find(subject)
+
+    async def find_operation(self, operation: bytes) -> Operation | None:
+        """The entry that a user action already made, also earlier in this transaction, or None."""
+        return self._operations.get(operation) or await self._cases.find_operation(operation)
+
+    async def draw_serial(self) -> int:
+        """The next serial for a tracking number of our own office. Gaps are harmless, repetition is not."""
+        if self._serial is None:
+            self._serial = max(self._serial_drawn, await self._cases.last_serial())
+        self._serial += 1
+        return self._serial
+
+    # --- folding again ---------------------------------------------------------------------------------------------
+
+    async def refold(self, subjects: Iterable[CaseId]) -> Interpretation:
+        """Fold these cases from all their entries: after a revocation or a release, an upgrade, a rebuild."""
+        interpretation = Interpretation([])
+        wanted = list(subjects)
+        for start in range(0, len(wanted), REFOLD_CASES):
+            chunk = wanted[start : start + REFOLD_CASES]
+            await self._load(chunk)
+            await self._refold({subject: [] for subject in chunk}, interpretation)
+        return interpretation
+
+    # --- reading one entry -----------------------------------------------------------------------------------------
+
+    def _read(self, entry: Stored) -> Item | Outcome:
+        """Decode an entry, or say why it cannot count."""
+        if entry.subject is None:
+            return Outcome("quarantined", NO_SUBJECT)
+        if entry.body is None:
+            return Outcome("held", NO_BODY)
+        try:
+            event = decode_event(entry.kind, entry.body)
+        except UnknownKind as unknown:
+            return Outcome("unknown", unknown.code)
+        except Malformed as malformed:
+            return Outcome("quarantined", malformed.code)
+        if self.books.seat_of_node(entry.journal.origin) != seat_of(event.office):
+            return Outcome("quarantined", FOREIGN_OFFICE)
+        return entry, event, entry.header()
+
+    # --- folding ---------------------------------------------------------------------------------------------------
+
+    async def _fold_cases(self, items: dict[CaseId, list[Item]], interpretation: Interpretation) -> set[CaseId]:
+        """Fold the new entries of each case; returns the cases whose fold failed."""
+        again: dict[CaseId, list[Item]] = {}
+        failed: set[CaseId] = set()
+        for subject, fresh in items.items():
+            try:
+                case = _extend(self._find(subject), fresh)
+            except Exception:
+                failed.add(subject)
+                log.exception("a fold failed; the case stays as it was")
+                continue
+            if case is None:
+                again[subject] = fresh
+            else:
+                self._keep(subject, case, fresh, interpretation)
+        if again:
+            failed |= await self._refold(again, interpretation)
+        return failed
+
+    async def _refold(self, items: dict[CaseId, list[Item]], interpretation: Interpretation) -> set[CaseId]:
+        """Fold cases from all their entries: those held, those of this transaction, and the fresh ones."""
+        held: dict[CaseId, list[Item]] = {subject: [] for subject in items}
+        for entry in await self.books.store.entries_about(list(items)):
+            reading = self._read(entry)
+            counts = self.books.counts(entry.journal, entry.seq)
+            if counts and entry.subject is not None and not isinstance(reading, Outcome):
+                held[entry.subject].append(reading)
+        failed: set[CaseId] = set()
+        for subject, fresh in items.items():
+            earlier = [*held[subject], *self._pending.get(subject, ())]
+            try:
+                case = fold((event, header) for _, event, header in [*earlier, *fresh])
+            except Exception:
+                failed.add(subject)
+                log.exception("a fold failed; the case stays as it was")
+                continue
+            if case is None and self._find(subject) is None:
+                continue
+            case = case or CaseFile(subject)
+            interpretation.settled += _settle(self._find(subject), case, earlier)
+            self._keep(subject, case, fresh, interpretation)
+        return failed
+
+    def _keep(self, subject: CaseId, case: CaseFile, fresh: list[Item], interpretation: Interpretation) -> None:
+        """Take a case's new state: for the projection, for whoever became a reader, and for our own desk's memory."""
+        before = self._find(subject)
+        self._changed[subject] = case
+        self._pending.setdefault(subject, []).extend(fresh)
+        if before is not None:
+            gained = readers_of(case) - readers_of(before)
+            if gained:
+                interpretation.shared.append((subject, gained))
+        self._note_readers(subject, before, case)
+        seat = self.books.seat.office
+        for _, event, header in fresh:
+            if seat_of(event.office) == seat:
+                self._note_own(subject, event, header)
+
+    def _note_readers(self, subject: CaseId, before: CaseFile | None, case: CaseFile) -> None:
+        earlier, now = guests_of(before), guests_of(case)
+        if earlier == now:
+            return
+        for office in now - earlier:
+            self._readers[(subject, office)] = True
+        for office in earlier - now:
+            self._readers[(subject, office)] = False
+
+    def _note_own(self, subject: CaseId, event: CaseEvent, header: EntryHeader) -> None:
+        """Of our own office's entries, ours or regained: the operation, and the serial of a filing."""
+        self._operations.setdefault(event.operation, Operation(event.operation, subject, event.kind, header.hash))
+        if isinstance(event, CaseFiled):
+            self._serial_drawn = max(self._serial_drawn, serial_of(event.tracking))
+            if self._serial is not None:
+                self._serial = max(self._serial, self._serial_drawn)
+
+    # --- memory ----------------------------------------------------------------------------------------------------
+
+    def _find(self, subject: CaseId) -> CaseFile | None:
+        return self._changed.get(subject) or self._known.get(subject)
+
+    async def _load(self, subjects: Sequence[CaseId]) -> None:
+        """Read the case files that are not in memory: one bulk read for a page."""
+        missing: list[CaseId] = []
+        for subject in subjects:
+            if subject in self._known:
+                self._known.move_to_end(subject)
+            elif subject not in self._changed:
+                missing.append(subject)
+        if missing:
+            for subject, case in (await self._cases.read(missing)).items():
+                self._known[subject] = case
+
+    def _remember(self, subject: CaseId, case: CaseFile) -> None:
+        self._known[subject] = case
+        self._known.move_to_end(subject)
+
+    def _trim(self) -> None:
+        while len(self._known) > self._remembered:
+            self._known.popitem(last=False)
+
+
+_FAILED: Final = Outcome("quarantined", FOLD_FAILED)
+
+
+def _extend(case: CaseFile | None, items: Sequence[Item]) -> CaseFile | None:
+    """The case after entries that simply follow; None when it must be folded from all its entries."""
+    for _, event, header in items:
+        if not extends(case, event):
+            return None
+        case = apply(case, event, header)
+    return case
+
+
+def _outcome_of(case: CaseFile | None, entry: Stored) -> Outcome:
+    state, code = _state_of(case, entry.hash)
+    return Outcome(state, code, audience_of(entry.kind, case))
+
+
+def _state_of(case: CaseFile | None, digest: bytes) -> tuple[str, str]:
+    """How an entry stands in its case: ("", "") = it counts, or lost lawfully against another branch."""
+    if case is None or not (case.held or case.breaches):
+        return "", ""
+    if digest in case.held:
+        return "held", AWAITING_PREDECESSOR
+    for breach in case.breaches:
+        if breach.hash == digest:
+            return "quarantined", breach.code
+    return "", ""
+
+
+def _settle(before: CaseFile | None, after: CaseFile, earlier: Iterable[Item]) -> list[Disposition]:
+    """Earlier entries that stand otherwise now than they did."""
+    if before is not None and before.held == after.held and before.breaches == after.breaches:
+        return []
+    settled: list[Disposition] = []
+    for entry, _, _ in earlier:
+        state = _state_of(after, entry.hash)
+        if state != _state_of(before, entry.hash):
+            settled.append(Disposition((entry.journal, entry.seq), *state))
+    return settled
+
+
+def guests_of(case: CaseFile | None) -> frozenset[OfficeId]:
+    """Readers outside the filing office's own line: the only ones that the projection must list one by one."""
+    if case is None:
+        return frozenset()
+    line = lineage(case.filing_office) if case.filing_office is not None else frozenset[OfficeId]()
+    return readers_of(case) - line
+
+
+def serial_of(tracking: str) -> int:
+    """The serial inside a tracking number; 0 when it is not one of ours."""
+    digits = tracking.rpartition("-")[2][2:-1]
+    return int(digits) if digits.isdecimal() and digits.isascii() else 0
+
+
+def explain(code: str) -> tuple[str, str]:
+    """(zh, en) for a reason of holding or quarantine. Raises `LocalFault` for a code that no version here gives."""
+    found = CODES.get(code)
+    if found is None:
+        raise LocalFault("unknown_code", f"no reason called {code} is known here; upgrade this node")
+    return found

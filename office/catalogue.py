@@ -1,0 +1,55 @@
+"""The catalogue as a node holds it: its editions, and which one judges which act (RULINGS B8).
+
+Materials are judged by the edition under which a case was filed, competence and terms by the one in force at the act.
+A wrong clock refuses nobody: outside every edition's dates the nearest edition is used.
+Never reads a file (`office.node` does) and never changes an edition. Next: `schemas.catalogue`.
+"""
+
+from collections.abc import Sequence
+
+from schemas.casework.casefile import CaseFile
+from schemas.casework.clocks import day_of
+from schemas.casework.events import CaseDecided, CaseFiled
+from schemas.catalogue import Edition, ServiceItem, find_edition_in_force
+from schemas.names import Instant
+
+
+class Catalogue:
+    """The editions that this node knows, at least one."""
+
+    def __init__(self, editions: Sequence[Edition]) -> None:
+        """Raises ValueError without an edition: a node always ships with one."""
+        if not editions:
+            raise ValueError("a catalogue needs at least one edition")
+        self._editions = sorted(editions, key=lambda edition: (edition.effective_from, edition.version))
+
+    def in_force(self, now: Instant) -> Edition:
+        """The edition that judges acts of today; the first or last one when the clock lies outside them all."""
+        day = day_of(now)
+        found = find_edition_in_force(self._editions, day)
+        if found is not None:
+            return found
+        return self._editions[0] if day < self._editions[0].effective_from else self._editions[-1]
+
+    def find_item(self, case: CaseFile | None, act: str, code: str, now: Instant) -> ServiceItem | None:
+        """The item that judges `act`, or None when no edition here has it.
+
+        A filing and a decision are judged by the edition in force now, all else by the case's own.
+        """
+        if case is not None and case.filing is not None and act not in (CaseFiled.kind, CaseDecided.kind):
+            own = self._edition(case.filing.edition)
+            if own is not None and code in own.items:
+                return own.items[code]
+        return self.in_force(now).find_item(code)
+
+    def item_of(self, case: CaseFile) -> ServiceItem | None:
+        """The item of a case as it was when filed, else as any edition has it: for its name on screens."""
+        if case.filing is None:
+            return None
+        for edition in (self._edition(case.filing.edition), *reversed(self._editions)):
+            if edition is not None and case.filing.item in edition.items:
+                return edition.items[case.filing.item]
+        return None
+
+    def _edition(self, version: str) -> Edition | None:
+        return next((edition for edition in self._editions if edition.version == version), None)

@@ -1,0 +1,176 @@
+"""Case files in SQL: the rows that screens read, written inside the ledger's own transaction.
+
+One bulk read for a page's cases, one bulk upsert for a commit: rows and indexes are the cost of ingest, not code
+(STACK 2.4). A case file is a MessagePack blob, sealed like bodies; the columns beside it are for lists and scope.
+Never decides anything and never writes outside `project`. Next: `office.casebook`, which makes the rows;
+`office.worklists`, which reads them.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any, Final
+
+from msgspec import structs
+from sqlalchemy import ColumnElement, delete, or_, select, text
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from office.casebook import CaseRows, Operation
+from office.tables import SERIAL, case_readers, cases, counters, operations
+from schemas.casework.casefile import CaseFile
+from schemas.codec import decode, encode
+from schemas.names import CaseId, Instant, OfficeId, seat_of
+from sync.ports import Sealer
+
+CASE_COLUMNS: Final = tuple(column.name for column in cases.columns)
+
+_POSTGRES_TYPES: Final = tuple(column.type.compile(dialect=postgresql.dialect()) for column in cases.columns)
+BIGINT_MAX: Final = 2**63 - 1
+
+_UPDATES: Final = ", ".join(f"{name} = excluded.{name}" for name in CASE_COLUMNS[1:])
+_UPSERT_CASES_SQLITE: Final = (  # our own column names only
+    f"INSERT INTO cases ({', '.join(CASE_COLUMNS)}) VALUES ({', '.join('?' * len(CASE_COLUMNS))}) "  # noqa: S608
+    f"ON CONFLICT (subject) DO UPDATE SET {_UPDATES}"
+)
+_UPSERT_CASES_POSTGRES: Final = (
+    f"INSERT INTO cases ({', '.join(CASE_COLUMNS)}) SELECT * FROM unnest("  # noqa: S608
+    + ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(_POSTGRES_TYPES, start=1))
+    + f") ON CONFLICT (subject) DO UPDATE SET {_UPDATES}"
+)
+_INSERT_OPERATION: Final = (
+    "INSERT INTO operations (operation, subject, kind, hash) VALUES (:operation, :subject, :kind, :hash) "
+    "ON CONFLICT DO NOTHING"
+)
+_INSERT_READER: Final = "INSERT INTO case_readers (office, subject) VALUES (:office, :subject) ON CONFLICT DO NOTHING"
+_RAISE_SERIAL: Final = (
+    "INSERT INTO counters (name, value) VALUES (:name, :value) "
+    "ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE counters.value < excluded.value"
+)
+
+
+class SqlCases:
+    """`office.casebook.Cases` over the node's database. Give `project` to the store."""
+
+    def __init__(self, read: AsyncEngine, sealer: Sealer) -> None:
+        self._read = read
+        self._sealer = sealer
+
+    # --- reading ---------------------------------------------------------------------------------------------------
+
+    async def read(self, subjects: Sequence[CaseId]) -> dict[CaseId, CaseFile]:
+        """See `Cases.read`."""
+        query = select(cases.c.subject, cases.c.name, cases.c.file).where(cases.c.subject.in_(subjects))
+        async with self._read.connect() as connection:
+            rows = (await connection.execute(query)).all()
+        return {CaseId(subject): self.open_file(name, file) for subject, name, file in rows}
+
+    async def read_by(self, office: OfficeId) -> list[CaseId]:
+        """See `Cases.read_by`."""
+        async with self._read.connect() as connection:
+            rows = (await connection.execute(select(cases.c.subject).where(scope_of(office)))).scalars()
+            return [CaseId(subject) for subject in rows]
+
+    async def find_operation(self, operation: bytes) -> Operation | None:
+        """See `Cases.find_operation`."""
+        async with self._read.connect() as connection:
+            row = (
+                await connection.execute(select(operations).where(operations.c.operation == operation))
+            ).one_or_none()
+        return Operation(row.operation, CaseId(row.subject), row.kind, row.hash) if row is not None else None
+
+    async def last_serial(self) -> int:
+        """See `Cases.last_serial`."""
+        async with self._read.connect() as connection:
+            value = await connection.scalar(select(counters.c.value).where(counters.c.name == SERIAL))
+        return value or 0
+
+    def open_file(self, name: bytes, file: bytes) -> CaseFile:
+        """A case file from its two columns. Raises `ValueError` when the seal is broken or the key is another."""
+        return decode(self._sealer.open(name, file), CaseFile)
+
+    # --- writing, inside the store's transaction ---------------------------------------------------------------------
+
+    async def project(self, connection: AsyncConnection, rows: object) -> None:
+        """Write what one transaction changed."""
+        assert isinstance(rows, CaseRows)
+        await self._upsert_cases(connection, [self._row(case) for case in rows.cases])
+        if rows.operations:
+            await connection.execute(text(_INSERT_OPERATION), [structs.asdict(done) for done in rows.operations])
+        if rows.readers:
+            await self._move_readers(connection, rows.readers)
+        if rows.serial:
+            await connection.execute(text(_RAISE_SERIAL), {"name": SERIAL, "value": rows.serial})
+
+    async def _upsert_cases(self, connection: AsyncConnection, rows: list[tuple[object, ...]]) -> None:
+        if not rows:
+            return
+        if connection.dialect.name == "sqlite":
+            await connection.exec_driver_sql(_UPSERT_CASES_SQLITE, rows)
+            return
+        # One statement for all rows; sorted, so that two nodes of one server never lock each other out.
+        rows.sort(key=_subject)
+        driver: Any = (await connection.get_raw_connection()).driver_connection
+        await driver.execute(_UPSERT_CASES_POSTGRES, *(list(column) for column in zip(*rows, strict=True)))
+
+    async def _move_readers(self, connection: AsyncConnection, readers: dict[tuple[CaseId, OfficeId], bool]) -> None:
+        gained = [{"office": office, "subject": subject} for (subject, office), reads in readers.items() if reads]
+        if gained:
+            await connection.execute(text(_INSERT_READER), gained)
+        for (subject, office), reads in readers.items():
+            if not reads:
+                lost = (case_readers.c.office == office) & (case_readers.c.subject == subject)
+                await connection.execute(delete(case_readers).where(lost))
+
+    def _row(self, case: CaseFile) -> tuple[object, ...]:
+        clear = encode(case)
+        name = hashlib.sha256(case.case + clear).digest()
+        filing = case.filing
+        seat = seat_of(filing.office) if filing is not None else ""
+        return (
+            case.case,
+            case.stage.value,
+            case.turn,
+            case.custodian,
+            case.offeree,
+            filing.item if filing is not None else None,
+            filing.office if filing is not None else None,
+            seat[:9] if len(seat) >= 9 else None,
+            seat if len(seat) == 12 else None,
+            filing.tracking if filing is not None else None,
+            filing.applicant.name if filing is not None else None,
+            _bounded(case.filed_at),
+            name,
+            self._sealer.seal(name, clear),
+        )
+
+
+async def clear_projections(connection: AsyncConnection) -> None:
+    """Empty every projection, inside a transaction that folds them again."""
+    for table in (cases, case_readers, operations, counters):
+        await connection.execute(delete(table))
+
+
+def scope_of(office: OfficeId) -> ColumnElement[bool]:
+    """The cases that `office` reads, as a condition: equality on the levels of the tree, plus its guests' list.
+
+    Whole levels, never a text prefix: 510824100 must not see the cases of 5108241001. The county sees all it holds.
+    """
+    seat = seat_of(office)
+    guests = cases.c.subject.in_(select(case_readers.c.subject).where(case_readers.c.office == office))
+    if office != seat:
+        return or_(cases.c.filing_office == office, guests)
+    if len(seat) == 12:
+        return or_(cases.c.village == seat, guests)
+    if len(seat) == 9:
+        return or_(cases.c.town == seat, guests)
+    # A county's tree is all that its node ever holds of filed cases, and no other county's case can come here.
+    return or_(cases.c.filing_office.is_not(None), guests)
+
+
+def _bounded(at: Instant | None) -> int | None:
+    """A claimed time that fits its column: a clock may say anything, and must not fail a transaction."""
+    return min(max(at, -BIGINT_MAX), BIGINT_MAX) if at is not None else None
+
+
+def _subject(row: tuple[object, ...]) -> Any:
+    return row[0]

@@ -1,0 +1,133 @@
+"""The one translator at the web's edge: every exception becomes an answer in the reader's language.
+
+Domain errors know nothing of HTTP; this table does. Bad input is a 4xx that says what to do, never a 5xx. What is our
+own fault is a 500 that is logged by its type and place alone: messages and parameters may hold personal data, so they
+are never logged and never shown. Next: `schemas.refusals`, `sync.core.errors` for what arrives here.
+"""
+
+import logging
+import traceback
+from typing import Final
+
+from litestar.exceptions import HTTPException
+from litestar.response import Redirect, Response
+from msgspec import Struct
+from msgspec.structs import replace
+
+from office.accounts import SignInRefused
+from office.web.guards import AnyRequest
+from office.web.i18n import Language, n_, translate
+from office.web.site import language_for, site_of, wants_json
+from schemas.casework.lifecycle import NotPermitted
+from schemas.codec import Malformed
+from schemas.refusals import Refused
+from sync.core.errors import Fault
+
+_log: Final = logging.getLogger("tongban.web")
+
+_FORBIDDEN: Final = frozenset({"role_forbids", "not_a_reader", "county_only"})
+_NOT_FOUND: Final = frozenset({"no_such_case"})
+
+_HTTP_SENTENCES: Final[dict[int, tuple[str, str]]] = {
+    400: ("bad_request", n_("The request cannot be read; go back, correct what you typed and send it again.")),
+    401: ("not_signed_in", n_("Your session has ended or nobody is signed in; sign in, then send this again.")),
+    403: ("forbidden", n_("Your role does not allow this; ask a colleague whose role does, or the administrator.")),
+    404: ("not_found", n_("There is no such page; check the address, or go back to the list of cases.")),
+    405: ("method_not_allowed", n_("This address cannot be used in this way; go back to the list of cases.")),
+    413: ("too_large", n_("What was sent is too large; shorten the text and send it again.")),
+    415: ("wrong_content_type", n_("The content is of a kind that is not taken here; send a form or JSON.")),
+    429: ("too_many", n_("Too many requests; wait a moment and try again.")),
+}
+_FORM_EXPIRED: Final = (
+    "form_expired",
+    n_("This form is no longer valid: go back, reload the page and send it again. What you typed is still there."),
+)
+_OWN_FAULT: Final = (
+    "internal_error",
+    n_("Something went wrong on this computer. What you had saved is safe; try again, or call the administrator."),
+)
+
+
+class Answer(Struct, frozen=True):
+    """A refusal as it is answered."""
+
+    status: int
+    code: str
+    sentence: str
+    retry_after_s: int = 0
+
+
+def answer_for(error: Exception, language: Language) -> Answer:
+    """What an exception means to the person at the screen."""
+    if isinstance(error, Refused):
+        return _refused(error, language)
+    if isinstance(error, Fault):
+        return Answer(error.status, error.code, error.hint, error.retry_after_s)
+    if isinstance(error, Malformed):
+        return Answer(400, error.code, error.hint)
+    if isinstance(error, RecursionError):
+        return _sentence(400, *_HTTP_SENTENCES[400], language)
+    if isinstance(error, HTTPException):
+        return _http(error, language)
+    return _sentence(500, *_OWN_FAULT, language)
+
+
+def _refused(error: Refused, language: Language) -> Answer:
+    status = 422
+    if isinstance(error, SignInRefused):
+        return Answer(429 if error.wait_s else 401, error.code, error.text(language), error.wait_s)
+    if error.code in _NOT_FOUND:
+        status = 404
+    elif error.code in _FORBIDDEN:
+        status = 403
+    elif isinstance(error, NotPermitted):
+        status = 409
+    return Answer(status, error.code, error.text(language))
+
+
+def _http(error: HTTPException, language: Language) -> Answer:
+    status = error.status_code
+    if status == 403 and error.detail.startswith("CSRF"):
+        return _sentence(403, *_FORM_EXPIRED, language)
+    if status in _HTTP_SENTENCES:
+        return _sentence(status, *_HTTP_SENTENCES[status], language)
+    if 400 <= status < 500:
+        return _sentence(status, *_HTTP_SENTENCES[400], language)
+    return _sentence(500, *_OWN_FAULT, language)
+
+
+def _sentence(status: int, code: str, message: str, language: Language) -> Answer:
+    return Answer(status, code, translate(message, language))
+
+
+def on_exception(request: AnyRequest, error: Exception) -> Response[object]:
+    """Litestar's handler for every exception of pages and interface."""
+    answer = answer_for(error, language_for(request))
+    if answer.status >= 500 and not isinstance(error, Fault):
+        log_own_fault(request, error)
+    response = _json(answer) if wants_json(request) else _page(request, answer)
+    if answer.retry_after_s:
+        response.headers["retry-after"] = str(answer.retry_after_s)
+    return response
+
+
+def _json(answer: Answer) -> Response[object]:
+    return Response({"code": answer.code, "message": answer.sentence}, status_code=answer.status)
+
+
+def _page(request: AnyRequest, answer: Answer) -> Response[object]:
+    if answer.status == 401 and request.method == "GET":
+        # A page asked for without a session: the sign-in page, and back here afterwards. Paths hold no personal data.
+        return Redirect(f"/sign-in?next={request.url.path}", status_code=303)  # pyright: ignore[reportReturnType]
+    try:
+        return site_of(request).render(request, "refused.html", status=answer.status, answer=answer)
+    except Exception as error:
+        log_own_fault(request, error)
+        return Response(replace(answer).sentence, status_code=answer.status, media_type="text/plain; charset=utf-8")
+
+
+def log_own_fault(request: AnyRequest, error: Exception) -> None:
+    """Log the type of an exception and where it arose, in our own words: no message, no parameter, no query, no path."""
+    frames = traceback.extract_tb(error.__traceback__)[-8:]
+    places = " < ".join(f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in reversed(frames))
+    _log.error("a %s request failed: %s at %s", request.method, type(error).__name__, places)

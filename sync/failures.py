@@ -1,0 +1,73 @@
+"""What a database's complaint means, in our words: full disk, busy, away, read-only; or a fault of the very rows.
+
+Pure: reads error objects. Never hides what it does not know: an unknown error stays as it is. Next: `sync.store`.
+"""
+
+from typing import Final
+
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from sync.core.errors import Busy, Fault, LocalFault
+
+FULL_RETRY_AFTER_S: Final = 60
+"""Somebody must make room first; asking more often only costs the line."""
+
+BUSY_RETRY_AFTER_S: Final = 5
+
+_SYSTEMIC_STATES: Final = ("08", "40", "53", "55", "57", "58", "XX")
+"""SQLSTATE classes about the server, not the rows: connection, rollback, resources, state, operator, system."""
+
+
+def is_systemic(error: BaseException) -> bool:
+    """Whether the database itself is in trouble, so that writing the same rows in smaller pieces would not help."""
+    if isinstance(error, OperationalError | PoolTimeout | OSError):
+        return True
+    return isinstance(error, DBAPIError) and (
+        error.connection_invalidated or _state(error)[:2] in _SYSTEMIC_STATES or _sqlite_name(error) == "SQLITE_FULL"
+    )
+
+
+def fault_of(error: BaseException) -> Fault | None:
+    """The typed refusal for what happened, or None when it is no known condition (then it is a defect and stays)."""
+    if isinstance(error, PoolTimeout):
+        return Busy("store_busy", "the database is busy; try again shortly", retry_after_s=BUSY_RETRY_AFTER_S)
+    state, name = _state(error), _sqlite_name(error)
+    if state == "53100" or name == "SQLITE_FULL":
+        return Busy(
+            "store_full",
+            "the disk is full, nothing was taken and nothing is lost; free space (the file ballast may go), try again",
+            retry_after_s=FULL_RETRY_AFTER_S,
+        )
+    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN")) or state == "25006":
+        return LocalFault("store_readonly", "the node's folder or database cannot be written; check its owner and disk")
+    if name.startswith("SQLITE_IOERR"):
+        return Busy(
+            "store_failing", "the disk reports errors; check it and make a backup", retry_after_s=FULL_RETRY_AFTER_S
+        )
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")) or state[:2] in ("40", "55"):
+        return Busy("store_busy", "the database is busy; try again shortly", retry_after_s=BUSY_RETRY_AFTER_S)
+    away = isinstance(error, DBAPIError) and error.connection_invalidated
+    if away or state[:2] in ("08", "53", "57", "58") or isinstance(error, ConnectionError):
+        return Busy(
+            "store_away", "the database server does not answer; check that it runs", retry_after_s=BUSY_RETRY_AFTER_S
+        )
+    return None
+
+
+def _original(error: BaseException) -> BaseException | None:
+    return error.orig if isinstance(error, DBAPIError) else error
+
+
+def _state(error: BaseException) -> str:
+    """PostgreSQL's SQLSTATE, or nothing."""
+    return str(getattr(_original(error), "sqlstate", None) or "")
+
+
+def _sqlite_name(error: BaseException) -> str:
+    """SQLite's own name of the error, or nothing. Drivers other than the standard library's only give the sentence."""
+    original = _original(error)
+    name = str(getattr(original, "sqlite_errorname", None) or "")
+    if not name and "database or disk is full" in str(original):
+        return "SQLITE_FULL"
+    return name

@@ -1,0 +1,500 @@
+"""The HTTP transport: four routes for the node above, a light client for the node below.
+
+The server reads bytes, asks `sync.session` who speaks and `sync.exchange` for the answer, and turns every refusal into
+a 4xx with a code and a sentence (503 when full). The client is the standard library's, in threads, because a village's
+computer is small (STACK 4): connections are kept, time-outs are on idleness, and a certificate counts when the node's
+own key signed for it. Must never: follow a redirect, speak plain HTTP off loopback, put a token into a URL or a log, or
+answer bad input with a 5xx. Sources: RULINGS A16, C8; STACK 6; RELIABILITY 3. Next: `sync.courier` (when to talk).
+"""
+
+import asyncio
+import http.client
+import ipaddress
+import socket
+import ssl
+from collections.abc import AsyncIterator, Iterator, Mapping
+from hashlib import sha256
+from typing import Any, Final, Protocol, TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+from litestar import Request, Response, Router, post
+from litestar.exceptions import HTTPException, InternalServerException
+
+from schemas.codec import PAGE_COMPRESSED_BYTES_MAX, Malformed, decode, encode
+from schemas.names import NodeId
+from schemas.wire import Refusal
+from sync.core.errors import Busy, Fault, GapFault, LocalFault, RemoteFault, UnknownSender
+from sync.exchange import LineDown, Pen, Responder, RunRefused
+from sync.keys import Keyring, Verify
+from sync.ports import Salts
+from sync.session import (
+    NONCE_BYTES,
+    Answer,
+    Challenge,
+    Doorkeeper,
+    Hello,
+    NoSession,
+    Token,
+    answer,
+    judge_server,
+    root_in,
+    say_hello,
+)
+
+SESSION_PATH: Final = "/sync/session"
+ANSWER_PATH: Final = "/sync/session/proof"
+PAGE_PATH: Final = "/sync/page"
+ENROL_PATH: Final = "/sync/enrol"
+
+PAGE_TYPE: Final = "application/vnd.tongban.page"
+MESSAGE_TYPE: Final = "application/vnd.msgpack"
+JSON_TYPE: Final = "application/json"
+
+MESSAGE_BYTES_MAX: Final = 16 * 1024
+"""Everything but a page: a challenge with its certificate chain is 2 KiB."""
+
+IDLE_S: Final = 60.0
+"""Silence after which a connection is given up: at 20 kbit/s a packet takes less than a second (RELIABILITY 1)."""
+
+CONNECT_S: Final = 20.0
+"""For a connection to open: three SYN retransmissions on a 600 ms line."""
+
+CHUNK_BYTES: Final = 4 * 1024
+"""Written at once, so that the time-out is on idleness: `sendall` counts its time-out over all it is given."""
+
+CONNECTIONS_KEPT_MAX: Final = 4
+"""As many as pages in flight."""
+
+AnyRequest = Request[Any, Any, Any]
+T = TypeVar("T")
+
+
+# --- the node above ------------------------------------------------------------------------------------------------
+
+
+class Enroller(Protocol):
+    """Who judges enrolment requests (`office.enrolling`); their bytes mean nothing here."""
+
+    async def enrol(self, request: bytes) -> bytes:
+        """Answer a request made with a one-time code. Raises `Fault` or `Malformed`."""
+        ...
+
+
+def sync_router(
+    doorkeeper: Doorkeeper,
+    responder: Responder,
+    enroller: Enroller | None = None,
+    *,
+    opt: Mapping[str, Any] | None = None,
+) -> Router:
+    """The four routes under `/sync`. `opt` is what the application's guards want every handler to declare."""
+    declared = dict(opt or {})
+
+    @post("/session", status_code=200, opt=declared, request_max_body_size=MESSAGE_BYTES_MAX, include_in_schema=False)
+    async def open_session(request: AnyRequest) -> Response[bytes]:
+        """Answer a hello with a signed challenge."""
+        hello = decode(await _read(request), Hello, limit=MESSAGE_BYTES_MAX)
+        return _message(doorkeeper.challenge(hello))
+
+    @post(
+        "/session/proof",
+        status_code=200,
+        opt=declared,
+        request_max_body_size=MESSAGE_BYTES_MAX,
+        include_in_schema=False,
+    )
+    async def prove(request: AnyRequest) -> Response[bytes]:
+        """Take the device's signature, hand out a token."""
+        return _message(doorkeeper.admit(decode(await _read(request), Answer, limit=MESSAGE_BYTES_MAX)))
+
+    @post(
+        "/page", status_code=200, opt=declared, request_max_body_size=PAGE_COMPRESSED_BYTES_MAX, include_in_schema=False
+    )
+    async def take_page(request: AnyRequest) -> Response[bytes]:
+        """Take in a page, answer with one. Who speaks is settled before a byte of the page is read."""
+        sender = doorkeeper.node_of(_token(request))
+        return Response(await responder.respond(sender, await _read(request)), media_type=PAGE_TYPE)
+
+    @post("/enrol", status_code=200, opt=declared, request_max_body_size=MESSAGE_BYTES_MAX, include_in_schema=False)
+    async def enrol(request: AnyRequest) -> Response[bytes]:
+        """Hand an enrolment request to the office."""
+        if enroller is None:
+            raise RemoteFault("no_enrolment", "devices are not enrolled at this address; use the one on the sheet")
+        return Response(await enroller.enrol(await _read(request)), media_type=MESSAGE_TYPE)
+
+    return Router(
+        "/sync",
+        route_handlers=[open_session, prove, take_page, enrol],
+        exception_handlers={
+            Fault: _on_fault,
+            Malformed: _on_malformed,
+            RecursionError: _on_recursion,
+            HTTPException: _on_http,
+        },
+    )
+
+
+async def _read(request: AnyRequest) -> bytes:
+    """The body, with a time-out on idleness. Litestar's own limit has cut off what is too large."""
+    chunks: list[bytes] = []
+    stream: AsyncIterator[bytes] = aiter(request.stream())
+    try:
+        while True:
+            async with asyncio.timeout(IDLE_S):
+                chunk = await anext(stream, None)
+            if chunk is None:
+                return b"".join(chunks)
+            chunks.append(chunk)
+    except TimeoutError as error:
+        raise RemoteFault("too_slow", f"nothing came for {IDLE_S:.0f} s; send the page again") from error
+    except InternalServerException as error:
+        raise Malformed("truncated", "the connection ended before the body did; send it again") from error
+
+
+def _token(request: AnyRequest) -> bytes:
+    scheme, _, text = request.headers.get("authorization", "").partition(" ")
+    try:
+        return bytes.fromhex(text) if scheme.lower() == "bearer" else b""
+    except ValueError:
+        return b""
+
+
+def _message(value: msgspec.Struct) -> Response[bytes]:
+    return Response(encode(value), media_type=MESSAGE_TYPE)
+
+
+def _refuse(request: AnyRequest, status: int, refusal: Refusal) -> Response[bytes]:
+    """A refusal as MessagePack, or as JSON for whoever asks for it."""
+    headers = {"retry-after": str(refusal.retry_after_s)} if refusal.retry_after_s else {}
+    if JSON_TYPE in request.headers.get("accept", ""):
+        return Response(msgspec.json.encode(refusal), status_code=status, media_type=JSON_TYPE, headers=headers)
+    return Response(encode(refusal), status_code=status, media_type=MESSAGE_TYPE, headers=headers)
+
+
+def _on_fault(request: AnyRequest, fault: Fault) -> Response[bytes]:
+    return _refuse(request, fault.status, fault.refusal())
+
+
+def _on_malformed(request: AnyRequest, fault: Malformed) -> Response[bytes]:
+    return _refuse(request, 413 if fault.code == "too_large" else 400, Refusal(fault.code, fault.hint))
+
+
+def _on_recursion(request: AnyRequest, _: RecursionError) -> Response[bytes]:
+    return _refuse(request, 400, Refusal("malformed", "the message is nested too deeply; send what the protocol says"))
+
+
+def _on_http(request: AnyRequest, error: HTTPException) -> Response[bytes]:
+    status = error.status_code
+    if status == 413:
+        return _refuse(
+            request, status, Refusal("too_large", "the body is larger than is read here; send smaller pages")
+        )
+    code = "bad_request" if 400 <= status < 500 else "server_fault"
+    return _refuse(
+        request, status, Refusal(code, "this is not a request of the sync protocol; check address and software")
+    )
+
+
+# --- the node below ------------------------------------------------------------------------------------------------
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """What came back: status, body, and SHA-256 of the TLS certificate it came under (empty on loopback)."""
+
+    status: int
+    body: bytes
+    certificate: bytes
+    retry_after_s: int
+
+
+class Wire:
+    """Kept connections to one address. Each is used by one thread at a time; up to four at once."""
+
+    def __init__(self, address: str, *, idle_s: float = IDLE_S) -> None:
+        """`address`: `https://host[:port]`, or `http://` for loopback only.
+
+        Raises `LocalFault`: `bad_address`, `plain_http`.
+        """
+        self._host, self._port, self._secure = _parse(address)
+        self._idle_s = idle_s
+        self._free: list[http.client.HTTPConnection] = []
+        self._busy: set[http.client.HTTPConnection] = set()
+        self._pinned: bytes | None = None
+        self._hung_up = 0
+
+    def pin(self, certificate: bytes | None) -> None:
+        """From now on only connections under this certificate count; None: any, for a new challenge."""
+        self._pinned = certificate
+
+    def hang_up(self) -> None:
+        """Close every connection; whoever waits on one gets `LineDown`."""
+        self._hung_up += 1
+        for connection in [*self._free, *self._busy]:
+            _shut(connection)
+        self._free.clear()
+
+    async def post(self, path: str, body: bytes, *, token: bytes = b"", content_type: str = MESSAGE_TYPE) -> Reply:
+        """One request. Raises `LineDown`, or `RemoteFault` (`other_certificate`, `answer_too_large`)."""
+        return await asyncio.to_thread(self._post, path, body, token, content_type)
+
+    def _post(self, path: str, body: bytes, token: bytes, content_type: str) -> Reply:
+        headers = {
+            "Content-Type": content_type,
+            "Content-Length": str(len(body)),
+            "Accept": f"{PAGE_TYPE}, {MESSAGE_TYPE}",
+            "User-Agent": "tongban",
+        }
+        if token:
+            headers["Authorization"] = f"Bearer {token.hex()}"
+        hung_up = self._hung_up
+        while True:
+            connection, reused = self._take()
+            try:
+                return self._request(connection, path, body, headers)
+            except (OSError, http.client.HTTPException) as error:
+                self._drop(connection)
+                # A kept connection that the server closed meanwhile: every request may be repeated, so once more.
+                if not reused or isinstance(error, TimeoutError) or hung_up != self._hung_up:
+                    raise LineDown(
+                        "line_down", "the node above does not answer; it is tried again by itself"
+                    ) from error
+            except BaseException:
+                self._drop(connection)
+                raise
+
+    def _request(
+        self, connection: http.client.HTTPConnection, path: str, body: bytes, headers: dict[str, str]
+    ) -> Reply:
+        if connection.sock is None:
+            connection.timeout = CONNECT_S
+            connection.connect()
+            _socket_of(connection).settimeout(self._idle_s)
+        certificate = _certificate_of(connection)
+        if self._pinned is not None and certificate != self._pinned:
+            raise RemoteFault(
+                "other_certificate",
+                "the node above shows another certificate than it signed for; a new challenge follows",
+            )
+        connection.request("POST", path, _chunks(body), headers, encode_chunked=False)
+        response = connection.getresponse()
+        content = response.read(PAGE_COMPRESSED_BYTES_MAX + 1)
+        if len(content) > PAGE_COMPRESSED_BYTES_MAX:
+            raise RemoteFault("answer_too_large", "the node above answered more than a page; check the address")
+        if response.length:
+            raise http.client.IncompleteRead(content, response.length)
+        if response.isclosed() and not response.will_close:
+            self._give_back(connection)
+        else:
+            self._drop(connection)
+        return Reply(response.status, content, certificate, _seconds(response.headers.get("retry-after")))
+
+    def _take(self) -> tuple[http.client.HTTPConnection, bool]:
+        try:
+            connection = self._free.pop()
+        except IndexError:
+            connection = self._open()
+        reused = connection.sock is not None
+        self._busy.add(connection)
+        return connection, reused
+
+    def _open(self) -> http.client.HTTPConnection:
+        if not self._secure:
+            return http.client.HTTPConnection(self._host, self._port, timeout=CONNECT_S)
+        return http.client.HTTPSConnection(self._host, self._port, timeout=CONNECT_S, context=_tls())
+
+    def _give_back(self, connection: http.client.HTTPConnection) -> None:
+        self._busy.discard(connection)
+        if len(self._free) < CONNECTIONS_KEPT_MAX:
+            self._free.append(connection)
+        else:
+            connection.close()
+
+    def _drop(self, connection: http.client.HTTPConnection) -> None:
+        self._busy.discard(connection)
+        connection.close()
+
+
+class HttpLine:
+    """The line to the node above over HTTP: opens a session when needed, then one round trip a page."""
+
+    def __init__(self, pen: Pen, wire: Wire) -> None:
+        self._pen = pen
+        self._wire = wire
+        self._token = b""
+        self._node: NodeId | None = None
+        self._opening = asyncio.Lock()
+
+    async def connect(self) -> NodeId:
+        """See `Transport.connect`. Raises also `RemoteFault` when the node above cannot prove who it is."""
+        return (await self._session(b""))[0]
+
+    async def exchange(self, frame: bytes) -> bytes:
+        """See `Transport.exchange`. A session that is over is opened again, once."""
+        _, token = await self._session(b"")
+        try:
+            return await self._page(frame, token)
+        except NoSession:
+            _, token = await self._session(token)
+        except RemoteFault as fault:
+            # The node above has a new certificate: it must sign for it in a new session.
+            if fault.code != "other_certificate":
+                raise
+            _, token = await self._session(token)
+        return await self._page(frame, token)
+
+    def hang_up(self) -> None:
+        """See `Transport.hang_up`."""
+        self._wire.hang_up()
+
+    async def _page(self, frame: bytes, token: bytes) -> bytes:
+        return _accepted(await self._wire.post(PAGE_PATH, frame, token=token, content_type=PAGE_TYPE))
+
+    async def _session(self, over: bytes) -> tuple[NodeId, bytes]:
+        """Who answers, and a token other than `over`."""
+        async with self._opening:
+            # After a failed commit the books may have forgotten a successor above: then it is met again.
+            if not self._token or self._token == over or self._node != self._pen.books.parent:
+                self._token = b""
+                self._node, self._token = await self._open()
+            assert self._node is not None
+            return self._node, self._token
+
+    async def _open(self) -> tuple[NodeId, bytes]:
+        books = self._pen.books
+        self._wire.pin(None)
+        hello = say_hello(books)
+        reply = await self._wire.post(SESSION_PATH, encode(hello))
+        challenge = _value(reply, Challenge)
+        signed = answer(books, hello, challenge, reply.certificate)
+        self._wire.pin(reply.certificate)
+        await self._pen.meet(challenge.chain)
+        token = _value(await self._wire.post(ANSWER_PATH, encode(signed)), Token)
+        return challenge.node, token.token
+
+
+async def request_enrolment(
+    wire: Wire, node: NodeId, county_digest: str, request: bytes, *, salts: Salts, verify: Verify
+) -> tuple[bytes, bytes]:
+    """Send an enrolment request, once the node above has proved that it belongs to the county on the sheet.
+
+    Only then does the one-time code leave the device. Returns the answer's bytes and the county root's public key.
+    Raises `LineDown`, or the refusal of the other side.
+    """
+    hello = Hello(node, county_digest, salts.draw(NONCE_BYTES))
+    reply = await wire.post(SESSION_PATH, encode(hello))
+    challenge = _value(reply, Challenge)
+    root = root_in(challenge, county_digest)
+    judge_server(Keyring(verify=verify), root, hello, challenge, reply.certificate)
+    wire.pin(reply.certificate)
+    return _accepted(await wire.post(ENROL_PATH, request)), root.public_key
+
+
+def _value(reply: Reply, kind: type[T]) -> T:
+    body = _accepted(reply)
+    try:
+        return decode(body, kind, limit=MESSAGE_BYTES_MAX)
+    except Malformed as fault:
+        raise _not_a_node() from fault
+
+
+def _accepted(reply: Reply) -> bytes:
+    """The body of a 200; everything else is raised as what it means."""
+    if reply.status == 200:
+        return reply.body
+    try:
+        refusal = decode(reply.body, Refusal, limit=MESSAGE_BYTES_MAX)
+    except Malformed:
+        if reply.status in (429, 503):
+            raise Busy("busy", "the node above is busy; it is tried again", retry_after_s=reply.retry_after_s) from None
+        if reply.status >= 500:
+            raise LineDown("server_fault", "the node above failed; it is tried again by itself") from None
+        raise _not_a_node() from None
+    raise _fault(reply.status, refusal)
+
+
+def _fault(status: int, refusal: Refusal) -> Fault:
+    known: dict[int, type[Fault]] = {
+        401: NoSession,
+        403: UnknownSender,
+        409: GapFault if refusal.code == "gap" else RemoteFault,
+        422: RunRefused,
+        429: Busy,
+        503: Busy,
+    }
+    kind = known.get(status, LineDown if status >= 500 else RemoteFault)
+    return kind(refusal.code, refusal.hint, cursors=refusal.cursors, retry_after_s=refusal.retry_after_s)
+
+
+def _not_a_node() -> RemoteFault:
+    return RemoteFault(
+        "not_a_node", "what answers at the address above is not a node of this network; check the address"
+    )
+
+
+def _parse(address: str) -> tuple[str, int, bool]:
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise _bad_address() from error
+    if parts.scheme not in ("http", "https") or not host or parts.path not in ("", "/") or parts.username:
+        raise _bad_address()
+    secure = parts.scheme == "https"
+    if not secure and not _is_loopback(host):
+        raise LocalFault("plain_http", "the address above must begin with https://; plain HTTP is for loopback only")
+    return host, port or (443 if secure else 80), secure
+
+
+def _bad_address() -> LocalFault:
+    return LocalFault("bad_address", "the address above must look like https://host:port, as on the enrolment sheet")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _tls() -> ssl.SSLContext:
+    """TLS 1.3 without a public authority: the certificate is proved by the node's own signature over its digest."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _socket_of(connection: http.client.HTTPConnection) -> socket.socket:
+    sock: socket.socket | None = connection.sock
+    assert sock is not None
+    return sock
+
+
+def _certificate_of(connection: http.client.HTTPConnection) -> bytes:
+    sock = _socket_of(connection)
+    if not isinstance(sock, ssl.SSLSocket):
+        return b""
+    return sha256(sock.getpeercert(binary_form=True) or b"").digest()
+
+
+def _shut(connection: http.client.HTTPConnection) -> None:
+    """Wake whoever waits on a connection; closing it is theirs."""
+    sock: socket.socket | None = connection.sock
+    if sock is None:
+        return
+    try:
+        # The plain method, under TLS too: the TLS object belongs to the thread that waits on it.
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)
+    except OSError:
+        return  # It was down already.
+
+
+def _chunks(body: bytes) -> Iterator[bytes]:
+    for start in range(0, len(body), CHUNK_BYTES):
+        yield body[start : start + CHUNK_BYTES]
+
+
+def _seconds(text: str | None) -> int:
+    return int(text) if text is not None and text.isdecimal() and len(text) < 7 else 0

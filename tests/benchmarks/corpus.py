@@ -1,0 +1,275 @@
+"""A realistic load made by the product's own code: townships with village devices, journals, checkpoints, pages.
+
+Every entry is sealed by a `Ledger` under real Ed25519 keys; villages hand their pages to their township's ledger, and
+what the township composes upward is the load. Deterministic: a seed decides every byte. Only who reads a case is played
+(`Silent`): nothing goes down, and one entry in twenty is attested, as the load is defined. Next: `wire`, `ingest`.
+"""
+
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from random import Random
+from typing import Any, Final, TypeVar
+
+from msgspec import Struct
+
+from office.seeds import load_catalogue, load_divisions
+from schemas.casework.events import CaseEvent, encode_event
+from schemas.codec import encode
+from schemas.names import ALPHABET, CaseId, Instant, NodeId, OfficeId, parent_seat
+from schemas.wire import KIND_ENROLLED, Certificate, Enrolled, Enrolment, Lane, Page, enrolment_message, is_line
+from sync.books import Books, Seat
+from sync.core.journal import Draft
+from sync.enrolment import Root, certify
+from sync.keys import SIGNER_ENTROPY_BYTES, Ed25519Key, Ed25519Signer, verify_ed25519
+from sync.ledger import Ledger
+from sync.memory import MemoryStore
+from sync.ports import Interpretation, Outcome, Stored
+from tests.benchmarks.paperwork import RANDOM_TEXT, Affair, Desk, Pen, Writing
+
+COUNTY: Final = OfficeId("510824")
+COUNTY_NAME: Final = "cangxi"
+MORNING: Final = Instant(1_780_272_000_000)
+"""1 June 2026, 8:00 in China."""
+
+MEAN_BODY_BYTES: Final = 280
+"""The least mean size of a body that counts as this load."""
+
+PAGE_ENTRIES: Final = 500
+VILLAGES: Final = 4
+"""With the township itself five origins a page."""
+
+CASES_AT_WORK: Final = 75
+"""Cases open at a time in one township: about 122 of them occur in 500 entries."""
+
+ATTESTED_EVERY: Final = 20
+ROUND_ENTRIES: Final = 25
+"""Acts between two looks at the clock: spread over the offices, at most one of each case."""
+
+T = TypeVar("T")
+
+
+def run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Step a coroutine that never really waits: ledgers over stores in memory."""
+    try:
+        coroutine.send(None)
+    except StopIteration as stopped:
+        return stopped.value
+    raise RuntimeError("the coroutine waits for something outside")
+
+
+class WorkClock:
+    """A clock that moves a few seconds whenever somebody looks."""
+
+    def __init__(self, random: Random) -> None:
+        self._random = random
+        self.at: int = MORNING
+
+    def now(self) -> Instant:
+        self.at += self._random.randint(200, 40_000)
+        return Instant(self.at)
+
+
+class SeededSalts:
+    """Chance that a seed decides."""
+
+    def __init__(self, random: Random) -> None:
+        self._random = random
+
+    def draw(self, size: int) -> bytes:
+        return self._random.randbytes(size)
+
+
+class Silent:
+    """Reads no body. `attest` names a neighbour's seat while the next own entry is to be attested."""
+
+    def __init__(self) -> None:
+        self.attest: frozenset[OfficeId] = frozenset()
+
+    async def interpret(self, entries: Sequence[Stored]) -> Interpretation:
+        return Interpretation([Outcome(audience=self.attest) for _ in entries])
+
+    async def readers(self, subjects: Sequence[CaseId]) -> dict[CaseId, frozenset[OfficeId]]:
+        return {}
+
+    async def cases_of(self, office: OfficeId) -> list[CaseId]:
+        return []
+
+    def drain(self) -> object | None:
+        return None
+
+    def reset(self) -> None:
+        self.attest = frozenset()
+
+
+class Device:
+    """One node of the load: its keys, its certificates, its ledger over a store in memory."""
+
+    def __init__(self, county: "County", office: OfficeId, above: "Device | None") -> None:
+        self.office = office
+        self.signer = Ed25519Signer.create(county.random.randbytes(SIGNER_ENTROPY_BYTES))
+        keys = self.signer.public_keys
+        issuer = above.signer.node if above else None
+        enrolment = Enrolment(COUNTY_NAME, self.signer.node, office, keys.log, keys.cosigner, issuer, MORNING)
+        message = enrolment_message(enrolment)
+        certificate = (
+            certify(above.signer, enrolment) if above else Certificate(enrolment, county.root_key.sign(message))
+        )
+        self.chain: list[Certificate] = [*(above.chain if above else []), certificate]
+        self.reader = Silent()
+        seat = Seat(self.signer, self.chain, county.root, verify_ed25519)
+        self.ledger = Ledger(Books(seat, MemoryStore(), self.reader, county.clock, county.salts))
+        run(self.ledger.open_epoch())
+        if above is not None:
+            above.write([Draft(KIND_ENROLLED, None, encode(Enrolled(certificate)))])
+
+    @property
+    def id(self) -> NodeId:
+        return self.signer.node
+
+    def write(self, drafts: Sequence[Draft]) -> list[Stored]:
+        """Record with this device's pen, in one transaction."""
+
+        async def drafting() -> Sequence[Draft]:
+            return drafts
+
+        return run(self.ledger.record(drafting))
+
+
+class Township:
+    """A township, its village devices, and the cases they are at."""
+
+    def __init__(self, county: "County", office: OfficeId, writing: Writing) -> None:
+        self.county = county
+        self.device = Device(county, office, county.device)
+        villages = [division.code for division in load_divisions().children(office)][:VILLAGES]
+        self.villages = [Device(county, OfficeId(code), self.device) for code in villages]
+        self.devices = {device.office: device for device in (self.device, *self.villages)}
+        random = county.random
+        self._desks = {office: Desk(office, "".join(random.choices(ALPHABET, k=2))) for office in self.devices}
+        self._pen = Pen(random, writing)
+        self._items = list(load_catalogue().items.values())
+        self._affairs: list[Affair] = []
+        self.written: list[Stored] = []
+
+    @property
+    def free_characters(self) -> int:
+        return self._pen.free_characters
+
+    def work(self, entries: int) -> None:
+        """Write this many case entries, spread over the offices and the open cases."""
+        done = 0
+        while done < entries:
+            done += self._round(min(ROUND_ENTRIES, entries - done))
+
+    def _round(self, count: int) -> int:
+        random = self.county.random
+        while len(self._affairs) < CASES_AT_WORK:
+            village = random.choice(self.villages)
+            desks = (self._desks[village.office], self._desks[self.device.office])
+            self._affairs.append(Affair(self._pen, *desks, random.choice(self._items)))
+        # Work bunches: what was touched last is likelier to be touched again.
+        chosen = random.sample(self._affairs, count)
+        by_office: dict[OfficeId, list[tuple[Affair, CaseEvent]]] = {}
+        for affair in chosen:
+            event = affair.next_event()
+            if event is None:
+                self._affairs.remove(affair)
+            else:
+                by_office.setdefault(event.office, []).append((affair, event))
+        for office, acts in by_office.items():
+            self._write(self.devices[office], acts)
+        return sum(len(acts) for acts in by_office.values())
+
+    def _write(self, device: Device, acts: Sequence[tuple[Affair, CaseEvent]]) -> None:
+        for affair, event in acts:
+            self.county.counted += 1
+            if device is self.device and self.county.attested * ATTESTED_EVERY < self.county.counted:
+                self.county.attested += 1
+                device.reader.attest = frozenset({self.villages[0].office})
+            entry = device.write([Draft(event.kind, affair.case, encode_event(event))])[0]
+            device.reader.attest = frozenset()
+            affair.written(event, entry.hash)
+            self.written.append(entry)
+
+    def hand_up(self, village: Device) -> Iterator[Page]:
+        """The village's waiting pages, each taken in by the township."""
+        for page in pages_toward(village, self.device.id):
+            run(self.device.ledger.admit(page))
+            yield page
+
+
+class County:
+    """The whole load's network: root, county device, clock, chance."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = Random(seed)
+        self.clock = WorkClock(self.random)
+        self.salts = SeededSalts(self.random)
+        self.root_key = Ed25519Key(self.random.randbytes(32))
+        self.root = Root(COUNTY_NAME, self.root_key.public_key)
+        self.counted = 0
+        self.attested = 0
+        self.device = Device(self, COUNTY, None)
+
+    def townships(self, count: int, writing: Writing = RANDOM_TEXT) -> list[Township]:
+        """The first townships with enough villages."""
+        tree = load_divisions()
+        codes = [town.code for town in tree.children(COUNTY) if len(tree.children(town.code)) >= VILLAGES]
+        return [Township(self, OfficeId(code), writing) for code in codes[:count]]
+
+
+class Load(Struct, frozen=True):
+    """What came of it: the county with its keys, the townships, and each township's pages in order."""
+
+    county: County
+    townships: list[Township]
+    pages: list[list[Page]]
+
+
+def pages_toward(device: Device, neighbour: NodeId) -> Iterator[Page]:
+    """All pages that carry entries and are due toward a neighbour, as a window that is never answered would."""
+    while True:
+        page = run(device.ledger.page_for(neighbour, receipts_due=False))
+        if not page.stretches:
+            return
+        yield page
+
+
+def make_load(seed: int, townships: int, pages: int, writing: Writing = RANDOM_TEXT) -> Load:
+    """Townships with `pages` pages of 500 entries each, five origins a page. Raises AssertionError if it is too light."""
+    county = County(seed)
+    towns = county.townships(townships, writing)
+    made: list[list[Page]] = []
+    for town in towns:
+        for _ in range(pages):
+            town.work(PAGE_ENTRIES)
+            for village in town.villages:
+                for _ in town.hand_up(village):
+                    pass
+        made.append([page for page in pages_toward(town.device, county.device.id) if entries_in(page)][:pages])
+    if writing.random:
+        assert mean_body_bytes(towns) >= MEAN_BODY_BYTES, f"{mean_body_bytes(towns):.0f} bytes a body: too light"
+    return Load(county, towns, made)
+
+
+def entries_in(page: Page) -> int:
+    """Entries that a page carries in runs."""
+    return sum(len(run.lines) for stretch in page.stretches if stretch.lane == Lane.RUNS for run in stretch.runs)
+
+
+def mean_body_bytes(townships: Sequence[Township]) -> float:
+    """Mean size of the case entries' bodies, MessagePack."""
+    sizes = [len(entry.body or b"") for town in townships for entry in town.written if not is_line(entry.kind)]
+    return sum(sizes) / len(sizes)
+
+
+def subjects_in(page: Page, decode: Callable[[bytes], CaseId | None]) -> int:
+    """Distinct cases on a page."""
+    lines = [line for stretch in page.stretches for run in stretch.runs for line in run.lines]
+    return len({decode(line.head) for line in lines} - {None})
+
+
+def seat_above(office: OfficeId) -> OfficeId:
+    """The seat above; programmer error at the county."""
+    above = parent_seat(office)
+    assert above is not None
+    return above
