@@ -13,7 +13,7 @@ CHUNK_BYTES: Final = 64 * 1024
 
 
 class Line:
-    """One line between a child and its parent, listening on loopback. The child is told this address, not the parent's."""
+    """One line between a child and its parent, on loopback. The child is told this address, not the parent's."""
 
     def __init__(self, name: str, parent_port: int) -> None:
         """`name`: the child's, for the screen. `parent_port`: where the parent listens on loopback."""

@@ -1,8 +1,8 @@
 """The demonstration as data: the sample county's offices and people, and the life of each of its cases.
 
 Divisions and items are those of the shipped sample data; every person is invented, and their numbers begin with 519999,
-which no division has ever had, so that they belong to nobody. Never touches a process or a file: `demo_county` does what
-is written here, in the phases of `demo_phases`.
+which no division has ever had, so that they belong to nobody. Never touches a process or a file. Next: `demo_play`,
+which does what is written here, phase by phase.
 """
 
 from enum import IntEnum
@@ -41,7 +41,7 @@ class Person(Struct, frozen=True):
 
 
 class Phase(IntEnum):
-    """When something happens; `demo_phases` says what befalls lines and machines at the beginning of each."""
+    """When something happens; `demo_play` says what befalls lines and machines at the beginning of each."""
 
     WORKDAY = 1
     LINES_DOWN = 2
@@ -188,7 +188,7 @@ def _number(serial: int) -> str:
     return digits + resident_check_character(digits)
 
 
-def _story(serial: int, zh: str, en: str, item: str, steps: tuple[Step, ...], **more: bool) -> Story:
+def _story(serial: int, zh: str, en: str, item: str, steps: tuple[Step, ...], *, twice: bool = False) -> Story:
     return Story(
         key=f"{serial:02d}",
         zh=zh,
@@ -199,7 +199,7 @@ def _story(serial: int, zh: str, en: str, item: str, steps: tuple[Step, ...], **
         phone=f"1990000{serial:04d}",
         statement="样例案件:用于演示,不是真实办件。",
         steps=steps,
-        **more,
+        is_clicked_twice=twice,
     )
 
 
@@ -232,7 +232,7 @@ STORIES: Final = (
             _grant(_P.VILLAGES_BACK, "t1"),
             *_home(_P.VILLAGES_BACK, "t1", "v1"),
         ),
-        is_clicked_twice=True,
+        twice=True,
     ),
     _story(
         3,

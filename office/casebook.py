@@ -16,7 +16,7 @@ from typing import Final, Protocol, TypeAlias
 from msgspec import Struct
 
 from office.routing import audience_of, readers_of
-from schemas.casework.casefile import CaseFile, apply, extends, fold
+from schemas.casework.casefile import BREACHES, CaseFile, apply, extends, fold
 from schemas.casework.events import CaseEvent, CaseFiled, UnknownKind, decode_event
 from schemas.casework.visibility import lineage
 from schemas.codec import Malformed
@@ -373,6 +373,7 @@ class CaseInterpreter:
                 continue
             case = case or CaseFile(subject)
             interpretation.settled += _settle(self._find(subject), case, earlier)
+            self._note_own(subject, earlier)
             self._keep(subject, case, fresh, interpretation)
         return failed
 
@@ -386,10 +387,7 @@ class CaseInterpreter:
             if gained:
                 interpretation.shared.append((subject, gained))
         self._note_readers(subject, before, case)
-        seat = self.books.seat.office
-        for _, event, header in fresh:
-            if seat_of(event.office) == seat:
-                self._note_own(subject, event, header)
+        self._note_own(subject, fresh)
 
     def _note_readers(self, subject: CaseId, before: CaseFile | None, case: CaseFile) -> None:
         earlier, now = guests_of(before), guests_of(case)
@@ -400,13 +398,18 @@ class CaseInterpreter:
         for office in earlier - now:
             self._readers[(subject, office)] = False
 
-    def _note_own(self, subject: CaseId, event: CaseEvent, header: EntryHeader) -> None:
+    def _note_own(self, subject: CaseId, items: Sequence[Item]) -> None:
         """Of our own office's entries, ours or regained: the operation, and the serial of a filing."""
-        self._operations.setdefault(event.operation, Operation(event.operation, subject, event.kind, header.hash))
-        if isinstance(event, CaseFiled):
-            self._serial_drawn = max(self._serial_drawn, serial_of(event.tracking))
-            if self._serial is not None:
-                self._serial = max(self._serial, self._serial_drawn)
+        seat = self.books.seat.office
+        for _, event, header in items:
+            if seat_of(event.office) != seat:
+                continue
+            done = Operation(event.operation, subject, event.kind, header.hash)
+            self._operations.setdefault(event.operation, done)
+            if isinstance(event, CaseFiled):
+                self._serial_drawn = max(self._serial_drawn, serial_of(event.tracking))
+        if self._serial is not None:
+            self._serial = max(self._serial, self._serial_drawn)
 
     # --- memory ----------------------------------------------------------------------------------------------------
 
@@ -485,13 +488,14 @@ def guests_of(case: CaseFile | None) -> frozenset[OfficeId]:
 
 def serial_of(tracking: str) -> int:
     """The serial inside a tracking number; 0 when it is not one of ours."""
-    digits = tracking.rpartition("-")[2][2:-1]
-    return int(digits) if digits.isdecimal() and digits.isascii() else 0
+    _, separator, number = tracking.rpartition("-")
+    digits = number[2:-1]
+    return int(digits) if separator and digits.isascii() and digits.isdecimal() else 0
 
 
 def explain(code: str) -> tuple[str, str]:
     """(zh, en) for a reason of holding or quarantine. Raises `LocalFault` for a code that no version here gives."""
-    found = CODES.get(code)
+    found = CODES.get(code) or BREACHES.get(code)
     if found is None:
         raise LocalFault("unknown_code", f"no reason called {code} is known here; upgrade this node")
     return found

@@ -12,6 +12,7 @@ rolled back puts the pen down for the cases concerned (RULINGS B5). Next: `schem
 import hashlib
 import hmac
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from datetime import timedelta
 from typing import Final, Protocol, TypeAlias
 
 from msgspec import Struct, structs
@@ -73,6 +74,9 @@ SECRET_SALT_BYTES: Final = 16
 
 Fields: TypeAlias = tuple[object, ...] | Callable[[CaseFile], tuple[object, ...]]
 """What an act carries beyond the five that every act carries; computed where it depends on the case."""
+
+EDITION_IN_USE_MAX: Final = timedelta(days=3653)
+"""No county works ten years with one edition of its catalogue: a later day is a wrong clock."""
 
 CUSTODY_ACTS: Final = frozenset(ACTS) - {CaseFiled.kind}
 """What a quarantined node may not write. Filing and contributions stay allowed: no counter closes (RULINGS B5)."""
@@ -488,12 +492,13 @@ class Desk:
             )
 
     def _check_applicant(self, applicant: Applicant) -> Applicant:
-        """Check a resident's number. A device whose clock stands in the past must not refuse young people for it."""
+        """Check a resident's number. A wrong clock refuses nobody: the day is taken from near the edition's own."""
         if applicant.document_type != RESIDENT_CARD:
             return applicant
-        today = day_of(self._clock.now())
-        edition = self.catalogue.in_force(self._clock.now())
-        checked = check_resident_number(applicant.document_number, max(today, edition.effective_from))
+        now = self._clock.now()
+        first = self.catalogue.in_force(now).effective_from
+        today = min(max(day_of(now), first), first + EDITION_IN_USE_MAX)
+        checked = check_resident_number(applicant.document_number, today)
         return structs.replace(applicant, document_number=checked.number)
 
     def _is_quarantined(self, case: CaseFile) -> bool:

@@ -118,7 +118,7 @@ def audience(books: Books, entry: Stored) -> frozenset[OfficeId]:
         and books.below(entry.journal.origin)
         and entry.journal.origin != books.seat.node
     ):
-        # A device below us: nobody else needs its openings, unless one calls in what others hold of it (RULINGS A7 (ii)).
+        # A device below us: nobody else needs its openings, unless one calls in what others hold of it (A7 (ii)).
         return books.seats_below(books.seat.office) if entry.journal in books.rollbacks else frozenset()
     if entry.kind in (KIND_EPOCH_OPENED, KIND_REVOKED, KIND_BEACON, KIND_RELEASED):
         return books.seats_below(books.seat.office)

@@ -230,9 +230,10 @@ class Wire:
     def hang_up(self) -> None:
         """Close every connection; whoever waits on one gets `LineDown`."""
         self._hung_up += 1
-        for connection in [*self._free, *self._busy]:
+        for connection in list(self._busy):
             _shut(connection)
-        self._free.clear()
+        while self._free:
+            self._free.pop().close()
 
     async def post(self, path: str, body: bytes, *, token: bytes = b"", content_type: str = MESSAGE_TYPE) -> Reply:
         """One request. Raises `LineDown`, or `RemoteFault` (`other_certificate`, `answer_too_large`)."""

@@ -39,6 +39,7 @@ from sync.core.errors import Fault, GapFault, LocalFault, RemoteFault, UnknownSe
 from sync.core.journal import (
     CHECKPOINT_BYTES_MAX,
     CHECKPOINT_ENTRIES_MAX,
+    Checked,
     Draft,
     Tip,
     check_excerpt,
@@ -46,6 +47,7 @@ from sync.core.journal import (
     checkpoint_at,
     links_of,
     seal,
+    well_formed,
 )
 from sync.core.link import Link, Placement
 from sync.core.merkle import root_of
@@ -308,7 +310,10 @@ class Ledger:
         part = Admission()
         fresh: list[Stored] = []
         if run is not None:
+            before = self.books.tips.get(run.journal)
             fresh += await self._admit_run(link, run, 0, part)
+            if self.books.tips.get(run.journal) == before:
+                recovery.not_helped(self.books, link, answer.want)
         for excerpt in excerpts:
             fresh += await self._admit_excerpt(excerpt, 0, part)
         admission.admitted += part.admitted
@@ -321,9 +326,13 @@ class Ledger:
         if books.keyring.find(run.origin) is None:
             return self._refuse(link, run, len(run.lines), "unknown_origin", part)
         checked = check_run(run, known, books.verify_checkpoint)
+        if (position := self._other_branch(journal, known.size, checked.links)) is not None:
+            # Signed both as an excerpt and, otherwise, in a run: the owner's fork. What is held stays.
+            books.find("fork", journal, known.size + position, checked.links[position], encode(run))
+            checked = Checked(checked.skip, [], [], known, [], "fork")
         part.duplicate += min(checked.skip, len(run.lines))
-        if checked.code == "fork_suspected":
-            await self._examine_fork(run, known)
+        if checked.code == "fork_suspected" and await self._proves_fork(run, known):
+            checked = Checked(checked.skip, [], [], known, [], "fork")
         refused = len(run.lines) - checked.skip - len(checked.links)
         fresh = self._store_lines(run, checked.skip, checked.links, checked.heads, inlet, part)
         if checked.links:
@@ -358,12 +367,9 @@ class Ledger:
             line = run.lines[skip + offset]
             seq = run.start + skip + offset
             if loose is not None and seq in loose:
-                if loose.pop(seq) == link_hash:
-                    books.batch.promoted.append((journal, seq))
-                    part.duplicate += 1
-                    continue
-                books.find("fork", journal, seq, link_hash, encode(run))
-                part.refused += 1
+                del loose[seq]
+                books.batch.promoted.append((journal, seq))
+                part.duplicate += 1
                 continue
             fresh.append(_stored(journal, seq, books.next_arrival(), line, head, link_hash, inlet))
         part.admitted += len(fresh)
@@ -375,19 +381,24 @@ class Ledger:
         books = self.books
         part.refused += count
         part.codes.append(code)
-        stop = run.start + len(run.lines)
-        if code not in ("fork_suspected", "malformed"):
+        # Anything but the owner's own fork may be a relay's damage: fetch it again (DESIGN 1.6).
+        if code != "fork" and well_formed(run):
             state = books.journal_state(run.journal)
-            state.wanted = max(state.wanted, stop)
+            state.wanted = max(state.wanted, run.start + len(run.lines))
         books.find(code, run.journal, run.start, b"", run.prev)
         return []
 
-    async def _examine_fork(self, run: Run, known: Tip) -> None:
+    def _other_branch(self, journal: JournalId, size: int, links: Sequence[bytes]) -> int | None:
+        """Which of a run's new lines, behind `size`, is held as an excerpt with another hash."""
+        loose = self.books.loose.get(journal, {})
+        return next((at for at, link in enumerate(links) if loose.get(size + at, link) != link), None)
+
+    async def _proves_fork(self, run: Run, known: Tip) -> bool:
         """A run that does not continue what we hold: the owner's fork if its checkpoint is signed, else a relay's."""
         books = self.books
         held = await books.store.hashes(run.journal, 0, min(run.start, known.size))
         if len(held) != run.start:
-            return
+            return False
         links, _, _ = links_of(run)
         for checkpoint in run.checkpoints:
             if checkpoint.size - run.start > len(links):
@@ -396,7 +407,8 @@ class Ledger:
             if root == checkpoint.root and books.verify_checkpoint(run.journal, checkpoint):
                 # Two statements signed by the owner: both branches are kept (DESIGN 4).
                 books.find("fork", run.journal, run.start, links[-1], encode(run))
-                return
+                return True
+        return False
 
     async def _admit_excerpt(self, excerpt: Excerpt, inlet: int, part: Admission) -> list[Stored]:
         books = self.books
@@ -520,10 +532,9 @@ class Ledger:
             books.proof_due = False
 
     async def meet(self, chain: Sequence[Certificate]) -> None:
-        """The office above showed its certificates in a handshake: take it as our parent if it replaces the one we know.
+        """The office above showed its certificates: take it as our parent if it replaces the one we know.
 
-        Raises `RemoteFault` when the chain does not lead from the county root to the seat above ours. What is learnt
-        here is made durable by the enrolment entry that the new device sends first.
+        Raises `RemoteFault` unless they lead to the seat above. The enrolment entry that comes first makes it durable.
         """
 
         async def job() -> None:

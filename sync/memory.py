@@ -141,6 +141,9 @@ class MemoryStore:
         if self.before_commit is not None:
             self.before_commit(batch)
         tables = self.tables
+        keys = [(entry.journal, entry.seq) for entry in batch.entries]
+        if len(set(keys)) < len(keys) or any(seq in tables.entries.get(journal, {}) for journal, seq in keys):
+            raise ValueError("an entry with this identity is already stored")
         tables.arrival += len(batch.entries)
         for entry in batch.entries:
             self._insert(entry)
@@ -186,8 +189,6 @@ class MemoryStore:
         tables = self.tables
         key = (entry.journal, entry.seq)
         rows = tables.entries.setdefault(entry.journal, {})
-        if entry.seq in rows:
-            raise ValueError("an entry with this identity is already stored")
         rows[entry.seq] = entry
         tables.arrivals.append(entry)
         if entry.subject is not None:

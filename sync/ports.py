@@ -4,7 +4,7 @@ Protocols and plain values only. `office.clock` and `sync.store` implement them 
 simulator for tests. Nothing here may import a driver.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -50,7 +50,7 @@ class Sealer(Protocol):
 
 
 class Sleeper(Protocol):
-    """Waiting, and a scale of seconds that never goes back. Real or virtual; nothing read from it is ever written down."""
+    """Waiting, and a scale of seconds that never goes back. Real or virtual; what it reads is never written down."""
 
     def elapsed_s(self) -> float:
         """Seconds since some fixed moment."""
@@ -308,6 +308,10 @@ class Interpreter(Protocol):
 
     async def interpret(self, entries: Sequence[Stored]) -> Interpretation:
         """Fold entries that are being admitted; total: never raises for what arrived."""
+        ...
+
+    async def refold(self, subjects: Iterable[CaseId]) -> Interpretation:
+        """Fold these cases again from all their entries that count: after a revocation (outcomes stay empty)."""
         ...
 
     async def readers(self, subjects: Sequence[CaseId]) -> dict[CaseId, frozenset[OfficeId]]:

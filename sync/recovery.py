@@ -5,7 +5,7 @@ on an answer that was made before the present start. Next: `sync.core.link` (num
 """
 
 from schemas.codec import PAGE_ENTRIES_MAX, decode, encode
-from schemas.names import JournalId, within
+from schemas.names import CaseId, JournalId, within
 from schemas.wire import (
     KIND_EPOCH_OPENED,
     Answer,
@@ -16,10 +16,11 @@ from schemas.wire import (
     Revoked,
     Run,
     Want,
+    is_line,
 )
 from sync.books import Books
 from sync.core.link import Link
-from sync.excerpts import Piece, excerpt_of, post_excerpts, run_of
+from sync.excerpts import Piece, excerpt_of, post_excerpts, run_of, share
 from sync.ports import JournalState, Stored
 
 WANTS_PER_PAGE_MAX = 8
@@ -211,15 +212,19 @@ def take_answer(books: Books, link: Link, answer: Answer) -> tuple[Run | None, l
     want = answer.want
     if answer.run is not None and answer.run.journal == want.journal:
         return answer.run, []
+    not_helped(books, link, want)
+    return None, [excerpt for excerpt in answer.excerpts if excerpt.journal == want.journal]
+
+
+def not_helped(books: Books, link: Link, want: Want) -> None:
+    """This neighbour cannot fill the want; when none can, it is closed as lost."""
     link.not_held.add((want.journal, want.start))
-    excerpts = [excerpt for excerpt in answer.excerpts if excerpt.journal == want.journal]
     askable = [other for other in books.links.values() if _may_hold(books, other, want.journal)]
     if all((want.journal, want.start) in other.not_held for other in askable):
         state = books.journal_state(want.journal)
         if state.lost_upto < want.stop:
             state.lost_upto = max(want.stop, state.wanted)
             books.find("lost", want.journal, want.start, b"", encode(want))
-    return None, excerpts
 
 
 # --- openings and revocations ------------------------------------------------------------------------------------
@@ -263,9 +268,31 @@ async def after_parent_replaced(books: Books) -> None:
 
 
 async def after_revocation(books: Books, revoked: Revoked) -> None:
-    """Every holder of a lost device's single entries sends them toward its seat and the county (RULINGS A7 (ii))."""
-    for journal in [journal for journal in books.loose if journal.origin == revoked.node]:
+    """Hold what lies past the position, let count what no longer does; and send home what else is held (RULINGS A14).
+
+    Suspended is a set, whatever the order of arrival: an entry folded before the revocation came is taken out again.
+    Every holder of the lost device's single entries sends them toward its seat and the county (RULINGS A7 (ii)).
+    """
+    states = {disposition.key: disposition.code for disposition in await books.store.dispositions()}
+    subjects: set[CaseId] = set()
+    for journal in [journal for journal in books.journals if journal.origin == revoked.node]:
+        for entry in await _entries_of(books, journal):
+            held = states.get((journal, entry.seq)) == "revoked"
+            if is_line(entry.kind) or books.counts(journal, entry.seq) != held:
+                continue
+            books.dispose(entry, "" if held else "held", "" if held else "revoked")
+            if entry.subject is not None:
+                subjects.add(entry.subject)
         await _send_home(books, journal, 0)
+    reading = await books.interpreter.refold(sorted(subjects))
+    books.batch.dispositions += reading.settled
+    for case, offices in reading.shared:
+        await share(books, case, offices)
+
+
+async def _entries_of(books: Books, journal: JournalId) -> list[Stored]:
+    held = await books.store.entries(journal, 0, extent(books, journal))
+    return [*held, *(entry for entry in books.batch.entries if entry.journal == journal)]
 
 
 async def _send_home(books: Books, journal: JournalId, position: int) -> None:

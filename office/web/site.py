@@ -3,7 +3,6 @@
 Never holds anything of one request or one person. Next: `office.web.app`, which makes the one `Site`.
 """
 
-from collections.abc import Callable
 from datetime import datetime
 from importlib.resources import files
 from typing import Any, Final, cast
@@ -16,25 +15,49 @@ from litestar.utils.scope.state import ScopeState
 
 from office.access_log import AccessLog
 from office.accounts import Accounts, SignedIn
+from office.node import Node
 from office.web import labels
 from office.web.assets import path_of
-from office.web.faces import Node
 from office.web.guards import find_signed_in
 from office.web.i18n import DEFAULT, Language, language_of, n_, translate
 from office.web.line import line_state
 from office.web.security import CookieNames
 from schemas.casework.clocks import CHINA_TIME
-from schemas.names import Instant
+from schemas.divisions import tier_of_office
+from schemas.names import OPERATION_BYTES, Instant, OfficeId
 
 _SITE: Final = "site"
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
 NAVIGATION: Final = (
-    ("/cases", "inbox", n_("Cases")),
-    ("/filing", "plus", n_("File a case")),
-    ("/line", "line", n_("The line")),
+    ("/cases", n_("Cases")),
+    ("/filing", n_("File a case")),
+    ("/line", n_("The line")),
 )
+
+
+class Names:
+    """What things are called in one language: message ids, offices, items."""
+
+    def __init__(self, node: Node, language: Language) -> None:
+        self._node = node
+        self.language = language
+
+    def text(self, message: str) -> str:
+        """A message id in this language."""
+        return translate(message, self.language)
+
+    def office(self, office: str | None) -> str:
+        """An office's name, or its code where this node has none for it."""
+        return self._node.office_name(OfficeId(office)) if office else ""
+
+    def item(self, code: str) -> str:
+        """A catalogue item's name, or its code."""
+        item = self._node.catalogue.in_force(self._node.clock.now()).find_item(code)
+        if item is None:
+            return code
+        return item.name_en if self.language is Language.EN else item.name
 
 
 class Site:
@@ -46,7 +69,8 @@ class Site:
         self.access_log = access_log
         self.cookies = cookies
         self.default_language = language_of(node.settings.language) or DEFAULT
-        self._environments = {language: _environment(language) for language in Language}
+        self.names = {language: Names(node, language) for language in Language}
+        self._environments = {language: _environment(names) for language, names in self.names.items()}
 
     def render(
         self,
@@ -55,30 +79,29 @@ class Site:
         /,
         *,
         status: int = 200,
-        cookies: tuple[Cookie, ...] = (),
         **context: object,
     ) -> Response[object]:
         """A page. `context` is what the template shows beside who is signed in and how the line is."""
         language = language_for(connection)
-        page = self._environments[language].get_template(template)
         signed_in = find_signed_in(connection)
-        html = page.render(
+        html = self._environments[language].get_template(template).render(
             language=language,
+            names=self.names[language],
+            labels=labels,
             signed_in=signed_in,
             navigation=NAVIGATION if signed_in is not None else (),
             path=connection.url.path,
             csrf=csrf_token(connection),
-            office=self.office_name(self.node.seat),
-            tier=self.node.tier,
-            line=line_state(self.node) if signed_in is not None else None,
-            labels=labels,
+            seat=self.node.seat,
+            tier=tier_of_office(self.node.seat).value,
+            line=line_state(self.node.books, language) if signed_in is not None else None,
             **context,
         )
-        return Response(html, status_code=status, media_type="text/html; charset=utf-8", cookies=list(cookies))
+        return Response(html, status_code=status, media_type="text/html; charset=utf-8")
 
-    def office_name(self, office: str | None) -> str:
-        """What an office is called, or its code where this node has no name for it."""
-        return self.node.office_name(office) if office else ""
+    def new_operation(self) -> str:
+        """The number of a form that is about to be shown (RULINGS B10)."""
+        return self.node.salts.draw(OPERATION_BYTES).hex()
 
 
 def site_of(connection: Connection) -> Site:
@@ -89,6 +112,11 @@ def site_of(connection: Connection) -> Site:
 def keep_site(state: Any, site: Site) -> None:
     """Put the site where `site_of` finds it."""
     state[_SITE] = site
+
+
+def names_for(connection: Connection) -> Names:
+    """What things are called in the reader's language."""
+    return site_of(connection).names[language_for(connection)]
 
 
 def csrf_token(connection: Connection) -> str:
@@ -107,12 +135,11 @@ def language_for(connection: Connection) -> Language:
 
 def wants_json(connection: Connection) -> bool:
     """Whether a program asks: the interface's paths, or a stated preference for JSON."""
-    return connection.url.path.startswith("/api/") or connection.headers.get("accept", "").startswith(
-        "application/json"
-    )
+    accept = connection.headers.get("accept", "")
+    return connection.url.path.startswith("/api/") or accept.startswith("application/json")
 
 
-def _environment(language: Language) -> jinja2.Environment:
+def _environment(names: Names) -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(str(files("office.web").joinpath("templates"))),
         autoescape=True,
@@ -121,40 +148,27 @@ def _environment(language: Language) -> jinja2.Environment:
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
     )
-    look_up: Callable[[str], str] = lambda message: translate(message, language)  # noqa: E731
-    environment.install_gettext_callables(look_up, _no_plural, newstyle=True)  # pyright: ignore[reportAttributeAccessIssue,reportUnknownMemberType]
-    environment.filters["when"] = when
-    environment.filters["day"] = day
-    environment.filters["thousands"] = thousands
+    install: Any = environment
+    install.install_gettext_callables(names.text, _no_plural, newstyle=True)
+    environment.filters |= {"when": when, "thousands": thousands}
     environment.globals["asset"] = path_of
     return environment
 
 
 def _no_plural(singular: str, _plural: str, _number: int) -> str:
-    """Chinese has no plural and our sentences are written to need none."""
+    """Chinese has no plural, and our sentences are written to need none."""
     return singular
 
 
 def when(instant: Instant | None) -> str:
     """An instant as an official reads it: Chinese time, 24 hours, to the minute. An impossible claim is a dash."""
-    moment = _moment(instant)
-    return moment.strftime("%Y-%m-%d %H:%M") if moment is not None else "—"
-
-
-def day(instant: Instant | None) -> str:
-    """The day of an instant in Chinese time."""
-    moment = _moment(instant)
-    return moment.strftime("%Y-%m-%d") if moment is not None else "—"
-
-
-def _moment(instant: Instant | None) -> datetime | None:
     if instant is None:
-        return None
+        return "—"
     try:
-        return datetime.fromtimestamp(instant / 1000, CHINA_TIME)
+        return datetime.fromtimestamp(instant / 1000, CHINA_TIME).strftime("%Y-%m-%d %H:%M")
     except (ValueError, OverflowError, OSError):
         # A device's clock may claim any number; a page must show the rest of the case all the same.
-        return None
+        return "—"
 
 
 def thousands(number: int) -> str:

@@ -51,6 +51,7 @@ class Link:
         self.told: dict[JournalId, int] = {}
         self.told_statement = 0
         self.confirmed: dict[JournalId, int] = {}
+        self.confirmed_statement = 0
         self.heard_fully = False
         self.seen_by_neighbour = 0
         self.echoed = False
@@ -103,6 +104,7 @@ class Link:
         self.heard_statement = 0
         self.heard_fully = False
         self.confirmed.clear()
+        self.confirmed_statement = 0
         self.told_statement = 0
         self.seen_by_neighbour = 0
         self.echoed = False
@@ -133,8 +135,8 @@ class Link:
         return shown
 
     def hear_sizes(self, statement: int, full: bool, sizes: list[Size]) -> None:
-        """The neighbour's statement of journal sizes: a full one replaces, a change updates."""
-        if statement == 0:
+        """The neighbour's statement of journal sizes: a full one replaces, a change updates unless it comes late."""
+        if statement == 0 or (not full and statement <= self.heard_statement):
             return
         if full:
             self.heard = {}
@@ -152,7 +154,9 @@ class Link:
         """
         if seen and seen == self.told_statement:
             self.confirmed = dict(self.told)
-        full = seen == 0
+            self.confirmed_statement = seen
+        # A neighbour that a late page took back behind what it had confirmed is told everything again.
+        full = seen < max(1, self.confirmed_statement)
         base = {} if full else self.confirmed
         changed = [Size(j.origin, j.epoch, size) for j, size in sizes.items() if base.get(j) != size]
         if not changed and not full:

@@ -61,7 +61,7 @@ STOCK_PHRASES: Final = (
 CLERKS: Final = ("zhang", "lifang", "wangjun", "chenmei")
 
 SECRET_HASH_BYTES: Final = 48
-"""A 16-byte salt and a SHA-256, as filings carry them."""
+"""A salt and a salted hash, as filings carry them."""
 
 
 class Writing(Struct, frozen=True):
@@ -160,7 +160,7 @@ class Affair:
             yield from self._at_township_counter()
             return
         yield self._filing(self._village)
-        yield self._offer(village, township, f"{self._item.name}申请材料已核对原件,请审核受理。")
+        yield self._offer(village, township, f"{self._item.name}申请材料共{len(self._names())}件,已当面核对原件并拍照,请审核受理。")
         if chance < 0.05:
             yield self._act(CustodyDeclined, township, self._pen.free_text(12, 30), self._item.basis[0])
             yield self._act(CaseWithdrawn, village, self._pen.free_text(6, 20))
@@ -173,11 +173,12 @@ class Affair:
         if not may_decide(self._item, township):
             county = parent_seat(township)
             assert county is not None
-            yield self._offer(township, county, f"{self._item.name}经初审符合条件,现上报{self._item.department}审批。")
+            yield self._offer(township, county, f"{self._item.name}经初审符合条件,材料齐全,现上报{self._item.department}审批。")
             return
         yield self._decision(township, granted=chance < 0.92)
-        yield self._offer(township, village, "决定书已作出,请代办员领取后送达申请人并取得签收。")
-        yield self._act(CustodyAccepted, village, self._pen.sometimes(0.2, 4, 12))
+        yield self._offer(township, village, f"{self._item.name}决定书已作出,请代办员领取后三日内送达申请人,并取得本人签收。")
+        received = "已领取决定书及随附材料,将在三日内送达申请人本人,并取得签收。"
+        yield self._act(CustodyAccepted, village, received + self._pen.sometimes(0.2, 4, 12))
         yield from self._end(village)
 
     def _at_township_counter(self) -> Iterator[CaseEvent]:
@@ -188,8 +189,9 @@ class Affair:
         yield from self._end(township)
 
     def _papers(self, township: OfficeId) -> Iterator[CaseEvent]:
-        missing = tuple(name for name in self._names()[:2])
-        yield self._act(PapersRequested, township, missing, self._pen.free_text(12, 30))
+        missing = self._names()[:2]
+        reason = "申请材料不齐全,请在五个工作日内一次补齐:" + self._pen.free_text(8, 24)
+        yield self._act(PapersRequested, township, missing, reason)
         brought = self._contribution(PapersBrought, self._village.office, missing, self._pen.sometimes(0.5, 4, 16))
         yield brought
         yield self._act(PapersReceived, township, missing)
@@ -198,8 +200,9 @@ class Affair:
         own = self._pen.random.random() < 0.8
         recipient = self._applicant.name if own else self._pen.name()
         how = self._pen.random.choice(tuple(Handover))
-        yield self._act(ResultHandedOver, office, recipient, how, self._pen.sometimes(0.3, 4, 16))
-        yield self._act(CaseClosed, office, f"{self._item.name}已办结,材料已归档。")
+        note = "已核对领取人身份证件,当面清点无误,领取人已签收。" + self._pen.sometimes(0.2, 4, 16)
+        yield self._act(ResultHandedOver, office, recipient, how, note)
+        yield self._act(CaseClosed, office, f"{self._item.name}已在承诺期限内办结,结果已送达,申请材料与决定书副本已归档备查。")
 
     # --- single events -----------------------------------------------------------------------------------------------
 
@@ -226,7 +229,10 @@ class Affair:
         rows += [Material(name, MaterialStatus.PLEDGED) for name in materials.pledged]
         office = desk.office
         place = load_divisions().get(office).name
-        mandate = f"委托{place}代办员代为办理{self._item.name},权限为代交材料、代领结果,期限三个月。"
+        mandate = (
+            f"本人委托{place}便民服务站代办员代为办理{self._item.name},权限为代交申请材料、代收通知文书、"
+            "代领办理结果,委托期限自签字之日起三个月。"
+        )
         return self._act(
             CaseFiled,
             office,
@@ -244,7 +250,10 @@ class Affair:
         return self._act(CustodyOffered, office, to, sentence + self._pen.sometimes(0.2, 6, 20))
 
     def _acceptance(self, township: OfficeId) -> Act:
-        sentence = f"申请事项属于本机关职权范围,材料齐全,符合法定形式,决定予以受理,自受理之日起{self._days}内办结。"
+        sentence = (
+            f"你提交的{self._item.name}申请属于本机关职权范围,材料齐全,符合法定形式,决定予以受理,"
+            f"自受理之日起{self._days}内办结。"
+        )
         return self._act(CustodyAccepted, township, sentence)
 
     def _decision(self, township: OfficeId, *, granted: bool) -> Act:

@@ -17,6 +17,7 @@ from schemas.casework.events import (
     CaseEvent,
     CaseFiled,
     CaseWithdrawn,
+    Contribution,
     CustodyAccepted,
     CustodyDeclined,
     CustodyOffered,
@@ -100,15 +101,16 @@ class Workload:
     def act(self, device: Device) -> bool:
         """Some officer at this device does something. False when nothing was open to them."""
         chance = self.world.chance
-        if device.office != COUNTY and chance.random() < 0.3:
-            return self.file(device)
         files = device.disk.cases.files
-        if not files:
+        if not files or (device.office != COUNTY and chance.random() < 0.12):
             return self.file(device)
         cases = list(files.values())
+        waiting = [case for case in cases if device.office in (case.custodian, case.offeree)]
         for _ in range(4):
-            case = chance.choice(cases)
+            case = chance.choice(waiting if waiting and chance.random() < 0.85 else cases)
             event = self._choose(device, case)
+            if isinstance(event, Contribution) and chance.random() < 0.6:
+                continue
             if event is not None:
                 return self.perform(device, case.case, event) is not None
         return False
@@ -232,6 +234,10 @@ class Workload:
         if kind == "custody.offered":
             return CustodyOffered(*head, to)
         return CustodyReassigned(*head, to, "该单位长期无音讯", _officer(COUNTY))
+
+    def remark(self, device: Device, case: CaseFile, *, extra: bytes = b"") -> None:
+        """Somebody adds a remark."""
+        self.perform(device, case.case, self._contribution(case, "remark.added", device.office), extra=extra)
 
     def _contribution(self, case: CaseFile, kind: str, office: OfficeId) -> CaseEvent:
         head = (max(case.turn, 1), self._operation(), office, _officer(office))

@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from office.casebook import CaseInterpreter, MemoryCases
 from schemas.codec import Malformed, decode, encode
-from schemas.names import Instant, JournalId, NodeId, OfficeId, parent_seat
+from schemas.names import Epoch, Instant, JournalId, NodeId, OfficeId, parent_seat
 from schemas.wire import (
     KIND_ENROLLED,
     KIND_EPOCH_OPENED,
@@ -179,6 +179,20 @@ class Device:
 
     def start(self, *, restored: bool = False) -> None:
         """Start the process: new memory, new epoch (DESIGN 4)."""
+        self.ledger = self._new_ledger()
+        try:
+            run(self.ledger.open_epoch(restored=restored))
+        except DiskFull:
+            self.world.counts["could not start: disk full"] += 1
+            self.stop()
+
+    def resume(self, epoch: Epoch | None) -> None:
+        """Go on inside an epoch, as a copied virtual machine does when it is resumed."""
+        self.ledger = self._new_ledger()
+        run(self.ledger.books.load())
+        self.ledger.books.epoch = epoch
+
+    def _new_ledger(self) -> Ledger:
         self.starts += 1
         self.outstanding = {}
         self.session = None
@@ -187,8 +201,7 @@ class Device:
         books = Books(seat, self.disk, interpreter, self, self, self.world.rules)
         interpreter.attach(books)
         self.interpreter = interpreter
-        self.ledger = Ledger(books)
-        run(self.ledger.open_epoch(restored=restored))
+        return Ledger(books)
 
     def stop(self) -> None:
         """The process is gone; the disk stays."""
@@ -294,6 +307,8 @@ class World:
         self._sent = 0
         self._exchanges = 0
         self.entries = 0
+        self.restless = False
+        """Whether any page since this was last cleared carried more than numbers."""
 
     # --- telling ------------------------------------------------------------------------------------------------------
 
@@ -381,7 +396,7 @@ class World:
         link = child.books.links.get(parent.node)
         if link is None or len(child.outstanding) >= link.window:
             return
-        page = self._compose(child, parent, receipts_due=True)
+        page = self.compose(child, parent, receipts_due=True)
         if page is None:
             return
         self._exchanges += 1
@@ -395,10 +410,13 @@ class World:
     def _line_is_up(self, child: Device) -> bool:
         return child.name not in self.weather.cut
 
-    def _compose(self, device: Device, neighbour: Device, *, receipts_due: bool) -> Page | None:
+    def compose(self, device: Device, neighbour: Device, *, receipts_due: bool) -> Page | None:
+        """The product's next page toward a neighbour; None when the machine failed over it."""
         assert device.ledger is not None
         try:
-            return run(device.ledger.page_for(neighbour.node, receipts_due=receipts_due))
+            page = run(device.ledger.page_for(neighbour.node, receipts_due=receipts_due))
+            self.restless |= bool(page.stretches or page.wants or page.answers)
+            return page
         except DiskFull:
             self.counts["disk full"] += 1
         except PowerCut:
@@ -500,7 +518,7 @@ class World:
             return encode(RefusalAnswer(refusal))
         if link is not None:
             self._choose_page_size(link)
-        down = self._compose(parent, child, receipts_due=not page.more)
+        down = self.compose(parent, child, receipts_due=not page.more)
         return encode(PageAnswer(down)) if down is not None else None
 
     def _take_answer(self, child: Device, message: Message) -> None:

@@ -4,7 +4,7 @@ For stories about the line itself. What a case is stays unknown here: every body
 who must have what. Everything follows from the seed. Next: `tests/simulation` for chance, faults and real casework.
 """
 
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from random import Random
 from typing import Any, Final, TypeVar
@@ -116,6 +116,10 @@ class Reader:
         settled, shared = self.settled, self.shared
         self.settled, self.shared = [], []
         return Interpretation(outcomes, settled, shared)
+
+    async def refold(self, subjects: Iterable[CaseId]) -> Interpretation:
+        """Nothing is folded here, so nothing is folded again."""
+        return Interpretation([])
 
     async def readers(self, subjects: Sequence[CaseId]) -> dict[CaseId, frozenset[OfficeId]]:
         return dict.fromkeys(subjects, self.audience)
@@ -368,13 +372,9 @@ def sign(node: Node, journal: JournalId, count: int, root: bytes) -> Checkpoint:
 
 
 @contextmanager
-def refused(kind: type[Fault], code: str) -> Iterator[None]:
+def refused(kind: type[Fault], code: str) -> Generator[None]:
     """The block is refused with this kind and code, and a sentence that says what to do."""
     with pytest.raises(kind) as caught:
         yield
     assert caught.value.code == code
     assert len(caught.value.hint) > 20
-
-
-Change = Callable[[Page], Page]
-"""What somebody on the way does to a page."""

@@ -1,4 +1,4 @@
-"""A journal written by hand, outside any ledger: for judging what `sync.core.journal` makes of it, and for attackers."""
+"""A journal written by hand, outside any ledger: to judge what `sync.core.journal` makes of it, and for attackers."""
 
 from collections.abc import Sequence
 from typing import Final

@@ -32,7 +32,7 @@ def changed(run: Run, position: int, line: Line) -> Run:
     return replace(run, lines=lines)
 
 
-# --- sealing ---------------------------------------------------------------------------------------------------------
+# --- sealing ---------------------------------------------------------------
 
 
 def test_an_entry_is_the_hash_of_header_bytes_that_anybody_can_lay_out() -> None:
@@ -68,7 +68,7 @@ def test_the_owner_signs_the_root_of_what_stands_before_the_size() -> None:
     assert checkpoint_at(FIVE.links, 3) == (3, root_of(FIVE.links[:3]))
 
 
-# --- runs that are good ----------------------------------------------------------------------------------------------
+# --- runs that are good ---------------------------------------------------------------
 
 
 def test_a_run_from_the_beginning_is_taken_whole_with_all_its_checkpoints() -> None:
@@ -102,7 +102,7 @@ def test_an_erased_body_is_replaced_by_its_digest_and_nothing_else_changes() -> 
     assert (checked.code, checked.links) == ("", FIVE.links)
 
 
-# --- runs that are not ------------------------------------------------------------------------------------------------
+# --- runs that are not ---------------------------------------------------------------
 
 
 def test_a_run_that_begins_above_what_is_held_is_a_gap() -> None:
@@ -228,7 +228,7 @@ def test_no_flipped_bit_of_any_line_is_ever_believed(position: int, where: int, 
     assert checked.code in ("broken_chain", "malformed")
 
 
-# --- heads -------------------------------------------------------------------------------------------------------------
+# --- heads ---------------------------------------------------------------
 
 
 def test_a_head_of_a_newer_version_keeps_its_bytes_and_is_read_as_far_as_known() -> None:
@@ -260,7 +260,7 @@ def test_what_is_not_a_head_is_refused(head: bytes) -> None:
         decode_head(head)
 
 
-# --- excerpts ------------------------------------------------------------------------------------------------------------
+# --- excerpts ---------------------------------------------------------------
 
 
 def test_an_attested_entry_stands_alone() -> None:

@@ -27,9 +27,13 @@ CASE = CaseId(b"c" * 16)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-async def people(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[People]:
-    setting = str(request.getfixturevalue("postgres_url")) if request.param == "postgresql" else ""
-    async with people_at(tmp_path, setting) as found:
+def database(request: pytest.FixtureRequest) -> str:
+    return str(request.getfixturevalue("postgres_url")) if request.param == "postgresql" else ""
+
+
+@pytest.fixture
+async def people(database: str, tmp_path: Path) -> AsyncGenerator[People]:
+    async with people_at(tmp_path, database) as found:
         yield found
 
 

@@ -1,0 +1,225 @@
+"""The demo's play: phase by phase, what befalls lines and machines, and what the officers do meanwhile.
+
+Every act goes through the interface that a browser uses, signed in as the officer. An officer acts when the case's last
+entry has reached their own office, as they would: nobody is told anything past the line. Never repairs anything by
+hand. Next: `demo_scenario` (what is played), `demo_county` (the machines), `demo_checks` (the verdict).
+"""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable
+from typing import Final
+
+from deploy.demo_checks import Told
+from deploy.demo_county import County
+from deploy.demo_desk import ActRefused, OfficerDesk
+from deploy.demo_processes import DemoFailed
+from deploy.demo_scenario import BY_KEY, STORIES, TOWNSHIPS, VILLAGES, Phase, Step, Story
+from deploy.demo_stores import copy_store
+from deploy.demo_view import Narrator
+from schemas.names import OPERATION_BYTES
+
+PATIENCE_S: Final = 30.0
+"""How long an officer waits for a case to arrive: with a back-off of at most 2 s this is a line that does not work."""
+GLANCE_S: Final = 0.15
+QUARANTINED: Final = "node_quarantined"
+"""`office.desk.NodeQuarantined`: this node was rolled back and has not caught up."""
+RESTORED_PLACE: Final = "t2"
+KILLED_PLACE: Final = "v1"
+SILENT_PLACE: Final = "t1"
+LOSSY_PLACE: Final = "v4"
+
+
+class Play:
+    """One performance. `told` is what the officers were told had been written."""
+
+    def __init__(self, county: County, narrator: Narrator) -> None:
+        self.county = county
+        self.narrator = narrator
+        self.told: list[Told] = []
+        self.cases: dict[str, bytes] = {}
+        self.quarantine_refusals = 0
+        self._written: dict[str, int] = {}
+
+    async def perform(self) -> None:
+        """All phases, then wait until nothing is under way any more."""
+        await self._workday()
+        await self._lines_down()
+        await self._villages_back()
+        await self._after_backup()
+        await self._restored()
+        await self._silent_township()
+        await self._all_back()
+
+    # --- phases --------------------------------------------------------------------------------------------------------
+
+    async def _workday(self) -> None:
+        self.narrator.head("一、平日:线路正常,村里收件上报,镇上受理。", "1. A working day: every line is up.")
+        await self._play(Phase.WORKDAY)
+
+    async def _lines_down(self) -> None:
+        self.narrator.head(
+            "二、全部断线:村里照常收件,回执单照常打印,件存在本机。",
+            "2. Every line is cut: the villages go on filing; the cases wait on their machines.",
+        )
+        self.county.cut(*VILLAGES, *TOWNSHIPS)
+        await self._play(Phase.LINES_DOWN)
+        self.narrator.tell("白观村的电脑被强行断电(SIGKILL),再开机。", "白观村's computer is killed (SIGKILL) and started.")
+        await self.county.kill(KILLED_PLACE)
+        await self.county.start(KILLED_PLACE)
+        self._expect_filed_cases(KILLED_PLACE)
+
+    async def _villages_back(self) -> None:
+        self.narrator.head(
+            "三、村线恢复,县线仍断:积压自动上送;镇里按授权受理、补正、决定。紫阳村第一次上送的应答在途中丢失。",
+            "3. The village lines are back, the county's are not: the backlog goes up, the townships work on. "
+            "The answer to 紫阳村's first sending is lost on the way.",
+        )
+        self.county.lines[LOSSY_PLACE].lose_next_reply()
+        self.county.mend(*VILLAGES)
+        await self._play(Phase.VILLAGES_BACK)
+
+    async def _after_backup(self) -> None:
+        self.narrator.head(
+            "四、给云峰镇做备份;县线恢复,继续办件。",
+            "4. A backup of 云峰镇 is taken while it runs; the county's lines are back and work goes on.",
+        )
+        node = self.county.nodes[RESTORED_PLACE]
+        await asyncio.to_thread(copy_store, self.county.database(RESTORED_PLACE), node.home / "backup.db")
+        self.county.mend(*TOWNSHIPS)
+        await self._play(Phase.AFTER_BACKUP)
+        await self._until(self._is_at_rest, "every outbox is empty")
+
+    async def _restored(self) -> None:
+        self.narrator.head(
+            "五、云峰镇的机器坏了,用旧备份恢复;它自己并不知道。",
+            "5. 云峰镇's machine breaks and is restored from the old backup; it does not know that.",
+        )
+        self.county.cut(RESTORED_PLACE)
+        await self.county.kill(RESTORED_PLACE)
+        self.county.put_back(RESTORED_PLACE, "backup.db")
+        await self.county.start(RESTORED_PLACE)
+        peek = self.county.peeks[RESTORED_PLACE]
+        await self._until(lambda: peek.count_findings("rolled_back") > 0 or peek.is_quarantined(), "it is noticed")
+        self.narrator.tell(
+            "村里报上的编号比镇里记的还大:镇里由此知道自己被退回过,移交、决定先停,收件照常。",
+            "The villages state more than the township remembers: it knows now, and puts the pen down until caught up.",
+        )
+        self.county.mend(RESTORED_PLACE)
+        await self._play(Phase.RESTORED)
+        self.narrator.tell(
+            "县里和村里把它自己写过的都还给了它。", "The county and the villages have given it back what it had written."
+        )
+
+    async def _silent_township(self) -> None:
+        self.narrator.head(
+            "六、陵江镇失联,县中心把一件改派给云峰镇。",
+            "6. 陵江镇 falls silent; the county reassigns one of its cases to 云峰镇.",
+        )
+        self.county.cut(SILENT_PLACE)
+        await self._play(Phase.SILENT_TOWNSHIP)
+
+    async def _all_back(self) -> None:
+        self.narrator.head(
+            "七、全部恢复:结果回到村里,交给群众,销号。",
+            "7. Everything is back: results reach the villages, are handed over, and the cases are closed.",
+        )
+        self.county.mend(*VILLAGES, *TOWNSHIPS)
+        await self._play(Phase.ALL_BACK)
+        await self._until(self._is_at_rest, "every outbox is empty")
+
+    # --- acts ----------------------------------------------------------------------------------------------------------
+
+    async def _play(self, phase: Phase) -> None:
+        """Everybody works at once; within one case the order is kept."""
+        async with asyncio.TaskGroup() as group:
+            for story in STORIES:
+                if any(step.phase is phase for step in story.steps):
+                    group.create_task(self._live(story, phase))
+
+    async def _live(self, story: Story, phase: Phase) -> None:
+        for step in story.steps:
+            if step.phase is phase:
+                await self._act(story, step)
+
+    async def _act(self, story: Story, step: Step) -> None:
+        desk = await self.county.desk_for(step)
+        operation = secrets.token_bytes(OPERATION_BYTES)
+        if step.kind == "case.filed":
+            case = await desk.file_case(story, operation)
+            if story.is_clicked_twice:
+                again = await desk.file_case(story, operation)
+                if again != case:
+                    raise DemoFailed(f"case {story.key}: a double click made two cases")
+            self.cases[story.key] = case
+        else:
+            case = self.cases[story.key]
+            await self._until(lambda: self._has_arrived(story, step), f"case {story.key} reaches {step.at}")
+            await self._write(desk, step, case, operation)
+        self._written[story.key] = self._written.get(story.key, 0) + 1
+        self.told.append(Told(story.key, step.at, case, step.kind, operation))
+        self._say(story, step)
+
+    async def _write(self, desk: OfficerDesk, step: Step, case: bytes, operation: bytes) -> None:
+        """Write one act. A quarantined node refuses the pen until it has caught up: the officer tries again later."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                await desk.act(case, step.kind, step.fields, operation)
+                return
+            except ActRefused as refusal:
+                if refusal.code != QUARANTINED or time.monotonic() > deadline:
+                    raise DemoFailed(f"{step.at} may not write {step.kind}: {refusal}") from refusal
+            self.quarantine_refusals += 1
+            await asyncio.sleep(GLANCE_S)
+
+    def _has_arrived(self, story: Story, step: Step) -> bool:
+        """Whether this office has every entry of the case that has been written anywhere."""
+        here = self.county.peeks[step.at].count_entries_about(self.cases[story.key])
+        return here >= self._written[story.key]
+
+    def _expect_filed_cases(self, place: str) -> None:
+        """After a kill: everything that an officer was told is still there."""
+        for story in STORIES:
+            if story.village != place or story.key not in self.cases:
+                continue
+            if self.county.peeks[place].count_entries_about(self.cases[story.key]) < self._written[story.key]:
+                raise DemoFailed(f"case {story.key} was written at {place} and is gone after the kill")
+        self.narrator.tell("本机的件一件不少。", "Not one of its cases is missing.")
+
+    def _is_at_rest(self) -> bool:
+        """Nothing waits in any outbox, and nobody is quarantined."""
+        shots = [peek.snapshot() for peek in self.county.peeks.values()]
+        return not any(shot.unsent_up or shot.unsent_down or shot.quarantined for shot in shots)
+
+    async def _until(self, condition: Callable[[], bool], goal: str) -> None:
+        """Look until something has happened. Raises `DemoFailed` when patience ends."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not await asyncio.to_thread(condition):
+            if time.monotonic() > deadline:
+                raise DemoFailed(f"waited {PATIENCE_S:.0f} s in vain until {goal}\n{self.county.describe()}")
+            await asyncio.sleep(GLANCE_S)
+
+    def _say(self, story: Story, step: Step) -> None:
+        place = BY_KEY[step.at]
+        zh, en = ACTS[step.kind]
+        self.narrator.tell(f"{story.key} 号件:{place.name}{zh}", f"case {story.key}: {place.name} {en}")
+
+
+ACTS: Final = {
+    "case.filed": ("收件登记", "files it"),
+    "custody.offered": ("移交", "offers it on"),
+    "custody.accepted": ("接收", "accepts it"),
+    "custody.declined": ("不予接收,说明理由", "declines it, with reason"),
+    "papers.requested": ("一次性告知补正", "names every missing paper"),
+    "papers.brought": ("收到补交材料", "takes in the papers"),
+    "papers.received": ("确认补正材料", "takes the papers up"),
+    "case.decided": ("作出决定", "decides"),
+    "result.handed_over": ("把结果交给群众", "hands the result over"),
+    "case.closed": ("销号", "closes it"),
+    "case.withdrawn": ("按申请人意愿撤回", "withdraws it on the resident's word"),
+    "recall.requested": ("申请撤回移交", "asks for it back"),
+    "custody.reassigned": ("改派", "reassigns it"),
+}
+"""Kind → what the office does, in the words of the counter."""

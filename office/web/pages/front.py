@@ -1,0 +1,147 @@
+"""Signing in and out, the language, the style sheet: what is there before anybody is signed in.
+
+Never says whether a login exists, and never sends a browser to another host after signing in.
+"""
+
+from typing import Annotated, Final
+
+from litestar import Response, Router, get, post
+from litestar.exceptions import NotFoundException
+from litestar.params import Parameter
+from litestar.response import Redirect
+
+from office.accounts import AccountRefused, SignInRefused
+from office.web import guards
+from office.web.assets import served
+from office.web.forms import MISSING, Problem
+from office.web.guards import EVERYBODY, AnyRequest, Scope
+from office.web.i18n import DEFAULT, Language, language_of
+from office.web.inputs import local_path, peer_of, read_form
+from office.web.security import IMMUTABLE
+from office.web.site import language_for, site_of
+
+Page = Response[object]
+
+
+@get("/", opt=guards.public())
+async def home() -> Redirect:
+    """The list of cases is where everybody starts."""
+    return Redirect("/cases", status_code=303)
+
+
+@get("/sign-in", opt=guards.public())
+async def show_sign_in(request: AnyRequest, next_: Annotated[str, Parameter(query="next")] = "/cases") -> Page:
+    """The sign-in page."""
+    return site_of(request).render(request, "sign_in.html", found=(), login="", next=local_path(next_))
+
+
+@post("/sign-in", opt=guards.public(), status_code=200)
+async def sign_in(request: AnyRequest) -> Page:
+    """Open a session and go where the officer wanted to; or the page again, with what is wrong."""
+    site = site_of(request)
+    form = await read_form(request)
+    login, password, target = form.text("login"), form.text("password"), local_path(form.text("next"))
+    found = [Problem(name, MISSING) for name, value in (("login", login.strip()), ("password", password)) if not value]
+    status = 422
+    if not found:
+        try:
+            previous = request.cookies.get(site.cookies.session)
+            name, signed_in = await site.accounts.sign_in(login, password, peer_of(request), previous)
+        except SignInRefused as refusal:
+            found = [Problem("login", refusal.text(language_for(request)))]
+            status = 429 if refusal.wait_s else 401
+        else:
+            cookies = [site.cookies.open_session(name)]
+            if request.cookies.get(site.cookies.language) is None:
+                cookies.append(site.cookies.choose_language(signed_in.language))
+            return see_other(target, *cookies)
+    return site.render(request, "sign_in.html", status=status, found=found, login=login[:40], next=target)
+
+
+@post("/sign-out", opt=guards.public(), status_code=303)
+async def sign_out(request: AnyRequest) -> Page:
+    """End the session, here and in the database."""
+    site = site_of(request)
+    name = request.cookies.get(site.cookies.session)
+    if name:
+        await site.accounts.sign_out(name)
+    return see_other("/sign-in", site.cookies.end_session())
+
+
+@post("/language", opt=guards.public(), status_code=303)
+async def choose_language(request: AnyRequest) -> Page:
+    """Change the language of the pages and come back."""
+    site = site_of(request)
+    form = await read_form(request)
+    language = language_of(form.text("language")) or DEFAULT
+    signed_in = guards.find_signed_in(request)
+    if signed_in is not None:
+        await site.accounts.set_language(signed_in.officer, language.value)
+    return see_other(local_path(form.text("back")), site.cookies.choose_language(language.value))
+
+
+@get("/password", opt=guards.officer(Scope.OWN_ACCOUNT, EVERYBODY))
+async def show_password(request: AnyRequest) -> Page:
+    """The page for one's own password."""
+    return site_of(request).render(request, "password.html", found=())
+
+
+@post("/password", opt=guards.officer(Scope.OWN_ACCOUNT, EVERYBODY), status_code=200)
+async def change_password(request: AnyRequest) -> Page:
+    """Replace one's own password; all sessions end, this one too."""
+    site = site_of(request)
+    form = await read_form(request)
+    present, password, again = form.text("present"), form.text("password"), form.text("again")
+    try:
+        if password != again:
+            raise AccountRefused(
+                "password_differs",
+                "两次输入的新密码不一致;请重新输入。",
+                "The new password was typed in two ways; type it again.",
+            )
+        await site.accounts.change_password(guards.get_signed_in(request).officer, present, password)
+    except AccountRefused as refusal:
+        field = "present" if refusal.code == "password_wrong" else "password"
+        problem = Problem(field, refusal.text(language_for(request)))
+        return site.render(request, "password.html", status=422, found=[problem])
+    return see_other("/sign-in", site.cookies.end_session())
+
+
+@get("/assets/{name:str}", opt=guards.public())
+async def get_asset(request: AnyRequest, name: str) -> Response[bytes]:
+    """A style sheet or icon by its hashed name; nothing else is there."""
+    asset = served().get(name)
+    if asset is None:
+        raise NotFoundException
+    headers = {"cache-control": IMMUTABLE, "vary": "accept-encoding"}
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        return Response(asset.packed, media_type=asset.media_type, headers={**headers, "content-encoding": "gzip"})
+    return Response(asset.content, media_type=asset.media_type, headers=headers)
+
+
+@get("/health", opt=guards.public())
+async def show_health() -> dict[str, str]:
+    """Whether the process answers: for the supervisor of processes, who is nobody's officer."""
+    return {"status": "ok"}
+
+
+def see_other(target: str, *cookies: object) -> Page:
+    """Go on with a GET: a reload then repeats nothing."""
+    return Redirect(target, status_code=303, cookies=list(cookies))  # pyright: ignore[reportArgumentType,reportReturnType]
+
+
+
+router = Router(
+    "/",
+    route_handlers=[
+        home,
+        show_sign_in,
+        sign_in,
+        sign_out,
+        choose_language,
+        show_password,
+        change_password,
+        get_asset,
+        show_health,
+    ],
+)

@@ -1,0 +1,271 @@
+"""What pages and interface show of a case: masked by the reader's standing, without words of any language.
+
+The one place where a case file becomes visible. Pages put words to it, the JSON interface sends it as it is, so both
+hide the same things. Pure: reads values, asks nothing. Masked is the default (DESIGN 6); `unmasked` lifts only what the
+reader's role may lift, after `office.access_log` has written the look down. Never shows a salt, a secret or a signature.
+Next: `schemas.casework.visibility` for who sees what, `office.web.labels` for the words.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from msgspec import Struct, structs
+
+from schemas.casework.casefile import CaseFile
+from schemas.casework.events import Act, Applicant, CaseEvent, CaseFiled, Contribution
+from schemas.casework.visibility import FieldGroup, Sight
+from schemas.identity import mask, mask_name, mask_phone
+from schemas.names import Instant, OfficeId
+from sync.ports import Stored
+
+MASKED_TEXT: Final = "***"
+FINGERPRINT_CHARACTERS: Final = 8
+SUPERSEDED: Final = "superseded"
+
+Sights = Mapping[FieldGroup, Sight]
+Mask = Callable[[str], str]
+
+GROUPS: Final[dict[str, FieldGroup]] = {
+    "to": FieldGroup.PROGRESS,
+    "how": FieldGroup.PROGRESS,
+    "approver": FieldGroup.PROGRESS,
+    "outcome": FieldGroup.DECISION,
+    "basis": FieldGroup.DECISION,
+    "remedy": FieldGroup.DECISION,
+    "document": FieldGroup.DECISION,
+    "recipient": FieldGroup.NAME,
+    "note": FieldGroup.STATEMENT,
+    "reason": FieldGroup.STATEMENT,
+    "text": FieldGroup.STATEMENT,
+    "materials": FieldGroup.STATEMENT,
+}
+"""Field of an event → how it is hidden. A field that is not named here is not shown at all."""
+
+
+class Traced(Struct, frozen=True):
+    """One entry of a case, decoded, and what became of it at this node."""
+
+    entry: Stored
+    event: CaseEvent | None
+    """None: a kind or a body that this version does not understand, or a body that was erased."""
+    state: str
+    """Empty = it counts; else held, quarantined, unknown or superseded."""
+    code: str
+    held_by: frozenset[OfficeId]
+    """Seats that hold it by their own signature; ours among them."""
+
+
+class Said(Struct, frozen=True):
+    """One field of an event as it may be read; `value` is a text, a code of a choice, or texts."""
+
+    field: str
+    value: str | tuple[str, ...]
+
+
+class StepView(Struct, frozen=True):
+    """One line of the timeline."""
+
+    kind: str
+    turn: int
+    """Of an act; 0 for a contribution."""
+    office: str
+    officer: str
+    at: Instant
+    hash: str
+    origin: str
+    epoch: str
+    seq: int
+    state: str
+    code: str
+    said: tuple[Said, ...]
+    held_by: tuple[OfficeId, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """The beginning of the entry's hash, for people to compare."""
+        return self.hash[:FINGERPRINT_CHARACTERS]
+
+
+class MaterialView(Struct, frozen=True):
+    """One material as it stands at filing."""
+
+    name: str
+    status: str
+
+
+class CaseSummary(Struct, frozen=True):
+    """One case in a list."""
+
+    case: str
+    """Its id, 32 hexadecimal digits."""
+    tracking: str
+    item: str
+    stage: str
+    turn: int
+    custodian: OfficeId | None
+    offeree: OfficeId | None
+    filing_office: OfficeId | None
+    filed_at: Instant | None
+    applicant: str
+    held_by: tuple[OfficeId, ...]
+    """Seats that hold every entry of the case that is shown here."""
+
+
+class CaseDetail(Struct, frozen=True):
+    """One case with all that this reader may see of it."""
+
+    summary: CaseSummary
+    tip: str
+    """Hash of the last act that counts: what the next one must follow."""
+    edition: str
+    document_type: str
+    document_number: str
+    phone: str
+    statement: str
+    mandate: str
+    materials: tuple[MaterialView, ...]
+    wanted: tuple[str, ...]
+    outcome: str
+    decided_at: Instant | None
+    ended_at: Instant | None
+    accepted_at: Instant | None
+    requests: int
+    recall_requested: bool
+    is_partial: bool
+    """Something that belongs to the case has not arrived here."""
+    may_unmask: bool
+    steps: tuple[StepView, ...]
+
+
+def lifted(sights: Sights) -> dict[FieldGroup, Sight]:
+    """The sights after a recorded look: what may be unmasked is clear, the rest stays as it was."""
+    return {group: Sight.CLEAR if sight is Sight.UNMASKABLE else sight for group, sight in sights.items()}
+
+
+def summary_of(case: CaseFile, sights: Sights, traced: Sequence[Traced]) -> CaseSummary:
+    """A case for a list."""
+    filing = case.filing
+    return CaseSummary(
+        case.case.hex(),
+        filing.tracking if filing is not None else "",
+        filing.item if filing is not None else "",
+        case.stage.value,
+        case.turn,
+        case.custodian,
+        case.offeree,
+        case.filing_office,
+        case.filed_at,
+        _name(filing.applicant, sights) if filing is not None else "",
+        common_holders(traced),
+    )
+
+
+def detail_of(case: CaseFile, sights: Sights, traced: Sequence[Traced]) -> CaseDetail:
+    """A case for its page."""
+    filing = case.filing
+    applicant = filing.applicant if filing is not None else None
+    shows_statement = sights[FieldGroup.STATEMENT] is Sight.CLEAR
+    shows_decision = case.decision is not None and sights[FieldGroup.DECISION] is Sight.CLEAR
+    return CaseDetail(
+        summary=summary_of(case, sights, traced),
+        tip=case.tip.hex(),
+        edition=filing.edition if filing is not None else "",
+        document_type=applicant.document_type if applicant is not None else "",
+        document_number=_contact(applicant.document_number, mask, sights) if applicant is not None else "",
+        phone=_contact(applicant.phone, mask_phone, sights) if applicant is not None else "",
+        statement=_text(filing.statement, sights[FieldGroup.STATEMENT]) if filing is not None else "",
+        mandate=_text(filing.mandate, sights[FieldGroup.STATEMENT]) if filing is not None else "",
+        materials=_materials(filing) if filing is not None and shows_statement else (),
+        wanted=case.wanted if shows_statement else (),
+        outcome=case.decision.outcome.value if case.decision is not None and shows_decision else "",
+        decided_at=case.decided_at,
+        ended_at=case.ended_at,
+        accepted_at=case.accepted_at,
+        requests=case.requests,
+        recall_requested=case.recall_requested,
+        is_partial=bool(case.held) or filing is None,
+        may_unmask=Sight.UNMASKABLE in sights.values(),
+        steps=tuple(_step(one, case, sights) for one in traced),
+    )
+
+
+def common_holders(traced: Sequence[Traced]) -> tuple[OfficeId, ...]:
+    """Seats that hold all of these entries."""
+    if not traced:
+        return ()
+    holders = frozenset.intersection(*(one.held_by for one in traced))
+    return tuple(sorted(holders))
+
+
+def _step(one: Traced, case: CaseFile, sights: Sights) -> StepView:
+    entry, event = one.entry, one.event
+    state = one.state or (SUPERSEDED if entry.hash in case.superseded else "")
+    return StepView(
+        entry.kind,
+        event.turn if isinstance(event, Act) else 0,
+        event.office if event is not None else "",
+        event.officer if event is not None else "",
+        entry.at,
+        entry.hash.hex(),
+        entry.journal.origin,
+        str(entry.journal.epoch),
+        entry.seq,
+        state,
+        one.code,
+        tuple(_said(event, sights)) if event is not None else (),
+        tuple(sorted(one.held_by)),
+    )
+
+
+def _said(event: CaseEvent, sights: Sights) -> list[Said]:
+    """The event's own fields, each hidden as its group is. The filing's are the case's facts and are shown there."""
+    if isinstance(event, CaseFiled):
+        return []
+    shared = Act.__struct_fields__ if isinstance(event, Act) else Contribution.__struct_fields__
+    said: list[Said] = []
+    for name, value in structs.asdict(event).items():
+        group = _group_of(event, name)
+        if name in shared or group is None or not value or sights[group] is Sight.HIDDEN:
+            continue
+        said.append(Said(name, _field(value, group, sights[group])))
+    return said
+
+
+def _group_of(event: CaseEvent, field: str) -> FieldGroup | None:
+    if field == "reason" and event.kind in ("case.decided", "custody.declined", "custody.reassigned"):
+        # Why an office decided or declined is part of its answer; a resident's reasons are not.
+        return FieldGroup.DECISION
+    return GROUPS.get(field)
+
+
+def _field(value: object, group: FieldGroup, sight: Sight) -> str | tuple[str, ...]:
+    if isinstance(value, tuple):
+        texts = tuple(str(part) for part in value)  # pyright: ignore[reportUnknownVariableType,reportUnknownArgumentType]
+        return texts if sight is Sight.CLEAR else MASKED_TEXT
+    if sight is Sight.CLEAR:
+        return str(value)
+    return mask_name(str(value)) if group is FieldGroup.NAME else MASKED_TEXT
+
+
+def _name(applicant: Applicant, sights: Sights) -> str:
+    sight = sights[FieldGroup.NAME]
+    if sight is Sight.HIDDEN:
+        return ""
+    return applicant.name if sight is Sight.CLEAR else mask_name(applicant.name)
+
+
+def _contact(text: str, masked: Mask, sights: Sights) -> str:
+    sight = sights[FieldGroup.CONTACT]
+    if sight is Sight.HIDDEN:
+        return ""
+    return text if sight is Sight.CLEAR else masked(text)
+
+
+def _text(text: str, sight: Sight) -> str:
+    if not text or sight is Sight.HIDDEN:
+        return ""
+    return text if sight is Sight.CLEAR else MASKED_TEXT
+
+
+def _materials(filing: CaseFiled) -> tuple[MaterialView, ...]:
+    return tuple(MaterialView(material.name, material.status.value) for material in filing.materials)

@@ -1,0 +1,423 @@
+"""The judges: what must be true while the county lives and when it has come to rest.
+
+Written apart from the protocol's code: they read the disks' dictionaries, recompute hashes from bytes with hashlib
+alone, and know the routing rules as RULINGS state them, not as `sync` implements them. The one thing they share with the
+product is the meaning of a case (`casefile.fold`, `visibility.readers`), which has its own tests.
+Each judge's docstring says what it does NOT check. None ever changes anything.
+"""
+
+import hashlib
+from collections.abc import Iterator
+
+from schemas.casework.casefile import VOID, CaseFile, Item, fold
+from schemas.casework.events import Act, Contribution, UnknownKind, decode_event
+from schemas.casework.visibility import readers
+from schemas.codec import Malformed
+from schemas.names import CaseId, JournalId, OfficeId, seat_of, within
+from sync.ports import EntryKey, Stored
+from tests.simulation.faults import Faults
+from tests.simulation.workload import Workload
+from tests.simulation.world import COUNTY, Device, World
+
+
+def while_running(world: World, work: Workload, faults: Faults) -> list[str]:
+    """After every step: at most one machine believes that its office may act on a case.
+
+    Not checked once anything was restored, lost, cloned or reassigned: a node that does not know what it forgot may act
+    on what it remembers until its first contact, which can only be fenced and shown, not prevented.
+    """
+    if faults.rollbacks or faults.twins or any(d.wrecked for d in world.devices.values()):
+        return []
+    found: list[str] = []
+    for case in work.filed[-12:]:
+        if case not in work.reassigned:
+            able = [d.name for d in world.devices.values() if _may_act(d, d.disk.cases.files.get(case))]
+            if len(able) > 1:
+                found.append(f"two may act: {able} on {case.hex()[:6]}")
+    return found
+
+
+def _may_act(device: Device, case: CaseFile | None) -> bool:
+    return case is not None and device.office in (case.custodian, case.offeree)
+
+
+def judge(world: World, work: Workload, faults: Faults) -> list[str]:
+    """Everything that must be true at rest."""
+    court = Court(world, work, faults)
+    found: list[str] = []
+    for check in (
+        court.chains_are_whole,
+        court.nothing_is_lost,
+        court.everything_is_folded_once,
+        court.readers_agree,
+        court.one_may_act,
+        court.accounts_balance,
+        court.rollbacks_were_noticed,
+        court.nobody_is_slandered,
+        court.what_is_acknowledged_is_held,
+        court.deliveries_stand,
+        court.quarantines_are_over,
+        court.receipts_are_true,
+    ):
+        found += [f"{check.__name__}: {problem}" for problem in check()]
+    return found
+
+
+class Court:
+    """All disks as they lie at rest."""
+
+    def __init__(self, world: World, work: Workload, faults: Faults) -> None:
+        self.world = world
+        self.work = work
+        self.faults = faults
+        self.devices = world.survivors()
+        self.forked = {key for key, records in world.written.items() if len({r.hash for r in records}) > 1}
+        self.fork_from: dict[JournalId, int] = {}
+        for journal, seq in self.forked:
+            self.fork_from[journal] = min(seq, self.fork_from.get(journal, seq))
+        self.held: dict[EntryKey, list[Device]] = {}
+        for device in self.devices:
+            for journal, rows in device.disk.tables.entries.items():
+                for seq in rows:
+                    if (device.name, (journal, seq)) not in world.rotten:
+                        self.held.setdefault((journal, seq), []).append(device)
+        self.office_of = {d.node: d.office for d in world.devices.values()}
+
+    # --- bytes ----------------------------------------------------------------------------------------------------------
+
+    def chains_are_whole(self) -> Iterator[str]:
+        """Each journal on each disk, recomputed from bytes: hashes, links, numbers, tips, the newest checkpoint's root.
+
+        Does not check signatures (keyed hashes here; Ed25519 has its own tests) nor copies that we damaged ourselves.
+        """
+        for device in self.devices:
+            tables = device.disk.tables
+            for journal, rows in tables.entries.items():
+                size = tables.journals[journal].size
+                yield from self._run_is_whole(device, journal, rows, size)
+                for seq, entry in rows.items():
+                    if seq >= size or entry.loose:
+                        yield from self._excerpt_is_whole(device, entry, size)
+
+    def _run_is_whole(self, device: Device, journal: JournalId, rows: dict[int, Stored], size: int) -> Iterator[str]:
+        prev = bytes(32)
+        leaves: list[bytes] = []
+        for seq in range(size):
+            entry = rows.get(seq)
+            if entry is None or entry.loose:
+                yield f"{device.name} has no entry {seq} of {size} in {journal}"
+                return
+            if (device.name, (journal, seq)) in self.world.rotten:
+                prev = entry.hash
+            else:
+                prev = _hash(entry, prev)
+                if prev != entry.hash:
+                    yield f"{device.name} {journal}:{seq} hashes to something else"
+                    return
+            if not any(record.hash == prev for record in self.world.written.get((journal, seq), ())):
+                if device.world.written.get((journal, seq)):
+                    yield f"{device.name} {journal}:{seq} was never written so"
+            leaves.append(prev)
+        if size and prev != device.disk.tables.journals[journal].tip:
+            yield f"{device.name} {journal} has another tip"
+        sizes = [s for s in device.disk.tables.checkpoints.get(journal, {}) if s <= size]
+        if sizes:
+            newest = max(sizes)
+            if _root(leaves[:newest]) != device.disk.tables.checkpoints[journal][newest].root:
+                yield f"{device.name} {journal} checkpoint {newest} has another root"
+
+    def _excerpt_is_whole(self, device: Device, entry: Stored, size: int) -> Iterator[str]:
+        if (device.name, (entry.journal, entry.seq)) in self.world.rotten:
+            return
+        if entry.prev is None or _hash(entry, entry.prev) != entry.hash:
+            yield f"{device.name} {entry.journal}:{entry.seq} is loose and does not hash"
+        if entry.seq < size:
+            yield f"{device.name} {entry.journal}:{entry.seq} is loose inside its run"
+
+    # --- who must hold what ----------------------------------------------------------------------------------------------
+
+    def _required(self, key: EntryKey, subject: bytes | None, kind: str, office: OfficeId) -> set[OfficeId]:
+        seats = {o for o in self.world.seats if within(office, o)}
+        if subject is not None:
+            case = self._truth_of(CaseId(subject))
+            if case is not None:
+                seats |= {seat_of(reader) for reader in readers(case)} & set(self.world.seats)
+        return seats
+
+    def _truth_of(self, subject: CaseId) -> CaseFile | None:
+        """The case as the set of all surviving entries that count makes it, by the county's revocations."""
+        if subject not in self._truths:
+            self._truths[subject] = fold(self._items(subject))
+        return self._truths[subject]
+
+    _truths: dict[CaseId, CaseFile | None] = {}
+
+    def _items(self, subject: CaseId) -> list[Item]:
+        return self._items_on(self.devices, subject)
+
+    def _items_on(self, devices: list[Device], subject: CaseId) -> list[Item]:
+        items: dict[EntryKey, Item] = {}
+        for device in devices:
+            for key in device.disk.tables.subjects.get(subject, []):
+                if key in items or (device.name, key) in self.world.rotten:
+                    continue
+                entry = device.disk.tables.entries[key[0]][key[1]]
+                event = _read(entry)
+                if event is None or not self._counts(entry):
+                    continue
+                items[key] = (event, entry.header())
+        return list(items.values())
+
+    def _counts(self, entry: Stored) -> bool:
+        """Whether the entry lies below every position at which its device was revoked, as the county has it."""
+        return self.world.seats[COUNTY].books.counts(entry.journal, entry.seq)
+
+    def nothing_is_lost(self) -> Iterator[str]:
+        """Every entry that any disk still holds is at its own office, at every office above, and at every case reader.
+
+        Entries whose every copy was destroyed are excused, and branches of a cloned device beyond the fork. Does not
+        check that entries of offices aside reach nobody else (privacy: `tests` of routing) nor bodies' secrecy.
+        """
+        self._truths = {}
+        for key, records in self.world.written.items():
+            record = records[0]
+            holders = self.held.get(key)
+            if not holders or self._is_forked(key):
+                continue
+            offices = {device.office for device in holders}
+            missing = self._required(key, record.subject, record.kind, record.office) - offices
+            for office in sorted(missing):
+                yield f"{record.kind} {record.device}:{key[0].epoch.ordinal}:{key[1]} is not at {self.world.seats[office].name}"
+
+    def _is_forked(self, key: EntryKey) -> bool:
+        return key[1] >= self.fork_from.get(key[0], 1 << 60)
+
+    # --- cases ------------------------------------------------------------------------------------------------------------
+
+    def everything_is_folded_once(self) -> Iterator[str]:
+        """Each readable entry that counts has exactly one place in its case: on the branch, beside it, or held.
+
+        Compares with the fold of what the same disk holds. Does not check what the fold itself should be.
+        """
+        for device in self.devices:
+            for subject in device.disk.tables.subjects:
+                items = self._items_on([device], subject)
+                case = device.disk.cases.files.get(subject)
+                if case != fold(items):
+                    yield f"{device.name} {subject.hex()[:6]} is not the fold of its entries"
+                    continue
+                if case is not None:
+                    yield from self._places(device, case, items)
+
+    def _places(self, device: Device, case: CaseFile, items: list[Item]) -> Iterator[str]:
+        after = {header.hash: event.after for event, header in items if isinstance(event, Act)}
+        branch: list[bytes] = []
+        at: bytes | None = case.tip or None
+        while at is not None:
+            branch.append(at)
+            at = after.get(at)
+        if len(branch) != case.turn:
+            yield f"{device.name} {case.case.hex()[:6]} has {len(branch)} acts at turn {case.turn}"
+        void = [breach.hash for breach in case.breaches if breach.code in VOID]
+        for event, header in items:
+            if isinstance(event, Contribution):
+                continue
+            lists = (branch, case.superseded, case.held, void)
+            places = sum(1 for hashes in lists if header.hash in hashes)
+            if places != 1:
+                yield f"{device.name} {case.case.hex()[:6]} {event.kind} stands in {places} places"
+        operations = [note.operation for note in case.contributions]
+        if len(operations) != len(set(operations)):
+            yield f"{device.name} {case.case.hex()[:6]} counts one contribution twice"
+
+    def readers_agree(self) -> Iterator[str]:
+        """All offices that may read a case have the same case file, the one made by everything that survives.
+
+        Cases touched by a cloned device's forked branch are left out: which branch a node saw first it keeps.
+        """
+        for subject in self._subjects():
+            if any(self._is_forked(key) for key in self._keys(subject)):
+                continue
+            truth = fold(self._items(subject))
+            if truth is None:
+                continue
+            for office in readers(truth):
+                device = self.world.seats.get(seat_of(office))
+                if device is None:
+                    continue
+                own = device.disk.cases.files.get(subject)
+                if own != truth:
+                    yield f"{device.name} sees {subject.hex()[:6]} {_sketch(own)}, all together {_sketch(truth)}"
+
+    def _subjects(self) -> list[CaseId]:
+        return sorted({subject for device in self.devices for subject in device.disk.tables.subjects})
+
+    def _keys(self, subject: CaseId) -> set[EntryKey]:
+        return {key for device in self.devices for key in device.disk.tables.subjects.get(subject, [])}
+
+    def one_may_act(self) -> Iterator[str]:
+        """At rest at most one office believes that it may act on a case. Reassigned or restored: no excuse."""
+        for subject in self._subjects():
+            if any(self._is_forked(key) for key in self._keys(subject)):
+                continue
+            able = [d.name for d in self.devices if _may_act(d, d.disk.cases.files.get(subject))]
+            if len(able) > 1:
+                yield f"{able} on {subject.hex()[:6]}"
+
+    def deliveries_stand(self) -> Iterator[str]:
+        """What a resident was handed is what the case says at rest, wherever the handing over survives and counts.
+
+        Not checked when the handing over itself was destroyed everywhere or written past a revocation.
+        """
+        for subject, (outcome, digest) in self.work.delivered.items():
+            items = self._items(subject)
+            if not any(header.hash == digest for _, header in items):
+                continue
+            for device in self.devices:
+                case = device.disk.cases.files.get(subject)
+                if case is not None and case.filing is not None and digest in case.superseded:
+                    yield f"{device.name} overturned {subject.hex()[:6]} ({outcome})"
+
+    # --- the line ---------------------------------------------------------------------------------------------------------
+
+    def accounts_balance(self) -> Iterator[str]:
+        """Per inlet: highest number = admitted + refused + duplicate, and admitted = entries that name the inlet.
+
+        Does not check that `duplicate` was rightly called so.
+        """
+        for device in self.devices:
+            tables = device.disk.tables
+            stored: dict[int, int] = {}
+            for rows in tables.entries.values():
+                for entry in rows.values():
+                    stored[entry.inlet] = stored.get(entry.inlet, 0) + 1
+            for key, inlet in tables.inlets.items():
+                if inlet.number != inlet.admitted + inlet.refused + inlet.duplicate:
+                    yield (
+                        f"{device.name} from {self.world.name_of(inlet.neighbour)} lane {inlet.lane}: {inlet.number} is "
+                        f"not {inlet.admitted} + {inlet.refused} + {inlet.duplicate}"
+                    )
+                if inlet.admitted != stored.get(key, 0):
+                    yield f"{device.name} inlet {key}: {inlet.admitted} admitted, {stored.get(key, 0)} stored"
+
+    def what_is_acknowledged_is_held(self) -> Iterator[str]:
+        """Whatever an outbox believes to be acknowledged lies on the neighbour's disk, or in its evidence as refused.
+
+        Does not check rows toward devices that no longer sit anywhere.
+        """
+        for device in self.devices:
+            for other in self.devices:
+                link = device.books.links.get(other.node)
+                if link is None:
+                    continue
+                refused = {(e.journal, e.seq) for e in other.disk.tables.evidence}
+                blocked = {journal for journal, _ in refused}
+                for (node, lane, epoch), rows in device.disk.tables.outbox.items():
+                    if node != other.node:
+                        continue
+                    upto = link.acknowledged.get((lane, epoch), 0)
+                    for row in rows:
+                        for offset in range(row.count):
+                            key = (row.journal, row.seq + offset)
+                            if row.number + offset > upto or other.holds(key):
+                                continue
+                            if key[0] in blocked or self._is_forked(key):
+                                continue
+                            yield f"{device.name} believes {other.name} has {key[0]}:{key[1]}"
+
+    def rollbacks_were_noticed(self) -> Iterator[str]:
+        """A device that lost entries of its own which others still hold was found out: by itself or by a neighbour.
+
+        Not checked when no disk kept anything of what was lost.
+        """
+        for node, lost in self.faults.rollbacks:
+            seen = any(
+                key[0].origin == node and key[1] + 1 > 0 and key[0] in lost and self._beyond(key, lost)
+                for key in self.held
+            )
+            if seen and not any(
+                origin == node and code in ("rollback", "rolled_back") for _, code, origin in self.world.findings
+            ):
+                yield f"{self.world.name_of(node)} was rolled back and nobody noticed"
+
+    def _beyond(self, key: EntryKey, lost: dict[object, int]) -> bool:
+        return key[1] == lost[key[0]] - 1
+
+    def nobody_is_slandered(self) -> Iterator[str]:
+        """No device is accused of a fork unless it was cloned; every hot clone that both spoke is found.
+
+        Does not check that a fork is found when only one of the two machines ever reached the line.
+        """
+        for finder, code, origin in sorted(self.world.findings):
+            if code == "fork" and origin not in self.world.clones:
+                yield f"{finder} accuses {self.world.name_of(origin)} of a fork"
+
+    def quarantines_are_over(self) -> Iterator[str]:
+        """Nobody waits to catch up when nothing moves any more."""
+        for device in self.devices:
+            for link in device.books.links.values():
+                if link.quarantined:
+                    yield f"{device.name} toward {self.world.name_of(link.neighbour)}"
+
+    def receipts_are_true(self) -> Iterator[str]:
+        """Every receipt that anybody keeps names entries that its holder's office has, as far as any disk has them.
+
+        Does not check that there are enough receipts.
+        """
+        for device in self.devices:
+            for row in device.disk.tables.receipts.values():
+                holder = self.world.seats.get(row.office)
+                if holder is None:
+                    continue
+                for seq in range(row.size):
+                    key = (row.journal, seq)
+                    if key in self.held and not holder.holds(key) and not self._is_forked(key):
+                        yield f"{holder.name} receipted {row.journal}:{seq} and has it not"
+                        break
+
+
+def _read(entry: Stored) -> Act | Contribution | None:
+    if entry.subject is None or entry.body is None:
+        return None
+    try:
+        return decode_event(entry.kind, entry.body)
+    except (UnknownKind, Malformed):
+        return None
+
+
+def _sketch(case: CaseFile | None) -> str:
+    if case is None:
+        return "nothing"
+    return f"{case.stage}/{case.turn}/{case.tip.hex()[:6]} held {len(case.held)} beside {len(case.superseded)} notes {len(case.contributions)} breaches {len(case.breaches)}"
+
+
+# --- hashing, from the written description alone ------------------------------------------------------------------------
+
+
+def _hash(entry: Stored, prev: bytes) -> bytes:
+    digest = entry.digest if entry.body is None else hashlib.sha256(entry.salt + entry.body).digest()
+    assert digest is not None
+    epoch = entry.journal.epoch
+    header = (
+        b"TBE1"
+        + entry.journal.origin.encode()
+        + epoch.ordinal.to_bytes(4, "big")
+        + epoch.nonce
+        + entry.seq.to_bytes(8, "big")
+        + prev
+        + digest
+        + entry.head
+    )
+    return hashlib.sha256(header).digest()
+
+
+def _root(leaves: list[bytes]) -> bytes:
+    """RFC 6962 section 2.1, as the text has it."""
+    if not leaves:
+        return hashlib.sha256(b"").digest()
+    if len(leaves) == 1:
+        return hashlib.sha256(b"\x00" + leaves[0]).digest()
+    split = 1
+    while split * 2 < len(leaves):
+        split *= 2
+    return hashlib.sha256(b"\x01" + _root(leaves[:split]) + _root(leaves[split:])).digest()

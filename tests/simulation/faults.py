@@ -1,0 +1,387 @@
+"""Everything that goes wrong in a county: one method per fault, each counted under its own name.
+
+A fault changes the world (disks, lines, clocks, which machine sits where), never the product's memory behind its back:
+what a node believes it must have read from its disk or heard on a line. Repairs that people make (a new device with a
+new certificate, a revocation, a freed disk) are here too, through the product's own entries.
+Never judges. Next: `presets` for how often, `schedule` for when.
+"""
+
+import msgspec
+
+from schemas.codec import encode
+from schemas.names import CaseId, Instant, NodeId, parent_seat
+from schemas.wire import KIND_ENROLLED, KIND_REVOKED, Enrolled, Revoked, Size
+from sync import recovery
+from sync.core import journal
+from sync.core.journal import Draft
+from sync.enrolment import certify
+from sync.keys import KeyedHashSigner
+from tests.simulation.workload import Workload
+from tests.simulation.world import COUNTY, DAY, HOUR, Backup, Device, Message, World, enrolment_of
+
+YEAR = 365 * DAY
+BACKUPS_KEPT = 3
+
+
+class Faults:
+    """What may strike the county."""
+
+    def __init__(self, world: World, work: Workload) -> None:
+        self.world = world
+        self.work = work
+        self.wakes: dict[str, int] = {}
+        """Device → when somebody will switch it on again."""
+        self.twins: list[Device] = []
+        self.rollbacks: list[tuple[NodeId, dict[object, int]]] = []
+
+    def _note(self, fault: str, device: Device | None = None) -> None:
+        self.world.counts[fault] += 1
+        self.world.tell(fault, device.name if device else "")
+
+    def _pick(self, devices: list[Device]) -> Device | None:
+        return self.world.chance.choice(devices) if devices else None
+
+    def running(self) -> list[Device]:
+        """Machines that are on, twins included."""
+        return [device for device in self.world.devices.values() if device.up and not device.wrecked]
+
+    # --- power ----------------------------------------------------------------------------------------------------------
+
+    def cut_power_before_commit(self) -> None:
+        """The next transaction of some machine never reaches its disk."""
+        device = self._pick(self.running())
+        if device is not None:
+            device.disk.cut_before = True
+
+    def cut_power_after_commit(self) -> None:
+        """The next transaction of some machine is durable, and nobody hears of it."""
+        device = self._pick(self.running())
+        if device is not None:
+            device.disk.cut_after = True
+
+    def switch_off(self) -> None:
+        """Somebody closes the office for some hours."""
+        device = self._pick(self.running())
+        if device is not None:
+            self._note("switched off", device)
+            device.stop()
+
+    def wake_the_stopped(self) -> None:
+        """Whoever finds a dark machine switches it on, after a while."""
+        world = self.world
+        for device in list(world.devices.values()):
+            if device.up or device.wrecked:
+                self.wakes.pop(device.name, None)
+                continue
+            due = self.wakes.setdefault(device.name, world.now + world.chance.randrange(1, 6) * HOUR)
+            if due <= world.now:
+                self.wakes.pop(device.name)
+                self._note("switched on", device)
+                device.start()
+
+    # --- disks ----------------------------------------------------------------------------------------------------------
+
+    def back_up(self) -> None:
+        """Some office makes its backup."""
+        device = self._pick(self.running())
+        if device is not None:
+            device.backups = [*device.backups, device.back_up()][-BACKUPS_KEPT:]
+            self.world.tell("backs up", device.name)
+
+    def restore_knowingly(self) -> None:
+        """Restored by the restore command, which says so."""
+        self._restore(known=True)
+
+    def restore_unknowingly(self) -> None:
+        """Somebody copied an old disk image back and told nobody."""
+        self._restore(known=False)
+
+    def _restore(self, *, known: bool) -> None:
+        candidates = [d for d in self.world.survivors() if d.backups and d not in self.twins]
+        device = self._pick(candidates)
+        if device is not None:
+            self.restore(device, self.world.chance.choice(device.backups), known=known)
+
+    def restore(self, device: Device, backup: Backup, *, known: bool) -> None:
+        """Put a backup back and start from it."""
+        self._note("restored knowingly" if known else "restored unknowingly", device)
+        before = _own_extents(device)
+        device.restores += 1
+        device.put_back(backup)
+        device.backups = [kept for kept in device.backups if kept.at <= backup.at]
+        device.start(restored=known)
+        after = _own_extents(device)
+        lost = {journal_: size for journal_, size in before.items() if size > after.get(journal_, 0)}
+        self.rollbacks.append((device.node, lost))
+
+    def fill_disk(self) -> None:
+        """A disk is full: whatever brings entries fails."""
+        device = self._pick(self.running())
+        if device is not None:
+            self._note("disk filled", device)
+            device.disk.full = True
+
+    def free_disks(self) -> None:
+        """Somebody makes room."""
+        for device in self.world.devices.values():
+            device.disk.full = False
+
+    def rot_a_copy(self) -> None:
+        """A bit flips in a township's copy of a village's entry."""
+        world = self.world
+        relays = [d for d in world.survivors() if d.up and len(d.office) == 9]
+        device = self._pick(relays)
+        if device is None:
+            return
+        found = [
+            entry
+            for rows in device.disk.tables.entries.values()
+            for entry in rows.values()
+            if entry.journal.origin != device.node and entry.body and entry.subject and not entry.loose
+        ]
+        if not found:
+            return
+        entry = world.chance.choice(found)
+        assert entry.body is not None
+        damaged = bytes([entry.body[0] ^ 1]) + entry.body[1:]
+        rows = device.disk.tables.entries[entry.journal]
+        rows[entry.seq] = msgspec.structs.replace(entry, body=damaged)
+        world.rotten.add((device.name, (entry.journal, entry.seq)))
+        self._note("copy rotted", device)
+
+    # --- devices ---------------------------------------------------------------------------------------------------------
+
+    def lose_device(self) -> None:
+        """A laptop is stolen, a township office burns: the disk is gone for good."""
+        candidates = [d for d in self.world.survivors() if d.office != COUNTY and d not in self.twins]
+        device = self._pick(candidates)
+        if device is not None:
+            self.lose(device)
+
+    def lose(self, device: Device) -> None:
+        """This machine is gone."""
+        self._note("device lost", device)
+        device.stop()
+        device.wrecked = True
+
+    def replace_the_lost(self) -> None:
+        """The office above hands out a new machine for a lost one and revokes the old."""
+        for device in list(self.world.seats.values()):
+            if device.wrecked:
+                self.replace(device)
+
+    def replace(self, lost: Device) -> Device | None:
+        """Enrol a successor: new keys, `replaces`, and the old device revoked at what the office above holds of it."""
+        world = self.world
+        issuer = world.above(lost)
+        if issuer is None or not issuer.up or issuer.wrecked or issuer.disk.full:
+            return None
+        generation = 2 + sum(1 for d in world.devices.values() if d.office == lost.office and d.wrecked)
+        name = f"{lost.name.partition('.')[0]}.{generation}"
+        signer = KeyedHashSigner.from_seed(f"{name} of {world.seed}".encode())
+        enrolment = enrolment_of(signer, lost.office, issuer.node, replaces=lost.node)
+        certificate = certify(issuer.signer, enrolment)
+        positions = [
+            Size(held.origin, held.epoch, recovery.extent(issuer.books, held))
+            for held in issuer.books.journals
+            if held.origin == lost.node
+        ]
+        drafts = [
+            Draft(KIND_ENROLLED, None, encode(Enrolled(certificate))),
+            Draft(KIND_REVOKED, None, encode(Revoked(lost.node, positions, "lost"))),
+        ]
+        if not self.write(issuer, drafts):
+            return None
+        self._note("device replaced", lost)
+        device = world.add(name, signer, [*issuer.chain, certificate])
+        device.start()
+        return device
+
+    def enrol_again(self, child: Device) -> bool:
+        """The office above has forgotten a device (restored, or new itself): it enters its certificate once more."""
+        issuer = self.world.above(child)
+        if issuer is None or not issuer.up:
+            return False
+        known = child.chain[-1].enrolment
+        present = issuer.books.children.get(child.office)
+        replaces = present if present != child.node else known.replaces
+        enrolment = enrolment_of(child.signer, child.office, issuer.node, replaces=replaces)
+        certificate = certify(issuer.signer, enrolment)
+        if not self.write(issuer, [Draft(KIND_ENROLLED, None, encode(Enrolled(certificate)))]):
+            return False
+        self._note("enrolled again by hand", child)
+        return True
+
+    def write(self, device: Device, drafts: list[Draft]) -> bool:
+        """Write house-keeping with a device's pen; False when its machine failed meanwhile."""
+        from tests.simulation.world import DiskFull, PowerCut
+
+        try:
+            device.write(drafts)
+        except DiskFull:
+            return False
+        except PowerCut:
+            self.world.power_cut(device)
+            return False
+        return True
+
+    def clone_device(self) -> None:
+        """A disk is copied and both machines go on: after a restart of the copy, or as a resumed virtual machine."""
+        candidates = [d for d in self.world.survivors() if d.up and len(d.office) == 12 and not self.twins]
+        device = self._pick(candidates)
+        if device is not None:
+            self.clone(device, hot=self.world.chance.random() < 0.5)
+
+    def clone(self, device: Device, *, hot: bool) -> Device:
+        """The twin. `hot`: it resumes inside the same epoch."""
+        world = self.world
+        self._note("device cloned hot" if hot else "device cloned cold", device)
+        world.clones.add(device.node)
+        twin = Device(world, device.name + "'", device.signer, device.chain)
+        world.devices[twin.name] = twin
+        twin.put_back(device.back_up())
+        twin.starts = 1000
+        if hot:
+            epoch = device.books.epoch
+            twin.resume(epoch)
+        else:
+            twin.start()
+        self.twins.append(twin)
+        return twin
+
+    def remove_twins(self) -> None:
+        """Somebody finds the second machine and takes it away."""
+        for twin in self.twins:
+            twin.stop()
+            twin.wrecked = True
+
+    # --- clocks -----------------------------------------------------------------------------------------------------------
+
+    def turn_clock(self) -> None:
+        """A machine's clock jumps: minutes, or years, either way."""
+        device = self._pick(self.running())
+        if device is not None:
+            reach = self.world.chance.choice((HOUR, DAY, YEAR, 10 * YEAR))
+            device.skew_ms = self.world.chance.randrange(-reach, reach)
+            self._note("clock turned", device)
+
+    # --- lines ------------------------------------------------------------------------------------------------------------
+
+    def cut_line(self) -> None:
+        """A line upward is down."""
+        child = self._pick(self.world.children())
+        if child is not None:
+            self._note("line cut", child)
+            self.world.weather.cut.add(child.name)
+
+    def mend_line(self) -> None:
+        """One of the lines is up again."""
+        cut = sorted(self.world.weather.cut)
+        if cut:
+            name = self.world.chance.choice(cut)
+            self.world.weather.cut.discard(name)
+            self.world.tell("line mended", name)
+
+    def black_out(self) -> None:
+        """The whole county is off the line; people go on working."""
+        self._note("county-wide outage")
+        self.world.weather.cut = {child.name for child in self.world.children()}
+        for device in self.world.children():
+            if device.up and len(device.office) == 12 and self.world.chance.random() < 0.5:
+                self.burst(device, self.world.chance.randrange(5, 25))
+
+    def burst(self, device: Device, filings: int) -> None:
+        """A day at the counter without a line."""
+        self._note("burst", device)
+        for _ in range(filings):
+            if not device.up:
+                return
+            self.work.file(device)
+
+    def send_stick_up(self) -> None:
+        """A page goes up in a pocket."""
+        child = self._pick([d for d in self.world.children() if d.up])
+        if child is not None:
+            parent = self.world.above(child)
+            assert parent is not None
+            self._send_stick(child, parent)
+
+    def send_stick_down(self) -> None:
+        """A page comes down in a pocket."""
+        child = self._pick([d for d in self.world.children() if not d.wrecked])
+        if child is not None:
+            parent = self.world.above(child)
+            assert parent is not None
+            if parent.up:
+                self._send_stick(parent, child)
+
+    def _send_stick(self, sender: Device, receiver: Device) -> None:
+        world = self.world
+        link = sender.books.links.get(receiver.node)
+        if link is None:
+            return
+        page = world.compose(sender, receiver, receipts_due=True)
+        if page is None:
+            return
+        # Nobody knows whether a stick arrives: the line goes on as if it never will.
+        link.in_flight.clear()
+        self._note("stick sent", sender)
+        message = Message(sender.name, receiver.name, encode(page), 0, False, True, 0)
+        for _ in range(world.chance.choice((1, 1, 2))):
+            world.post(message, world.now + world.chance.randrange(1, 20) * HOUR)
+
+    # --- versions ----------------------------------------------------------------------------------------------------------
+
+    def write_unknown_kind(self) -> None:
+        """A newer office writes a step that nobody else knows yet."""
+        device = self._pick(self.running())
+        if device is None:
+            return
+        cases = [case for case in device.disk.cases.files.values() if case.filing is not None]
+        if not cases:
+            return
+        case = self.world.chance.choice(cases)
+        self._note("unknown kind", device)
+        body = encode([1, self.world.chance.randbytes(8), "新版本的步骤"])
+        self.write(device, [Draft("case.reviewed/2", case.case, body)])
+
+    def write_with_newer_header(self) -> None:
+        """A newer office's headers have a field that we do not know."""
+        device = self._pick(self.running())
+        if device is None:
+            return
+        self._note("newer header", device)
+        plain = journal.encode_head
+
+        def longer(at: Instant, kind: str, subject: CaseId | None) -> bytes:
+            return encode([2, at, kind, subject, "a newer field", {"of": 7}])
+
+        journal.encode_head = longer
+        try:
+            self.work.act(device)
+        finally:
+            journal.encode_head = plain
+
+    def write_newer_body(self) -> None:
+        """A newer office's remark has a field more."""
+        device = self._pick(self.running())
+        if device is None:
+            return
+        cases = [case for case in device.disk.cases.files.values() if case.filing is not None]
+        if cases:
+            self._note("newer body", device)
+            self.work.remark(device, self.world.chance.choice(cases), extra=encode("a newer field"))
+
+
+def _own_extents(device: Device) -> dict[object, int]:
+    tables = device.disk.tables
+    return {
+        journal_: max(rows) + 1
+        for journal_, rows in tables.entries.items()
+        if journal_.origin == device.node and rows
+    }
+
+
+def seat_above(device: Device) -> object:
+    """The seat above a device's."""
+    return parent_seat(device.office)

@@ -1,0 +1,164 @@
+"""One schedule: a county lives through its steps, is healed, runs to rest, and is judged.
+
+The order of a step: time passes and what is due arrives; somebody may break something; somebody acts or talks. Healing
+is what people do: mend lines, free disks, switch on, replace what is lost, take cloned machines away.
+Next: `checkers` (the judgement), `presets` (the rates).
+"""
+
+from collections import Counter
+
+from msgspec import Struct
+
+from sync.books import Rules
+from tests.simulation import checkers
+from tests.simulation.faults import Faults
+from tests.simulation.presets import Preset, preset_of
+from tests.simulation.workload import Workload
+from tests.simulation.world import DAY, MINUTE, World, found_county
+
+ROUNDS_TO_REST_MAX = 60
+ENTRIES_MIN = 50
+
+
+class Told(Struct):
+    """How a schedule ended."""
+
+    seed: int
+    preset: str
+    violations: list[str]
+    entries: int
+    steps: int
+    rounds: int
+    digest: str
+    counts: Counter[str]
+    trace: list[str]
+
+
+class Schedule:
+    """The story of one seed."""
+
+    def __init__(self, seed: int, preset: Preset | None = None, rules: Rules | None = None, *, trace: bool = False):
+        self.preset = preset or preset_of(seed)
+        self.world: World = found_county(seed, rules, trace=trace)
+        self.work = Workload(self.world, reassigns=self.preset.reassigns)
+        self.faults = Faults(self.world, self.work)
+        self.violations: list[str] = []
+        self.steps = 0
+        self.rounds = 0
+
+    def run(self) -> Told:
+        """Live, heal, rest, judge."""
+        world = self.world
+        self._set_weather()
+        while self.steps < self.preset.steps or world.entries < ENTRIES_MIN:
+            self.step()
+            if self.steps > 5 * self.preset.steps:
+                break
+        self.heal()
+        self.rest()
+        self.violations += checkers.judge(world, self.work, self.faults)
+        return Told(
+            world.seed,
+            self.preset.name,
+            self.violations,
+            world.entries,
+            self.steps,
+            self.rounds,
+            world.digest(),
+            world.counts,
+            world.trace,
+        )
+
+    def _set_weather(self) -> None:
+        weather = self.world.weather
+        weather.loss, weather.duplicates, weather.reorder = (
+            self.preset.loss,
+            self.preset.duplicates,
+            self.preset.reorder,
+        )
+
+    def step(self) -> None:
+        """A few minutes of the county."""
+        world, preset, chance = self.world, self.preset, self.world.chance
+        self.steps += 1
+        world.advance(chance.randrange(1, 2 * preset.minutes_a_step) * MINUTE)
+        for fault, rate in preset.faults.items():
+            if chance.random() < rate:
+                getattr(self.faults, fault)()
+        self.faults.wake_the_stopped()
+        what = chance.random()
+        if what < preset.acts:
+            self._act()
+        elif what < preset.acts + preset.talks:
+            self._talk()
+        self.violations += checkers.while_running(world, self.work, self.faults)
+
+    def _act(self) -> None:
+        running = self.faults.running()
+        if running:
+            self.work.act(self.world.chance.choice(running))
+
+    def _talk(self) -> None:
+        world = self.world
+        children = [d for d in [*world.children(), *self.faults.twins] if d.up and not d.wrecked]
+        if children:
+            child = world.chance.choice(children)
+            for _ in range(world.chance.choice((1, 1, 2, 3))):
+                world.talk(child)
+
+    # --- afterwards -------------------------------------------------------------------------------------------------------
+
+    def heal(self) -> None:
+        """People repair everything that can be repaired."""
+        world, faults = self.world, self.faults
+        world.tell("healing")
+        weather = world.weather
+        weather.loss = weather.duplicates = weather.reorder = 0.0
+        weather.cut = set()
+        faults.free_disks()
+        faults.remove_twins()
+        for device in world.devices.values():
+            device.disk.cut_before = device.disk.cut_after = False
+        for _ in range(2):
+            for device in list(world.seats.values()):
+                if not device.up and not device.wrecked:
+                    device.start()
+            faults.replace_the_lost()
+        world.deliver_all()
+        world.advance(DAY)
+
+    def rest(self) -> None:
+        """Talk until nothing moves any more."""
+        world = self.world
+        for number in range(ROUNDS_TO_REST_MAX):
+            self.rounds = number + 1
+            world.restless = False
+            for child in world.children():
+                self._talk_out(child, number)
+            if not world.restless:
+                return
+        self.violations.append(f"rest: something still moves after {ROUNDS_TO_REST_MAX} rounds")
+
+    def _talk_out(self, child: object, number: int) -> None:
+        from tests.simulation.world import Device
+
+        assert isinstance(child, Device)
+        world = self.world
+        parent = world.above(child)
+        assert parent is not None
+        if not child.up or not parent.up:
+            world.restless = True
+            return
+        world.expire(child)
+        world.talk(child)
+        world.deliver_all()
+        world.advance(MINUTE)
+        if child.session != (parent.name, parent.starts, child.starts):
+            world.restless = True
+            if number >= 5:
+                self.faults.enrol_again(child)
+
+
+def tell(seed: int, preset: Preset | None = None, rules: Rules | None = None, *, trace: bool = False) -> Told:
+    """Run one schedule."""
+    return Schedule(seed, preset, rules, trace=trace).run()

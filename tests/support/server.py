@@ -1,0 +1,65 @@
+"""A real uvicorn on loopback inside the test's process, serving the sync routes of one node."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import uvicorn
+from litestar import Litestar
+
+from sync.exchange import Responder
+from sync.http import Enroller, sync_router
+from sync.session import Doorkeeper
+from tests.support.line import Party
+from tests.support.waiting import until
+
+
+class Serving:
+    """Where a node serves, and what it serves with."""
+
+    def __init__(self, port: int, doorkeeper: Doorkeeper, responder: Responder, *, secure: bool) -> None:
+        self.port = port
+        self.doorkeeper = doorkeeper
+        self.responder = responder
+        self.address = f"{'https' if secure else 'http'}://127.0.0.1:{port}"
+
+
+@asynccontextmanager
+async def serving(
+    party: Party,
+    *,
+    enroller: Enroller | None = None,
+    certificate: tuple[Path, Path, bytes] | None = None,
+) -> AsyncGenerator[Serving]:
+    """Serve a node until the block ends. `certificate`: PEM file, key file, digest of the certificate."""
+    doorkeeper = Doorkeeper(party.pen.books, certificate=certificate[2] if certificate else b"")
+    responder = Responder(party.pen)
+    app = Litestar([sync_router(doorkeeper, responder, enroller)], openapi_config=None, logging_config=None)
+    config = uvicorn.Config(
+        app,
+        host="127.0.0.1",
+        port=0,
+        loop="asyncio",
+        http="h11",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=1,
+        ssl_certfile=certificate[0] if certificate else None,
+        ssl_keyfile=certificate[1] if certificate else None,
+    )
+    server = uvicorn.Server(config)
+    task = asyncio.create_task(server.serve())
+
+    async def up() -> bool:
+        return server.started
+
+    await until(up, "the sync server")
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield Serving(port, doorkeeper, responder, secure=certificate is not None)
+    finally:
+        server.should_exit = True
+        await task
