@@ -9,6 +9,7 @@ Next: `demo_scenario` (what is played), `demo_play` (how), `demo_checks` (the ve
 import argparse
 import asyncio
 import json
+import os
 import shutil
 import signal
 import sys
@@ -21,37 +22,165 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from deploy.demo_checks import Verdict, judge
+from deploy.demo_checks import Shelf, Verdict, judge
 from deploy.demo_county import County
 from deploy.demo_play import Play
 from deploy.demo_processes import DemoFailed
-from deploy.demo_scenario import BY_KEY, PASSWORD, PEOPLE, PLACES, STORIES
+from deploy.demo_scenario import BY_KEY, PASSWORD, PEOPLE, PLACES, STORIES, Story
 from deploy.demo_view import Narrator, live_view
 
 STAGES: Final = {
-    "closed": ("已办结销号", "closed"),
+    "closed": ("已销号", "closed"),
     "missing": ("不见了", "missing"),
 }
+INTERRUPTED: Final = 130
+"""The exit status that shells give to Ctrl-C."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demonstration. Returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python3 -m deploy demo", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python3 -m deploy demo", description="One county on one machine.")
     parser.add_argument("--check", action="store_true", help="run it through alone and end with one JSON line")
-    parser.add_argument("--en", action="store_true", help="speak English (页面语言可在页面上切换)")
-    parser.add_argument("--home", type=Path, help="an empty folder to keep; otherwise a temporary one that is removed")
+    parser.add_argument("--en", action="store_true", help="speak English; pages can be switched in the browser")
+    parser.add_argument("--home", type=Path, help="a new folder to keep; otherwise a temporary one that is removed")
     options = parser.parse_args(arguments)
-    console = Console(stderr=options.check, highlight=False)
-    narrator = Narrator(console, english=options.en)
+    narrator = Narrator(Console(stderr=options.check, highlight=False), english=options.en)
     try:
         return asyncio.run(_run(narrator, options.home, is_check=options.check))
     except (KeyboardInterrupt, asyncio.CancelledError):
         narrator.tell("已停止,所有进程已结束。", "Stopped; every process has ended.")
-        return 130
-    except* DemoFailed as failures:
-        reason = "; ".join(str(failure) for failure in failures.exceptions)
-        console.print(f"[bold red]{narrator.word('演示失败', 'The demonstration failed')}[/]: ", end="")
-        console.print(reason, markup=False)
+        return INTERRUPTED
+    except DemoFailed as failure:
+        narrator.tell(f"演示失败:{failure}", f"The demonstration failed: {failure}", "bold red")
         if options.check:
-            print(json.dumps({"failed": reason}, ensure_ascii=False))
+            print(json.dumps({"failed": str(failure)}, ensure_ascii=False))
         return 1
+
+
+async def _run(narrator: Narrator, home: Path | None, *, is_check: bool) -> int:
+    _end_on_signals()
+    folder = _new_folder(home)
+    county = County(folder)
+    try:
+        return await _perform(county, narrator, is_check=is_check)
+    finally:
+        # Nothing may interrupt this: a second Ctrl-C would leave processes behind.
+        await asyncio.shield(county.close())
+        if home is None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _perform(county: County, narrator: Narrator, *, is_check: bool) -> int:
+    await county.found(narrator)
+    founded_s = time.monotonic() - narrator.began
+    play = Play(county, narrator)
+    async with live_view(narrator, county.peeks, county.lines, county.running):
+        await play.perform()
+        narrator.head("八、核对:逐本机核验日志、签名和表。", "8. The checks: every journal, signature and table.")
+        refusals = await county.verify()
+        shelves = [Shelf(key, peek, county.sealer(key)) for key, peek in county.peeks.items()]
+        verdict = judge(shelves, play.told)
+    verdict.faults += refusals
+    verdict.chains_verified = verdict.chains_verified and not refusals
+    if play.rollbacks_noticed < 1:
+        verdict.faults.append("the restored township was not noticed to have been rolled back")
+    _report(narrator, verdict)
+    figures = _figures(play, verdict, seconds=time.monotonic() - narrator.began, founded_s=founded_s)
+    if is_check:
+        print(json.dumps(figures, ensure_ascii=False), flush=True)
+    else:
+        await _stay_open(county, narrator)
+    return 1 if verdict.faults else 0
+
+
+def _new_folder(home: Path | None) -> Path:
+    """A folder of the demo's own. Raises `DemoFailed` for one with anything in it: it might be a live node's."""
+    if home is None:
+        return Path(tempfile.mkdtemp(prefix="tongban-demo-"))
+    if home.exists() and any(home.iterdir()):
+        raise DemoFailed(f"{home} is not empty; name a new folder, so that sample data never meets real data")
+    home.mkdir(parents=True, exist_ok=True)
+    return home.resolve()
+
+
+def _end_on_signals() -> None:
+    """Let a closed terminal and a `kill` end the demo as Ctrl-C does: with its processes."""
+    if os.name == "nt":
+        return
+    task = asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+
+
+def _figures(play: Play, verdict: Verdict, *, seconds: float, founded_s: float) -> dict[str, object]:
+    return {
+        "cases": len(verdict.outcomes),
+        "handed_over": sum(
+            story.handed_over and verdict.outcomes.get(story.key) == story.ends_in for story in STORIES
+        ),
+        "lost": verdict.lost,
+        "doubled": verdict.doubled,
+        "quarantined": verdict.quarantined,
+        "receipts": verdict.receipts,
+        "tables_equal_refold": verdict.tables_equal_refold,
+        "chains_verified": verdict.chains_verified,
+        "entries": verdict.entries,
+        "acts": len(play.told),
+        "kills": play.kills,
+        "restores": play.restores,
+        "rollbacks_noticed": play.rollbacks_noticed,
+        "refused_while_quarantined": play.quarantine_refusals,
+        "replies_lost": play.replies_lost,
+        "faults": verdict.faults,
+        "founded_seconds": round(founded_s, 1),
+        "seconds": round(seconds, 1),
+    }
+
+
+def _report(narrator: Narrator, verdict: Verdict) -> None:
+    """What happened to every case, and whether all is well."""
+    word = narrator.word
+    table = Table(title=word("每一件的结果", "What happened to every case"))
+    for title in (word("件", "case"), word("收件", "filed at"), word("经过", "story"), word("结果", "end")):
+        table.add_column(title)
+    for story in STORIES:
+        stage = verdict.outcomes.get(story.key, "missing")
+        table.add_row(story.key, BY_KEY[story.village].name, word(story.zh, story.en), word(*_end_of(story, stage)))
+    narrator.console.print(table)
+    if not verdict.faults:
+        zh = f"全部核对无误:丢失 {verdict.lost},重复 {verdict.doubled},隔离 {verdict.quarantined}。"
+        en = f"All is well: {verdict.lost} lost, {verdict.doubled} doubled, {verdict.quarantined} quarantined."
+        narrator.tell(zh, en, "bold green")
+    for fault in verdict.faults:
+        narrator.tell(f"不符:{fault}", f"Off: {fault}", "bold red")
+
+
+def _end_of(story: Story, stage: str) -> tuple[str, str]:
+    zh, en = STAGES.get(stage, (stage, stage))
+    kinds = [step.kind for step in story.steps]
+    if "case.withdrawn" in kinds:
+        return f"已撤回,{zh}", f"withdrawn, {en}"
+    refused = any(step.fields.get("outcome") == "refused" for step in story.steps)
+    if refused:
+        return f"不予许可,已送达,{zh}", f"refused, handed over, {en}"
+    return f"准予,已送达,{zh}", f"granted, handed over, {en}"
+
+
+async def _stay_open(county: County, narrator: Narrator) -> None:
+    """Addresses and logins, then wait for Ctrl-C."""
+    word = narrator.word
+    table = Table(title=word("页面地址和样例账号", "Pages and sample accounts"))
+    for title in (word("单位", "office"), word("地址", "address"), word("登录名", "login"), word("身份", "who")):
+        table.add_column(title)
+    for place in PLACES:
+        for person in PEOPLE:
+            if person.place == place.key:
+                table.add_row(place.name, county.address(place.key), person.login, person.name)
+    narrator.console.print(table)
+    narrator.tell(f"密码均为 {PASSWORD};按 Ctrl-C 结束。", f"Every password is {PASSWORD}. Ctrl-C ends it all.", "bold")
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -40,7 +40,19 @@ class Play:
         self.told: list[Told] = []
         self.cases: dict[str, bytes] = {}
         self.quarantine_refusals = 0
+        self.kills = 0
+        self.restores = 0
         self._written: dict[str, int] = {}
+
+    @property
+    def replies_lost(self) -> int:
+        """Answers that never came back because a line broke at that very moment."""
+        return sum(line.replies_lost for line in self.county.lines.values())
+
+    @property
+    def rollbacks_noticed(self) -> int:
+        """Findings, at whatever node, that somebody was rolled back."""
+        return sum(peek.count_findings("rollback", "rolled_back") for peek in self.county.peeks.values())
 
     async def perform(self) -> None:
         """All phases, then wait until nothing is under way any more."""
@@ -65,8 +77,11 @@ class Play:
         )
         self.county.cut(*VILLAGES, *TOWNSHIPS)
         await self._play(Phase.LINES_DOWN)
-        self.narrator.tell("白观村的电脑被强行断电(SIGKILL),再开机。", "白观村's computer is killed (SIGKILL) and started.")
+        self.narrator.tell(
+            "白观村的电脑被强行断电(SIGKILL),再开机。", "白观村's computer is killed (SIGKILL) and started."
+        )
         await self.county.kill(KILLED_PLACE)
+        self.kills += 1
         await self.county.start(KILLED_PLACE)
         self._expect_filed_cases(KILLED_PLACE)
 
@@ -98,7 +113,9 @@ class Play:
         )
         self.county.cut(RESTORED_PLACE)
         await self.county.kill(RESTORED_PLACE)
+        self.kills += 1
         self.county.put_back(RESTORED_PLACE, "backup.db")
+        self.restores += 1
         await self.county.start(RESTORED_PLACE)
         peek = self.county.peeks[RESTORED_PLACE]
         await self._until(lambda: peek.count_findings("rolled_back") > 0 or peek.is_quarantined(), "it is noticed")
@@ -109,7 +126,8 @@ class Play:
         self.county.mend(RESTORED_PLACE)
         await self._play(Phase.RESTORED)
         self.narrator.tell(
-            "县里和村里把它自己写过的都还给了它。", "The county and the villages have given it back what it had written."
+            "县里和村里把它自己写过的都还给了它。",
+            "The county and the villages have given it back what it had written.",
         )
 
     async def _silent_township(self) -> None:
@@ -133,10 +151,13 @@ class Play:
 
     async def _play(self, phase: Phase) -> None:
         """Everybody works at once; within one case the order is kept."""
-        async with asyncio.TaskGroup() as group:
-            for story in STORIES:
-                if any(step.phase is phase for step in story.steps):
-                    group.create_task(self._live(story, phase))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for story in STORIES:
+                    if any(step.phase is phase for step in story.steps):
+                        group.create_task(self._live(story, phase))
+        except* DemoFailed as failures:
+            raise DemoFailed(str(failures.exceptions[0])) from failures
 
     async def _live(self, story: Story, phase: Phase) -> None:
         for step in story.steps:

@@ -11,7 +11,7 @@ from typing import Final
 from msgspec import Struct
 
 from schemas.casework.roles import Role
-from schemas.identity import RESIDENT_CARD, resident_check_character
+from schemas.identity import resident_check_character
 from schemas.names import OfficeId
 
 COUNTY_NAME: Final = "苍溪县(样例)"
@@ -59,7 +59,7 @@ class Step(Struct, frozen=True):
     at: str
     """The key of the place."""
     kind: str
-    fields: dict[str, str | list[str]] = {}
+    fields: dict[str, str | tuple[str, ...]] = {}
     """What the form asks for beside the case itself."""
     office: OfficeId | None = None
     """The window that acts, when it is not the place's own office."""
@@ -149,7 +149,7 @@ def _accept(phase: Phase, at: str, office: OfficeId | None = None) -> Step:
 
 
 def _grant(phase: Phase, at: str, office: OfficeId | None = None) -> Step:
-    fields: dict[str, str | list[str]] = {
+    fields: dict[str, str | tuple[str, ...]] = {
         "outcome": "granted",
         "reason": "材料齐全,符合规定条件(样例)。",
         "basis": "按事项目录所列依据(样例)",
@@ -158,7 +158,7 @@ def _grant(phase: Phase, at: str, office: OfficeId | None = None) -> Step:
 
 
 def _refuse(phase: Phase, at: str) -> Step:
-    fields: dict[str, str | list[str]] = {
+    fields: dict[str, str | tuple[str, ...]] = {
         "outcome": "refused",
         "reason": "不符合规定条件:与核查结果不一致(样例)。",
         "basis": "按事项目录所列依据(样例)",
@@ -206,7 +206,7 @@ def _story(serial: int, zh: str, en: str, item: str, steps: tuple[Step, ...], *,
 # --- the cases -------------------------------------------------------------------------------------------------------
 
 _P = Phase
-_WANTED = {"materials": ["证件照"], "reason": "缺证件照一张,请补交(样例)。"}
+_WANTED = {"materials": ("证件照",), "reason": "缺证件照一张,请补交(样例)。"}
 
 STORIES: Final = (
     _story(
@@ -255,8 +255,8 @@ STORIES: Final = (
             *_up(_P.LINES_DOWN, "v2", "t1"),
             _accept(_P.VILLAGES_BACK, "t1"),
             Step(_P.VILLAGES_BACK, "t1", "papers.requested", {**_WANTED}),
-            Step(_P.VILLAGES_BACK, "v2", "papers.brought", {"materials": ["证件照"], "note": "已补交(样例)"}),
-            Step(_P.VILLAGES_BACK, "t1", "papers.received", {"materials": ["证件照"]}),
+            Step(_P.VILLAGES_BACK, "v2", "papers.brought", {"materials": ("证件照",), "note": "已补交(样例)"}),
+            Step(_P.VILLAGES_BACK, "t1", "papers.received", {"materials": ("证件照",)}),
             _grant(_P.AFTER_BACKUP, "t1"),
             *_home(_P.AFTER_BACKUP, "t1", "v2"),
         ),
@@ -334,8 +334,8 @@ STORIES: Final = (
             *_up(_P.LINES_DOWN, "v4", "t2"),
             _accept(_P.AFTER_BACKUP, "t2"),
             Step(_P.AFTER_BACKUP, "t2", "papers.requested", {**_WANTED}),
-            Step(_P.RESTORED, "v4", "papers.brought", {"materials": ["证件照"], "note": "已补交(样例)"}),
-            Step(_P.RESTORED, "t2", "papers.received", {"materials": ["证件照"]}),
+            Step(_P.RESTORED, "v4", "papers.brought", {"materials": ("证件照",), "note": "已补交(样例)"}),
+            Step(_P.RESTORED, "t2", "papers.received", {"materials": ("证件照",)}),
             _grant(_P.RESTORED, "t2"),
             *_home(_P.RESTORED, "t2", "v4"),
         ),
@@ -423,8 +423,3 @@ STORIES: Final = (
         ),
     ),
 )
-
-
-def document_type() -> str:
-    """The kind of document that every sample applicant shows: the resident identity card."""
-    return RESIDENT_CARD

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import sqlite3
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Final
 
 from rich.console import Console, Group, RenderableType
@@ -53,7 +53,7 @@ class Narrator:
 
 @contextlib.asynccontextmanager
 async def live_view(
-    narrator: Narrator, peeks: Mapping[str, Peek], lines: Mapping[str, Line], running: Mapping[str, bool]
+    narrator: Narrator, peeks: Mapping[str, Peek], lines: Mapping[str, Line], running: Callable[[], Mapping[str, bool]]
 ) -> AsyncGenerator[None]:
     """Redraw table and words twice a second until the block is left; then print the last state for good."""
     if not narrator.console.is_terminal:
@@ -66,7 +66,7 @@ async def live_view(
         async def redraw() -> None:
             while True:
                 await _look(peeks, snapshots)
-                live.update(_screen(narrator, snapshots, lines, running), refresh=True)
+                live.update(_screen(narrator, snapshots, lines, running()), refresh=True)
                 await asyncio.sleep(REDRAW_S)
 
         task = asyncio.create_task(redraw())
@@ -75,7 +75,7 @@ async def live_view(
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-            live.update(_screen(narrator, snapshots, lines, running), refresh=True)
+            live.update(_screen(narrator, snapshots, lines, running()), refresh=True)
             narrator.is_live = False
 
 

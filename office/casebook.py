@@ -10,7 +10,7 @@ Next: `office.routing` (audiences), `office.projection` (the tables), `office.de
 
 import logging
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Protocol, TypeAlias
 
 from msgspec import Struct
@@ -39,6 +39,7 @@ FOREIGN_OFFICE: Final = "foreign_office"
 NO_SUBJECT: Final = "no_subject"
 NO_BODY: Final = "no_body"
 FOLD_FAILED: Final = "fold_failed"
+REVOKED: Final = "revoked"
 
 CODES: Final[dict[str, tuple[str, str]]] = {
     AWAITING_PREDECESSOR: (
@@ -69,7 +70,7 @@ CODES: Final[dict[str, tuple[str, str]]] = {
         "该步骤来自更高版本,升级本机软件后自动生效。",
         "The step comes from a newer version; it counts once this node is upgraded.",
     ),
-    "revoked": (
+    REVOKED: (
         "写入该步骤的设备已被注销,须由县中心核对后放行。",
         "The device that wrote the step was revoked; the county must review and release it.",
     ),
@@ -188,6 +189,16 @@ Item: TypeAlias = tuple[Stored, CaseEvent, EntryHeader]
 """One readable entry of a case: as held, decoded, and its header."""
 
 
+class Unread(Struct, frozen=True, gc=False):
+    """An entry that cannot be folded, and why."""
+
+    entry: Stored
+    outcome: Outcome
+
+
+Reading: TypeAlias = Item | Unread
+
+
 class CaseInterpreter:
     """Folds what the ledger admits and writes. Call `attach` before use."""
 
@@ -222,9 +233,9 @@ class CaseInterpreter:
         unread: dict[CaseId, list[int]] = {}
         for position, entry in enumerate(entries):
             reading = self._read(entry)
-            if isinstance(reading, Outcome):
-                outcomes[position] = reading
-                if entry.subject is not None and reading.state == "unknown":
+            if isinstance(reading, Unread):
+                outcomes[position] = reading.outcome
+                if entry.subject is not None and reading.outcome.state == "unknown":
                     unread.setdefault(entry.subject, []).append(position)
             else:
                 items.setdefault(reading[2].subject or CaseId(b""), []).append(reading)
@@ -303,32 +314,60 @@ class CaseInterpreter:
 
     # --- folding again ---------------------------------------------------------------------------------------------
 
-    async def refold(self, subjects: Iterable[CaseId]) -> Interpretation:
-        """Fold these cases from all their entries: after a revocation or a release, an upgrade, a rebuild."""
+    async def refold(
+        self, subjects: Iterable[CaseId], stated: Mapping[EntryKey, Disposition] | None = None
+    ) -> Interpretation:
+        """Fold these cases from all their entries: after a revocation or a release, an upgrade, a rebuild.
+
+        `stated`: what the store says of entries that are not simply folded. With it `settled` lists every difference
+        to it; without it only what changed against the case files before.
+        """
         interpretation = Interpretation([])
+        settled: list[Disposition] = []
         wanted = list(subjects)
         for start in range(0, len(wanted), REFOLD_CASES):
             chunk = wanted[start : start + REFOLD_CASES]
             await self._load(chunk)
-            await self._refold({subject: [] for subject in chunk}, interpretation)
+            held = await self._held(chunk)
+            self._refold(held, {subject: [] for subject in chunk}, interpretation)
+            if stated is not None:
+                settled += self._differences(held, stated)
+        interpretation.settled = settled if stated is not None else interpretation.settled
         return interpretation
+
+    def _differences(
+        self, held: dict[CaseId, list[Reading]], stated: Mapping[EntryKey, Disposition]
+    ) -> list[Disposition]:
+        found: list[Disposition] = []
+        for subject, readings in held.items():
+            case = self._find(subject)
+            for reading in readings:
+                if isinstance(reading, Unread):
+                    entry, state = reading.entry, (reading.outcome.state, reading.outcome.code)
+                else:
+                    entry = reading[0]
+                    state = _state_of(case, entry.hash)
+                known = stated.get((entry.journal, entry.seq))
+                if state != ((known.state, known.code) if known is not None else ("", "")):
+                    found.append(Disposition((entry.journal, entry.seq), *state))
+        return found
 
     # --- reading one entry -----------------------------------------------------------------------------------------
 
-    def _read(self, entry: Stored) -> Item | Outcome:
+    def _read(self, entry: Stored) -> Reading:
         """Decode an entry, or say why it cannot count."""
         if entry.subject is None:
-            return Outcome("quarantined", NO_SUBJECT)
+            return Unread(entry, Outcome("quarantined", NO_SUBJECT))
         if entry.body is None:
-            return Outcome("held", NO_BODY)
+            return Unread(entry, Outcome("held", NO_BODY))
         try:
             event = decode_event(entry.kind, entry.body)
         except UnknownKind as unknown:
-            return Outcome("unknown", unknown.code)
+            return Unread(entry, Outcome("unknown", unknown.code))
         except Malformed as malformed:
-            return Outcome("quarantined", malformed.code)
+            return Unread(entry, Outcome("quarantined", malformed.code))
         if self.books.seat_of_node(entry.journal.origin) != seat_of(event.office):
-            return Outcome("quarantined", FOREIGN_OFFICE)
+            return Unread(entry, Outcome("quarantined", FOREIGN_OFFICE))
         return entry, event, entry.header()
 
     # --- folding ---------------------------------------------------------------------------------------------------
@@ -349,30 +388,38 @@ class CaseInterpreter:
             else:
                 self._keep(subject, case, fresh, interpretation)
         if again:
-            failed |= await self._refold(again, interpretation)
+            failed |= self._refold(await self._held(list(again)), again, interpretation)
         return failed
 
-    async def _refold(self, items: dict[CaseId, list[Item]], interpretation: Interpretation) -> set[CaseId]:
-        """Fold cases from all their entries: those held, those of this transaction, and the fresh ones."""
-        held: dict[CaseId, list[Item]] = {subject: [] for subject in items}
-        for entry in await self.books.store.entries_about(list(items)):
-            reading = self._read(entry)
+    async def _held(self, subjects: Sequence[CaseId]) -> dict[CaseId, list[Reading]]:
+        """All stored entries of these cases, read."""
+        held: dict[CaseId, list[Reading]] = {subject: [] for subject in subjects}
+        for entry in await self.books.store.entries_about(subjects):
+            if entry.subject is None:
+                continue
             counts = self.books.counts(entry.journal, entry.seq)
-            if counts and entry.subject is not None and not isinstance(reading, Outcome):
-                held[entry.subject].append(reading)
+            held[entry.subject].append(self._read(entry) if counts else Unread(entry, Outcome("held", REVOKED)))
+        return held
+
+    def _refold(
+        self, held: dict[CaseId, list[Reading]], items: dict[CaseId, list[Item]], interpretation: Interpretation
+    ) -> set[CaseId]:
+        """Fold cases from all their entries: those held, those of this transaction, and the fresh ones."""
         failed: set[CaseId] = set()
         for subject, fresh in items.items():
-            earlier = [*held[subject], *self._pending.get(subject, ())]
+            stored = [reading for reading in held[subject] if not isinstance(reading, Unread)]
+            earlier = [*stored, *self._pending.get(subject, ())]
             try:
                 case = fold((event, header) for _, event, header in [*earlier, *fresh])
             except Exception:
                 failed.add(subject)
                 log.exception("a fold failed; the case stays as it was")
                 continue
-            if case is None and self._find(subject) is None:
+            before = self._find(subject)
+            if case is None and before is None:
                 continue
             case = case or CaseFile(subject)
-            interpretation.settled += _settle(self._find(subject), case, earlier)
+            interpretation.settled += _settle(before, case, earlier)
             self._note_own(subject, earlier)
             self._keep(subject, case, fresh, interpretation)
         return failed

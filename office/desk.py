@@ -60,6 +60,7 @@ from schemas.names import (
     OfficeId,
     OfficerId,
     TrackingNumber,
+    followed,
     seat_of,
     tracking_number,
 )
@@ -70,7 +71,9 @@ from sync.ports import Clock, Salts, Stored
 SECRET_CHARACTERS: Final = 12
 """60 bits in base 32 (RULINGS B7): a slip's secret cannot be guessed over any line, and can be read aloud."""
 
-SECRET_SALT_BYTES: Final = 16
+SECRET_SALT_BYTES: Final = 8
+SECRET_HASH_BYTES: Final = 16
+"""A secret has 60 random bits, so 128 bits of hash hide and bind it; both travel in every filing and compress by nothing."""
 
 Fields: TypeAlias = tuple[object, ...] | Callable[[CaseFile], tuple[object, ...]]
 """What an act carries beyond the five that every act carries; computed where it depends on the case."""
@@ -396,7 +399,7 @@ class Desk:
         """Write the next act. `seen`: the last act that the officer's page showed; another one since then refuses."""
 
         def make(file: CaseFile) -> CaseEvent:
-            if seen is not None and seen != file.tip:
+            if seen is not None and followed(seen) != file.tip:
                 raise NotPermitted("not_following")
             rest = fields(file) if callable(fields) else fields
             return act(file.turn + 1, file.tip or None, operation, officer.office, officer.officer, *rest)
@@ -526,8 +529,8 @@ def mark_of(epoch: Epoch) -> str:
 
 
 def hash_secret(salt: bytes, secret: str) -> bytes:
-    """SHA-256 over salt and secret. 60 random bits need no slow hash."""
-    return hashlib.sha256(salt + secret.encode()).digest()
+    """SHA-256 over salt and secret, shortened. 60 random bits need no slow hash."""
+    return hashlib.sha256(salt + secret.encode()).digest()[:SECRET_HASH_BYTES]
 
 
 def is_secret_of(filing: CaseFiled, secret: str) -> bool:

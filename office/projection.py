@@ -27,6 +27,9 @@ CASE_COLUMNS: Final = tuple(column.name for column in cases.columns)
 _POSTGRES_TYPES: Final = tuple(column.type.compile(dialect=postgresql.dialect()) for column in cases.columns)
 BIGINT_MAX: Final = 2**63 - 1
 
+KEYS_PER_QUERY_MAX: Final = 500
+"""Values in one IN list: as many as a page has entries, and SQLite before 3.32 takes 999 in a statement."""
+
 _UPDATES: Final = ", ".join(f"{name} = excluded.{name}" for name in CASE_COLUMNS[1:])
 _UPSERT_CASES_SQLITE: Final = (  # our own column names only
     f"INSERT INTO cases ({', '.join(CASE_COLUMNS)}) VALUES ({', '.join('?' * len(CASE_COLUMNS))}) "  # noqa: S608
@@ -59,10 +62,14 @@ class SqlCases:
 
     async def read(self, subjects: Sequence[CaseId]) -> dict[CaseId, CaseFile]:
         """See `Cases.read`."""
-        query = select(cases.c.subject, cases.c.name, cases.c.file).where(cases.c.subject.in_(subjects))
+        found: dict[CaseId, CaseFile] = {}
         async with self._read.connect() as connection:
-            rows = (await connection.execute(query)).all()
-        return {CaseId(subject): self.open_file(name, file) for subject, name, file in rows}
+            for start in range(0, len(subjects), KEYS_PER_QUERY_MAX):
+                some = subjects[start : start + KEYS_PER_QUERY_MAX]
+                query = select(cases.c.subject, cases.c.name, cases.c.file).where(cases.c.subject.in_(some))
+                for subject, name, file in (await connection.execute(query)).all():
+                    found[CaseId(subject)] = self.open_file(name, file)
+        return found
 
     async def read_by(self, office: OfficeId) -> list[CaseId]:
         """See `Cases.read_by`."""

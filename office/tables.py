@@ -12,6 +12,8 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, Text
 
+from schemas.names import OPERATION_BYTES
+
 office_metadata = MetaData()
 """All tables of this module; `office.migrations` creates them beside the others."""
 
@@ -55,7 +57,12 @@ case_readers = Table(
 operations = Table(
     "operations",
     office_metadata,
-    Column("operation", LargeBinary(16), primary_key=True, comment="the user action's own number (RULINGS B10)"),
+    Column(
+        "operation",
+        LargeBinary(OPERATION_BYTES),
+        primary_key=True,
+        comment="the user action's own number (RULINGS B10)",
+    ),
     Column("subject", LargeBinary(16), nullable=False),
     Column("kind", Text, nullable=False, comment="of the entry that it made"),
     Column("hash", LargeBinary(32), nullable=False, comment="of that entry"),

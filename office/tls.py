@@ -1,8 +1,8 @@
 """This node's TLS key pair and self-signed certificate (RULINGS C8).
 
-No public authority is involved: devices believe the certificate because the node's own log key signs its digest in every
-session (`sync.session`). Browsers show their usual warning once, or the county installs the certificate. Must never:
-replace a certificate that is there, print a key, or ask a network. Next: `office.paths` (where the files lie).
+No public authority is involved: devices believe the certificate because the node's own log key signs its digest in
+every session (`sync.session`). Browsers warn once, or the county installs the certificate. Must never: replace a
+certificate that is there, print a key, or ask a network. Next: `office.paths` (where the files lie).
 """
 
 import ipaddress

@@ -35,8 +35,14 @@ NODE_ID_LENGTH = 16
 CASE_ID_BYTES = 16
 EPOCH_NONCE_BYTES = 6
 HASH_BYTES = 32
-SALT_BYTES = 16
-OPERATION_BYTES = 16
+SALT_BYTES = 8
+"""Random bytes before a body's digest, erased with the body: with the operation's 8 inside the body they hide an erased
+one behind 128 random bits. Nothing compresses them, so they are no longer than that (`sync/DECISIONS.md`)."""
+OPERATION_BYTES = 8
+"""A user action's own number, unique among the actions of one node: at a million of them 3 in 10⁸ that two are equal."""
+FOLLOWED_BYTES = 16
+"""Leading bytes of an act's hash by which the next act names it. They choose among the few acts of one case at one turn:
+to make that ambiguous its author must find two with equal 128 bits, and sign both in one journal."""
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32: no I, L, O, U, so that a number read over the telephone survives."""
@@ -78,6 +84,11 @@ def node_id(log_public_key: bytes) -> NodeId:
     """The name of the device that owns this 32-byte Ed25519 public key."""
     digest = hashlib.sha256(b"tongban node\n" + log_public_key).digest()
     return NodeId(base64.b32encode(digest[:10]).decode().lower())
+
+
+def followed(link: bytes) -> bytes:
+    """How an act is named by the act that follows it: the first 16 bytes of its hash (RULINGS B1)."""
+    return link[:FOLLOWED_BYTES]
 
 
 def seat_of(office: OfficeId) -> OfficeId:

@@ -5,11 +5,12 @@ everything staged away by `load`. Next: `sync.ledger` (the write path), `sync.pa
 `sync.recovery` (what is given back).
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from msgspec import Struct
 
-from schemas.codec import decode
+from schemas.codec import Malformed, decode
 from schemas.names import Epoch, Instant, JournalId, NodeId, OfficeId, parent_seat, seat_of, within
 from schemas.wire import (
     KIND_BEACON,
@@ -51,6 +52,18 @@ from sync.ports import (
     Stored,
     empty_batch,
 )
+
+T = TypeVar("T")
+
+
+def line_body(entry: Stored, kind: type[T]) -> T | None:
+    """What a house-keeping entry says; None when its body is erased, or not what this version reads under its kind."""
+    if entry.body is None:
+        return None
+    try:
+        return decode(entry.body, kind)
+    except Malformed:
+        return None
 
 
 class Seat(Struct, frozen=True):
@@ -134,6 +147,8 @@ class Books:
         self.batch: Batch = empty_batch()
         self.due_receipts: dict[NodeId, set[JournalId]] = {}
         self.released: set[EntryKey] = set()
+        self.enrolled_by: dict[NodeId, EntryKey] = {}
+        self.replaced: set[NodeId] = set()
         self.rollbacks: set[JournalId] = set()
         self.beacon_at = Instant(0)
         self.beacon_pinned_at = Instant(0)
@@ -158,13 +173,7 @@ class Books:
             self.inlet_keys[inlet.key] = inlet.neighbour
         for entry in await self.store.loose():
             self.loose.setdefault(entry.journal, {})[entry.seq] = entry.hash
-        for entry in await self.store.entries_of_kind(KIND_ENROLLED):
-            self.learn_enrolment(entry)
-        for entry in await self.store.entries_of_kind(KIND_REVOKED):
-            self.learn_revocation(entry)
-        for entry in await self.store.entries_of_kind(KIND_RELEASED):
-            self._load_release(entry)
-        self._load_beacons(await self.store.entries_of_kind(KIND_BEACON), await self.store.entries_of_kind(KIND_PINNED))
+        await self._learn_again()
         self._find_parent()
         self._load_links(loaded.links, loaded.ends)
 
@@ -186,18 +195,24 @@ class Books:
                 link.rollbacks_shown = set(memory.rollbacks_shown)
                 link.quarantined = memory.quarantined
 
-    def _load_release(self, entry: Stored) -> None:
-        if entry.body is not None:
-            released = decode(entry.body, Released)
-            self.released.add((JournalId(released.origin, released.epoch), released.seq))
+    async def _learn_again(self) -> None:
+        """What house-keeping taught us, in the order in which it came, believed or not as it was then."""
+        lessons: dict[str, Callable[[Stored], object]] = {
+            KIND_ENROLLED: self.learn_enrolment,
+            KIND_REVOKED: self.learn_revocation,
+            KIND_RELEASED: self.learn_release,
+            KIND_BEACON: self.learn_beacon,
+            KIND_PINNED: self._learn_pin,
+        }
+        entries = [entry for kind in lessons for entry in await self.store.entries_of_kind(kind)]
+        for entry in sorted(entries, key=lambda entry: entry.arrival):
+            if self.counts(entry.journal, entry.seq):
+                lessons[entry.kind](entry)
 
-    def _load_beacons(self, beacons: list[Stored], pins: list[Stored]) -> None:
-        for entry in beacons[-1:]:
-            if entry.body is not None:
-                self.beacon_at = decode(entry.body, Beacon).at
-        for entry in pins:
-            if entry.body is not None and entry.journal.origin == self.seat.node:
-                self.beacon_pinned_at = decode(entry.body, Pinned).beacon_at or self.beacon_pinned_at
+    def _learn_pin(self, entry: Stored) -> None:
+        pinned = line_body(entry, Pinned)
+        if pinned is not None and entry.journal.origin == self.seat.node:
+            self.beacon_pinned_at = pinned.beacon_at or self.beacon_pinned_at
 
     def counts(self, journal: JournalId, seq: int) -> bool:
         """Whether an entry lies where its device is believed, or a person has released it (RULINGS A14)."""
@@ -257,18 +272,27 @@ class Books:
         )
 
     def learn_enrolment(self, entry: Stored) -> NodeId | None:
-        """Take a certificate into the keyring. Returns the device, or None when it could not be believed."""
-        if entry.body is None:
+        """Take a certificate into the keyring. Returns the device, or None when it could not be believed.
+
+        Only in its issuer's own journal does it have a position, which a revocation of the issuer can name: with a
+        stolen key alone, nobody enrols devices through somebody else's journal.
+        """
+        enrolled = line_body(entry, Enrolled)
+        if enrolled is None:
             return None
-        certificate = decode(entry.body, Enrolled).certificate
+        enrolment = enrolled.certificate.enrolment
+        if entry.journal.origin != (enrolment.issuer or enrolment.node):
+            return None
         try:
-            self.keyring = admit_certificate(self.keyring, self.seat.root, certificate)
+            self.keyring = admit_certificate(self.keyring, self.seat.root, enrolled.certificate)
         except Fault:
             return None
         self._hops.clear()
-        enrolment = certificate.enrolment
+        self.enrolled_by[enrolment.node] = (entry.journal, entry.seq)
+        if enrolment.replaces is not None:
+            self.replaced.add(enrolment.replaces)
         if parent_seat(enrolment.office) == self.seat.office:
-            self._take_child(enrolment)
+            self._seat_child(enrolment.office)
         if enrolment.office == parent_seat(self.seat.office) and enrolment.replaces == self.parent:
             self.adopt_parent(enrolment.node)
         return enrolment.node
@@ -281,25 +305,45 @@ class Books:
         self.parent = node
         self._hops.clear()
 
-    def _take_child(self, enrolment: Enrolment) -> None:
-        present = self.children.get(enrolment.office)
-        if present is not None and enrolment.replaces != present:
+    def _seat_child(self, office: OfficeId) -> None:
+        """The device that nobody replaced works at the seat below, in whatever order its enrolments came (A15)."""
+        present = self.children.get(office)
+        last = [device.node for device in self.keyring.devices_of(office) if device.node not in self.replaced]
+        if present in last or len(last) != 1:
             return
-        self.children[enrolment.office] = enrolment.node
+        self.children[office] = last[0]
         if present is not None and present in self.links:
             del self.links[present]
             self.batch.dropped_neighbours = [*self.batch.dropped_neighbours, present]
 
     def learn_revocation(self, entry: Stored) -> Revoked | None:
         """Take a revocation into the keyring; None unless an office above the device wrote it (RULINGS A14)."""
-        if entry.body is None:
-            return None
-        revoked = decode(entry.body, Revoked)
-        target, author = self.seat_of_node(revoked.node), self.seat_of_node(entry.journal.origin)
-        if target is None or author is None or target == author or not within(target, author):
+        revoked = line_body(entry, Revoked)
+        if revoked is None or not self._stands_above(entry.journal.origin, revoked.node):
             return None
         self.keyring = self.keyring.with_revocation(revoked.node, revoked.positions)
         return revoked
+
+    def learn_release(self, entry: Stored) -> Released | None:
+        """Let an entry past a revocation count; None unless an office above its device wrote it (RULINGS A14)."""
+        released = line_body(entry, Released)
+        if released is None or not self._stands_above(entry.journal.origin, released.origin):
+            return None
+        self.released.add((JournalId(released.origin, released.epoch), released.seq))
+        return released
+
+    def learn_beacon(self, entry: Stored) -> Beacon | None:
+        """Take the county's daily statement; None when anybody else lit it (RULINGS A13)."""
+        beacon = line_body(entry, Beacon)
+        seat = self.seat_of_node(entry.journal.origin)
+        if beacon is None or seat is None or parent_seat(seat) is not None:
+            return None
+        self.beacon_at = max(self.beacon_at, beacon.at)
+        return beacon
+
+    def _stands_above(self, author: NodeId, node: NodeId) -> bool:
+        above, below = self.seat_of_node(author), self.seat_of_node(node)
+        return above is not None and below is not None and above != below and within(below, above)
 
     # --- verifying ----------------------------------------------------------------------------------------------------
 

@@ -14,7 +14,6 @@ from schemas.wire import (
     KIND_ENROLLED,
     KIND_RECEIPTED,
     Checkpoint,
-    Enrolled,
     Excerpt,
     Lane,
     Line,
@@ -150,15 +149,10 @@ async def _enrolments_before(books: Books, entry: Stored, target: NodeId) -> lis
     if entry.kind == KIND_ENROLLED or _knows_author(books, entry.journal.origin, target):
         return []
     chain: list[Stored] = []
-    node: NodeId | None = entry.journal.origin
-    known = {
-        decode(held.body, Enrolled).certificate.enrolment.node: held
-        for held in [*await books.store.entries_of_kind(KIND_ENROLLED), *books.batch.entries]
-        if held.kind == KIND_ENROLLED and held.body is not None
-    }
-    while node is not None and node in known:
-        held = known[node]
-        assert held.body is not None
-        chain.append(held)
-        node = decode(held.body, Enrolled).certificate.enrolment.issuer
+    author = entry.journal.origin
+    # A believed enrolment stands in its issuer's journal, and issuers sit ever higher: this ends at the county.
+    while (key := books.enrolled_by.get(author)) is not None and key[0].origin != author:
+        staged = [held for held in books.batch.entries if (held.journal, held.seq) == key]
+        chain += staged or await books.store.entries(key[0], key[1], key[1] + 1)
+        author = key[0].origin
     return list(reversed(chain))

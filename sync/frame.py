@@ -3,7 +3,7 @@
 Turns values into bytes and back and refuses what is not a frame; never decides about entries and never unpacks more
 than `PAGE_BYTES_MAX`. The same bytes travel by HTTP and on a stick. Sources: DESIGN 4 (limits, bombs), RULINGS A16.
 Layout: b"TBP1" ‖ dictionary (1 byte, 0 = none) ‖ preface length (2, big endian) ‖ preface ‖ a zstd frame that declares
-its content size. Next: `sync.exchange` (who talks), `sync.session` (who may).
+its content size and ends in its checksum. Next: `sync.exchange` (who talks), `sync.session` (who may).
 """
 
 from functools import cache
@@ -163,6 +163,8 @@ def _decompress(frame: Frame) -> bytes:
         stated = zstandard.get_frame_parameters(frame.packed)
     except zstandard.ZstdError as error:
         raise Malformed("malformed", "what follows the preface is not one zstd frame; send the page again") from error
+    if not stated.has_checksum:
+        raise Malformed("malformed", "the page's zstd frame has no checksum; pack it with one")
     if stated.content_size > PAGE_BYTES_MAX or stated.window_size > WINDOW_BYTES_MAX:
         # An undeclared size reads as 2**64 - 1 and is refused here too.
         raise Malformed("bomb", f"a page unpacks to at most {PAGE_BYTES_MAX} bytes and must say how many")
@@ -199,7 +201,11 @@ def _dictionary_data(dictionary: int) -> zstandard.ZstdCompressionDict | None:
 @cache
 def _compressor(dictionary: int) -> zstandard.ZstdCompressor:
     return zstandard.ZstdCompressor(
-        level=COMPRESSION_LEVEL, dict_data=_dictionary_data(dictionary), write_content_size=True, write_dict_id=False
+        level=COMPRESSION_LEVEL,
+        dict_data=_dictionary_data(dictionary),
+        write_content_size=True,
+        write_checksum=True,
+        write_dict_id=False,
     )
 
 

@@ -5,9 +5,10 @@ receipt or a pin; nothing waits for it. Next: `sync.ledger` (when), `sync.receip
 """
 
 from schemas.codec import Malformed, decode, encode
-from schemas.names import Instant, JournalId, NodeId, OfficeId, within
+from schemas.names import Instant, JournalId, NodeId, OfficeId
 from schemas.wire import (
     KIND_BEACON,
+    KIND_ENROLLED,
     KIND_EPOCH_OPENED,
     KIND_RELEASED,
     KIND_REVOKED,
@@ -26,7 +27,7 @@ from schemas.wire import (
 from sync import receipts, recovery
 from sync.books import Books
 from sync.core.merkle import root_of
-from sync.excerpts import share
+from sync.excerpts import post_excerpts, share
 from sync.ports import ReceiptRow, Stored
 
 
@@ -52,7 +53,8 @@ async def learn(books: Books, entry: Stored) -> list[Stored]:
         case EpochOpened():
             await recovery.after_opening(books, entry, body)
         case Beacon():
-            books.beacon_at = max(books.beacon_at, body.at)
+            if books.learn_beacon(entry) is None:
+                books.dispose(entry, "quarantined", "unbelieved_beacon")
         case Released():
             return await _take_release(books, entry, body)
         case _:
@@ -71,8 +73,19 @@ async def _take_enrolment(books: Books, entry: Stored) -> None:
     seat = books.seat_of_node(node)
     if seat is None or books.children.get(seat) != node or books.epoch is None:
         return
-    # A new or replaced device below gets everything its seat reads, in our present stream (RULINGS A15).
     books.link_to(node)
+    await _first_load(books, node, seat)
+
+
+async def _first_load(books: Books, node: NodeId, seat: OfficeId) -> None:
+    """A new or replaced device below gets what its seat should have: rows are computed again by routing (RULINGS A15).
+
+    Enrolments come first: whoever does not know an author cannot believe its entries.
+    """
+    for kind in (KIND_ENROLLED, *(kind for kind in LINE_BODIES if kind != KIND_ENROLLED)):
+        for entry in await books.store.entries_of_kind(kind):
+            if seat in audience(books, entry):
+                await post_excerpts(books, node, [entry])
     for case in await books.interpreter.cases_of(seat):
         await share(books, case, frozenset({seat}))
 
@@ -87,12 +100,10 @@ async def _take_revocation(books: Books, entry: Stored) -> None:
 
 async def _take_release(books: Books, entry: Stored, released: Released) -> list[Stored]:
     """A person above the seat lets an entry past a revocation count after all (RULINGS A14)."""
-    origin, author = books.seat_of_node(released.origin), books.seat_of_node(entry.journal.origin)
-    if origin is None or author is None or origin == author or not within(origin, author):
+    if books.learn_release(entry) is None:
         books.dispose(entry, "quarantined", "unbelieved_release")
         return []
     key = (JournalId(released.origin, released.epoch), released.seq)
-    books.released.add(key)
     held = [found for found in await books.store.entries(key[0], key[1], key[1] + 1) if found.hash == released.hash]
     for found in held:
         books.dispose(found, "", "")

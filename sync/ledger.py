@@ -381,8 +381,10 @@ class Ledger:
         books = self.books
         part.refused += count
         part.codes.append(code)
-        # Anything but the owner's own fork may be a relay's damage: fetch it again (DESIGN 1.6).
-        if code != "fork" and well_formed(run):
+        if code == "fork":
+            return []  # recorded where it was proved; no better copy is to be had
+        # Anything else may be a relay's damage: fetch it again (DESIGN 1.6).
+        if well_formed(run):
             state = books.journal_state(run.journal)
             state.wanted = max(state.wanted, run.start + len(run.lines))
         books.find(code, run.journal, run.start, b"", run.prev)
@@ -471,8 +473,13 @@ class Ledger:
                 memory.running_hash = sha256(memory.running_hash + entry.hash).digest()
 
     async def _fold_and_post(self, entries: Sequence[Stored], giver: NodeId | None) -> None:
-        """Fold entries and post each toward whoever must have it, except to the neighbour that gave it."""
+        """Fold entries and post each toward whoever must have it, except to the neighbour that gave it.
+
+        What arrives outside its run is on its way home as well: toward its own seat and the county (RULINGS A7).
+        """
         for entry, hops in zip(entries, await self._interpret(entries), strict=True):
+            if entry.loose:
+                hops |= recovery.way_home(self.books, entry.journal)
             for hop in sorted(hops - {giver} if giver in hops else hops):
                 await post_excerpts(self.books, hop, [entry])
 

@@ -72,6 +72,8 @@ class MemoryStore:
     async def entries(self, journal: JournalId, start: int, stop: int) -> list[Stored]:
         """See `Store.entries`."""
         held = self.tables.entries.get(journal, {})
+        if stop - start > len(held):
+            return [held[seq] for seq in sorted(held) if start <= seq < stop]
         return [held[seq] for seq in range(start, stop) if seq in held]
 
     async def entries_about(self, subjects: Sequence[CaseId]) -> list[Stored]:

@@ -4,8 +4,8 @@ Decides by numbers and positions only. Never skips a number, never refers a chil
 on an answer that was made before the present start. Next: `sync.core.link` (numbers), `sync.ledger`, `sync.paging`.
 """
 
-from schemas.codec import PAGE_ENTRIES_MAX, decode, encode
-from schemas.names import CaseId, JournalId, within
+from schemas.codec import PAGE_ENTRIES_MAX, encode
+from schemas.names import CaseId, JournalId, NodeId, within
 from schemas.wire import (
     KIND_EPOCH_OPENED,
     Answer,
@@ -18,7 +18,8 @@ from schemas.wire import (
     Want,
     is_line,
 )
-from sync.books import Books
+from sync.books import Books, line_body
+from sync.core.journal import Tip
 from sync.core.link import Link
 from sync.excerpts import Piece, excerpt_of, post_excerpts, run_of, share
 from sync.ports import JournalState, Stored
@@ -239,6 +240,10 @@ async def after_opening(books: Books, entry: Stored, opened: EpochOpened) -> Non
     if extent(books, before) > parent.size or await _second_child(books, entry, opened):
         books.rollbacks.add(entry.journal)
         books.find("rollback", before, parent.size, entry.hash, entry.body or b"")
+    if not entry.loose and books.below(entry.journal.origin) and books.tips.get(before, Tip()).size < parent.size:
+        # Its older stream went before this one, so what is missing of the journal before will not come by itself.
+        state = books.journal_state(before)
+        state.wanted = max(state.wanted, parent.size)
     await _send_home(books, before, parent.size)
 
 
@@ -246,10 +251,12 @@ async def _second_child(books: Books, entry: Stored, opened: EpochOpened) -> boo
     """Whether another epoch names the same parent epoch: restored, or cloned, after the first child began (F10)."""
     held = [*await books.store.entries_of_kind(KIND_EPOCH_OPENED), *books.batch.entries]
     for other in held:
-        if other.kind != KIND_EPOCH_OPENED or other.journal.origin != entry.journal.origin or other.body is None:
+        if other.kind != KIND_EPOCH_OPENED or other.journal.origin != entry.journal.origin:
             continue
-        sibling = decode(other.body, EpochOpened).parent
-        if other.journal != entry.journal and sibling and opened.parent and sibling.epoch == opened.parent.epoch:
+        sibling = line_body(other, EpochOpened)
+        if other.journal == entry.journal or sibling is None or sibling.parent is None or opened.parent is None:
+            continue
+        if sibling.parent.epoch == opened.parent.epoch:
             return True
     return False
 
@@ -300,7 +307,12 @@ async def _send_home(books: Books, journal: JournalId, position: int) -> None:
     if journal not in books.loose or not books.rules.give_back:
         return
     beyond = await _loose_beyond(books, journal, position)
-    seat = books.seat_of_node(journal.origin)
-    targets = {books.hop(seat) if seat else None, books.parent} - {None}
-    for target in sorted(node for node in targets if node is not None):
+    for target in sorted(way_home(books, journal)):
         await post_excerpts(books, target, beyond, lost=True)
+
+
+def way_home(books: Books, journal: JournalId) -> frozenset[NodeId]:
+    """The neighbours toward a journal's own seat and toward the county."""
+    seat = books.seat_of_node(journal.origin)
+    nodes = (books.hop(seat) if seat is not None else None, books.parent)
+    return frozenset(node for node in nodes if node is not None)

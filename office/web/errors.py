@@ -12,7 +12,6 @@ from typing import Final
 from litestar.exceptions import HTTPException
 from litestar.response import Redirect, Response
 from msgspec import Struct
-from msgspec.structs import replace
 
 from office.accounts import SignInRefused
 from office.web.guards import AnyRequest
@@ -120,10 +119,10 @@ def _page(request: AnyRequest, answer: Answer) -> Response[object]:
         # A page asked for without a session: the sign-in page, and back here afterwards. Paths hold no personal data.
         return Redirect(f"/sign-in?next={request.url.path}", status_code=303)  # pyright: ignore[reportReturnType]
     try:
-        return site_of(request).render(request, "refused.html", status=answer.status, answer=answer)
+        return site_of(request).render_alone(request, "refused.html", status=answer.status, answer=answer)
     except Exception as error:
         log_own_fault(request, error)
-        return Response(replace(answer).sentence, status_code=answer.status, media_type="text/plain; charset=utf-8")
+        return Response(answer.sentence, status_code=answer.status, media_type="text/plain; charset=utf-8")
 
 
 def log_own_fault(request: AnyRequest, error: Exception) -> None:

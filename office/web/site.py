@@ -20,7 +20,7 @@ from office.web import labels
 from office.web.assets import path_of
 from office.web.guards import find_signed_in
 from office.web.i18n import DEFAULT, Language, language_of, n_, translate
-from office.web.line import line_state
+from office.web.line import Pill, pill_of, sentence
 from office.web.security import CookieNames
 from schemas.casework.clocks import CHINA_TIME
 from schemas.divisions import tier_of_office
@@ -72,19 +72,29 @@ class Site:
         self.names = {language: Names(node, language) for language in Language}
         self._environments = {language: _environment(names) for language, names in self.names.items()}
 
-    def render(
+    async def render(
+        self, connection: Connection, template: str, /, *, status: int = 200, **context: object
+    ) -> Response[object]:
+        """A page. `context` is what the template shows beside who is signed in and how the line is."""
+        books, store = self.node.books, self.node.store
+        pill = await pill_of(books, store, self.node.clock) if find_signed_in(connection) is not None else None
+        return self.render_alone(connection, template, status=status, pill=pill, **context)
+
+    def render_alone(
         self,
         connection: Connection,
         template: str,
         /,
         *,
-        status: int = 200,
+        status: int,
+        pill: Pill | None = None,
         **context: object,
     ) -> Response[object]:
-        """A page. `context` is what the template shows beside who is signed in and how the line is."""
+        """A page that asks nothing of the database: for refusals, whatever is broken."""
         language = language_for(connection)
         signed_in = find_signed_in(connection)
-        html = self._environments[language].get_template(template).render(
+        page = self._environments[language].get_template(template)
+        html = page.render(
             language=language,
             names=self.names[language],
             labels=labels,
@@ -94,7 +104,8 @@ class Site:
             csrf=csrf_token(connection),
             seat=self.node.seat,
             tier=tier_of_office(self.node.seat).value,
-            line=line_state(self.node.books, language) if signed_in is not None else None,
+            pill=pill,
+            pill_words=sentence(pill, language) if pill is not None else "",
             **context,
         )
         return Response(html, status_code=status, media_type="text/html; charset=utf-8")

@@ -6,21 +6,19 @@ reader's role may lift, after `office.access_log` has written the look down. Nev
 Next: `schemas.casework.visibility` for who sees what, `office.web.labels` for the words.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from msgspec import Struct, structs
 
-from schemas.casework.casefile import CaseFile
+from office.worklists import Found, Traced
 from schemas.casework.events import Act, Applicant, CaseEvent, CaseFiled, Contribution
 from schemas.casework.visibility import FieldGroup, Sight
 from schemas.identity import mask, mask_name, mask_phone
 from schemas.names import Instant, OfficeId
-from sync.ports import Stored
 
 MASKED_TEXT: Final = "***"
 FINGERPRINT_CHARACTERS: Final = 8
-SUPERSEDED: Final = "superseded"
 
 Sights = Mapping[FieldGroup, Sight]
 Mask = Callable[[str], str]
@@ -40,19 +38,6 @@ GROUPS: Final[dict[str, FieldGroup]] = {
     "materials": FieldGroup.STATEMENT,
 }
 """Field of an event → how it is hidden. A field that is not named here is not shown at all."""
-
-
-class Traced(Struct, frozen=True):
-    """One entry of a case, decoded, and what became of it at this node."""
-
-    entry: Stored
-    event: CaseEvent | None
-    """None: a kind or a body that this version does not understand, or a body that was erased."""
-    state: str
-    """Empty = it counts; else held, quarantined, unknown or superseded."""
-    code: str
-    held_by: frozenset[OfficeId]
-    """Seats that hold it by their own signature; ours among them."""
 
 
 class Said(Struct, frozen=True):
@@ -142,9 +127,9 @@ def lifted(sights: Sights) -> dict[FieldGroup, Sight]:
     return {group: Sight.CLEAR if sight is Sight.UNMASKABLE else sight for group, sight in sights.items()}
 
 
-def summary_of(case: CaseFile, sights: Sights, traced: Sequence[Traced]) -> CaseSummary:
+def summary_of(found: Found, sights: Sights) -> CaseSummary:
     """A case for a list."""
-    filing = case.filing
+    case, filing = found.file, found.file.filing
     return CaseSummary(
         case.case.hex(),
         filing.tracking if filing is not None else "",
@@ -156,18 +141,18 @@ def summary_of(case: CaseFile, sights: Sights, traced: Sequence[Traced]) -> Case
         case.filing_office,
         case.filed_at,
         _name(filing.applicant, sights) if filing is not None else "",
-        common_holders(traced),
+        tuple(sorted(found.held_by)),
     )
 
 
-def detail_of(case: CaseFile, sights: Sights, traced: Sequence[Traced]) -> CaseDetail:
+def detail_of(found: Found, sights: Sights) -> CaseDetail:
     """A case for its page."""
-    filing = case.filing
+    case, filing = found.file, found.file.filing
     applicant = filing.applicant if filing is not None else None
     shows_statement = sights[FieldGroup.STATEMENT] is Sight.CLEAR
     shows_decision = case.decision is not None and sights[FieldGroup.DECISION] is Sight.CLEAR
     return CaseDetail(
-        summary=summary_of(case, sights, traced),
+        summary=summary_of(found, sights),
         tip=case.tip.hex(),
         edition=filing.edition if filing is not None else "",
         document_type=applicant.document_type if applicant is not None else "",
@@ -185,21 +170,12 @@ def detail_of(case: CaseFile, sights: Sights, traced: Sequence[Traced]) -> CaseD
         recall_requested=case.recall_requested,
         is_partial=bool(case.held) or filing is None,
         may_unmask=Sight.UNMASKABLE in sights.values(),
-        steps=tuple(_step(one, case, sights) for one in traced),
+        steps=tuple(_step(one, sights) for one in found.traced),
     )
 
 
-def common_holders(traced: Sequence[Traced]) -> tuple[OfficeId, ...]:
-    """Seats that hold all of these entries."""
-    if not traced:
-        return ()
-    holders = frozenset.intersection(*(one.held_by for one in traced))
-    return tuple(sorted(holders))
-
-
-def _step(one: Traced, case: CaseFile, sights: Sights) -> StepView:
+def _step(one: Traced, sights: Sights) -> StepView:
     entry, event = one.entry, one.event
-    state = one.state or (SUPERSEDED if entry.hash in case.superseded else "")
     return StepView(
         entry.kind,
         event.turn if isinstance(event, Act) else 0,
@@ -210,7 +186,7 @@ def _step(one: Traced, case: CaseFile, sights: Sights) -> StepView:
         entry.journal.origin,
         str(entry.journal.epoch),
         entry.seq,
-        state,
+        one.state,
         one.code,
         tuple(_said(event, sights)) if event is not None else (),
         tuple(sorted(one.held_by)),

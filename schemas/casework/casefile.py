@@ -37,7 +37,7 @@ from schemas.casework.events import (
     ResultHandedOver,
 )
 from schemas.casework.lifecycle import IN_TRANSIT, TRANSITIONS, Actor, Stage, is_county_of
-from schemas.names import CaseId, Instant, OfficeId
+from schemas.names import CaseId, Instant, OfficeId, followed
 from schemas.wire import EntryHeader
 
 Item: TypeAlias = tuple[CaseEvent, EntryHeader]
@@ -123,7 +123,7 @@ class CaseFile(Struct, frozen=True, array_like=True, gc=False):
     turn: int = 0
     """Turn of the last act that counts; 0 while the filing is missing."""
     tip: bytes = NO_TIP
-    """Hash of that act: what the next one must follow."""
+    """That act as the next one must name it: its hash, shortened (`schemas.names.followed`)."""
     custodian: OfficeId | None = None
     """Who holds the pen; None in transit and while the filing is missing."""
     offerer: OfficeId | None = None
@@ -224,7 +224,7 @@ def _file(event: CaseEvent, header: EntryHeader) -> CaseFile:
         header.subject or NO_CASE,
         Stage.FILED,
         1,
-        header.hash,
+        followed(header.hash),
         event.office,
         None,
         None,
@@ -249,7 +249,7 @@ def _act(case: CaseFile, event: Act, header: EntryHeader) -> CaseFile:
             case,
             stage=transition.stage,
             turn=event.turn,
-            tip=header.hash,
+            tip=followed(header.hash),
             custodian=None,
             offerer=case.custodian,
             offeree=event.to,
@@ -270,7 +270,7 @@ def _is_actor(case: CaseFile, office: OfficeId, actor: Actor) -> bool:
 
 def _without_effect(case: CaseFile, event: Act, header: EntryHeader, code: str) -> CaseFile:
     breaches = _with(case.breaches, Breach(event.turn, header.hash, code))
-    return replace(case, turn=event.turn, tip=header.hash, breaches=breaches)
+    return replace(case, turn=event.turn, tip=followed(header.hash), breaches=breaches)
 
 
 def _pick_up(
@@ -295,7 +295,7 @@ def _pick_up(
         case,
         stage=stage,
         turn=event.turn,
-        tip=header.hash,
+        tip=followed(header.hash),
         custodian=custodian,
         offerer=None,
         offeree=None,
@@ -307,7 +307,7 @@ def _pick_up(
 
 def _handle(case: CaseFile, event: Act, header: EntryHeader, stage: Stage) -> CaseFile:
     """Acts that leave the pen where it is."""
-    turn, tip = event.turn, header.hash
+    turn, tip = event.turn, followed(header.hash)
     if isinstance(event, CaseDecided):
         return replace(case, stage=stage, turn=turn, tip=tip, decision=event, decided_at=header.at, wanted=())
     if isinstance(event, PapersRequested):
@@ -369,6 +369,9 @@ class _Tree:
         self.void: set[bytes] = set()
         self.breaches: set[Breach] = set()
         self._turns = {header.hash: event.turn for event, header in acts}
+        # Should two hashes begin alike, the lower one is meant: the fold stays a function of the set.
+        hashes = sorted(self._turns, reverse=True)
+        self._named = {followed(link): link for link in hashes}
         for event, header in sorted(acts, key=_by_turn):
             self._place(event, header)
         for node in sorted(self.nodes.values(), key=lambda node: -node.event.turn):
@@ -380,16 +383,18 @@ class _Tree:
         """Judge one act. Predecessors come first, because an act whose turn does not follow is void at once."""
         if event.after is None:
             self._place_first(event, header)
-        elif event.after not in self._turns:
+            return
+        before = self._named.get(event.after)
+        if before is None:
             self.held.add(header.hash)
-        elif event.turn != self._turns[event.after] + 1:
+        elif event.turn != self._turns[before] + 1:
             self._breach(event, header, OUT_OF_TURN)
-        elif event.after in self.held:
+        elif before in self.held:
             self.held.add(header.hash)
-        elif event.after in self.void:
+        elif before in self.void:
             self.void.add(header.hash)
         else:
-            self._place_next(self.nodes[event.after], event, header)
+            self._place_next(self.nodes[before], event, header)
 
     def _place_first(self, event: Act, header: EntryHeader) -> None:
         if not isinstance(event, CaseFiled):
@@ -403,7 +408,7 @@ class _Tree:
 
     def _place_next(self, parent: _Node, event: Act, header: EntryHeader) -> None:
         state = _act(parent.state, event, header)
-        if state.tip != header.hash:
+        if state.tip != followed(header.hash):
             self._breach(event, header, NOT_CUSTODIAN)
             return
         node = _Node(event, header, state)

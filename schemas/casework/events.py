@@ -14,11 +14,13 @@ import msgspec
 from msgspec import Meta, Struct
 
 from schemas.codec import ENTRY_BODY_BYTES_MAX, Malformed, decode, encode
-from schemas.names import HASH_BYTES, OPERATION_BYTES, OfficeId, OfficerId, TrackingNumber
+from schemas.names import FOLLOWED_BYTES, HASH_BYTES, OPERATION_BYTES, OfficeId, OfficerId, TrackingNumber
 
 Turn: TypeAlias = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 """1, 2, 3 … without gaps; fits a 32-bit column."""
-Follows: TypeAlias = Annotated[bytes, Meta(min_length=HASH_BYTES, max_length=HASH_BYTES)]
+Follows: TypeAlias = Annotated[bytes, Meta(min_length=FOLLOWED_BYTES, max_length=FOLLOWED_BYTES)]
+"""The act followed, as `schemas.names.followed` shortens its hash."""
+Hash: TypeAlias = Annotated[bytes, Meta(min_length=HASH_BYTES, max_length=HASH_BYTES)]
 Operation: TypeAlias = Annotated[bytes, Meta(min_length=OPERATION_BYTES, max_length=OPERATION_BYTES)]
 """The user action's own number: a double click or a re-sent form is one act (RULINGS B10)."""
 Word: TypeAlias = Annotated[str, Meta(min_length=1, max_length=120)]
@@ -27,7 +29,7 @@ Short: TypeAlias = Annotated[str, Meta(max_length=120)]
 Text: TypeAlias = Annotated[str, Meta(max_length=4000)]
 """Free text: 4,000 Chinese characters are 12,000 bytes, so two of them stay below the body's 32 KiB."""
 Words: TypeAlias = Annotated[tuple[Word, ...], Meta(max_length=60)]
-Hashes: TypeAlias = Annotated[tuple[Follows, ...], Meta(max_length=200)]
+Hashes: TypeAlias = Annotated[tuple[Hash, ...], Meta(max_length=200)]
 
 
 class UnknownKind(ValueError):
@@ -91,7 +93,7 @@ class Act(Struct, frozen=True, array_like=True, gc=False):
 
     turn: Turn
     after: Follows | None
-    """Hash of the act followed; None at turn 1 only."""
+    """The act followed (`schemas.names.followed`); None at turn 1 only."""
     operation: Operation
     office: OfficeId
     officer: OfficerId
@@ -117,7 +119,7 @@ class CaseFiled(Act, frozen=True, array_like=True, gc=False):
     edition: Word
     """Version of the catalogue in force: materials are judged by it for the whole life of the case (RULINGS B8)."""
     tracking: TrackingNumber
-    secret_hash: Annotated[bytes, Meta(min_length=HASH_BYTES, max_length=2 * HASH_BYTES)]
+    secret_hash: Annotated[bytes, Meta(min_length=16, max_length=2 * HASH_BYTES)]
     """Salt and salted hash of the slip's secret; opaque here (RULINGS B7)."""
     applicant: Applicant
     materials: Annotated[tuple[Material, ...], Meta(max_length=60)]

@@ -105,7 +105,6 @@ class Link:
         self.heard_fully = False
         self.confirmed.clear()
         self.confirmed_statement = 0
-        self.told_statement = 0
         self.seen_by_neighbour = 0
         self.echoed = False
         self.in_flight.clear()
@@ -135,8 +134,12 @@ class Link:
         return shown
 
     def hear_sizes(self, statement: int, full: bool, sizes: list[Size]) -> None:
-        """The neighbour's statement of journal sizes: a full one replaces, a change updates unless it comes late."""
-        if statement == 0 or (not full and statement <= self.heard_statement):
+        """The neighbour's statement of journal sizes: a full one replaces, a change updates unless it comes late.
+
+        A change to a full statement that this start never heard says nothing: it is not counted as heard, so that the
+        neighbour states everything again.
+        """
+        if statement <= self.heard_statement or not (full or self.heard_fully):
             return
         if full:
             self.heard = {}

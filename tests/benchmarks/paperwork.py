@@ -36,7 +36,7 @@ from schemas.casework.events import (
 )
 from schemas.catalogue import ServiceItem, accepts, may_decide
 from schemas.identity import RESIDENT_CARD, resident_check_character
-from schemas.names import OPERATION_BYTES, CaseId, OfficeId, OfficerId, parent_seat, tracking_number
+from schemas.names import OPERATION_BYTES, CaseId, OfficeId, OfficerId, followed, parent_seat, tracking_number
 
 COMMON_CHARACTERS: Final = tuple(
     bytes([row, cell]).decode("gb2312")
@@ -60,7 +60,7 @@ STOCK_PHRASES: Final = (
 )
 CLERKS: Final = ("zhang", "lifang", "wangjun", "chenmei")
 
-SECRET_HASH_BYTES: Final = 48
+SECRET_HASH_BYTES: Final = 24
 """A salt and a salted hash, as filings carry them."""
 
 
@@ -150,7 +150,7 @@ class Affair:
     def written(self, event: CaseEvent, link: bytes) -> None:
         """The event became the entry with this hash."""
         if isinstance(event, Act):
-            self.turn, self.tip = event.turn, link
+            self.turn, self.tip = event.turn, followed(link)
 
     # --- the walk ----------------------------------------------------------------------------------------------------
 

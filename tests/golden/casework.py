@@ -32,6 +32,7 @@ from schemas.casework.events import (
 )
 from schemas.casework.lifecycle import CONTRIBUTIONS, TRANSITIONS, Stage
 from schemas.casework.roles import ROLES_OF_ACT
+from schemas.names import followed
 from tests.support.casebook import COUNTY, TOWNSHIP, VILLAGE, digest, filing, officer
 
 FOLDER: Final = Path(__file__).parent
@@ -41,8 +42,8 @@ LIFECYCLE_FILE: Final = FOLDER / "lifecycle.txt"
 
 def events() -> list[CaseEvent]:
     """One event of every kind with every field filled."""
-    tip = digest("the act before")
-    operation = digest("operation")[:16]
+    tip = followed(digest("the act before"))
+    operation = digest("operation")[:8]
     village, township = (VILLAGE, officer(VILLAGE)), (TOWNSHIP, officer(TOWNSHIP))
     return [
         filing(),

@@ -210,20 +210,22 @@ class Court:
                     yield from self._places(device, case, items)
 
     def _places(self, device: Device, case: CaseFile, items: list[Item]) -> Iterator[str]:
-        after = {header.hash: event.after for event, header in items if isinstance(event, Act)}
+        after = {_mark(header.hash): event.after for event, header in items if isinstance(event, Act)}
+        named = {link[:16]: link for link in after}
         branch: list[bytes] = []
         at: bytes | None = case.tip or None
         while at is not None:
-            branch.append(at)
-            at = after.get(at)
+            branch.append(named.get(at, at))
+            at = after.get(named.get(at, at))
         if len(branch) != case.turn:
             yield f"{device.name} {case.case.hex()[:6]} has {len(branch)} acts at turn {case.turn}"
-        void = [breach.hash for breach in case.breaches if breach.code in VOID]
+        void = [_mark(breach.hash) for breach in case.breaches if breach.code in VOID]
+        superseded, held = [_mark(h) for h in case.superseded], [_mark(h) for h in case.held]
         for event, header in items:
             if isinstance(event, Contribution):
                 continue
-            lists = (branch, case.superseded, case.held, void)
-            places = sum(1 for hashes in lists if header.hash in hashes)
+            lists = (branch, superseded, held, void)
+            places = sum(1 for marks in lists if _mark(header.hash) in marks)
             if places != 1:
                 yield f"{device.name} {case.case.hex()[:6]} {event.kind} stands in {places} places"
         operations = [note.operation for note in case.contributions]
@@ -374,6 +376,11 @@ class Court:
                     if key in self.held and not holder.holds(key) and not self._is_forked(key):
                         yield f"{holder.name} receipted {row.journal}:{seq} and has it not"
                         break
+
+
+def _mark(digest: bytes) -> bytes:
+    """The part of a hash by which acts name what they follow."""
+    return digest[:16]
 
 
 def _read(entry: Stored) -> Act | Contribution | None:

@@ -210,6 +210,9 @@ class Faults:
         if not self.write(issuer, [Draft(KIND_ENROLLED, None, encode(Enrolled(certificate)))]):
             return False
         self._note("enrolled again by hand", child)
+        child.stop()
+        child.chain = [*issuer.chain, certificate]
+        child.start()
         return True
 
     def write(self, device: Device, drafts: list[Draft]) -> bool:

@@ -376,7 +376,10 @@ class World:
             hello = session.say_hello(child.books)
             keeper = session.Doorkeeper(parent.books)
             challenge = keeper.challenge(hello)
-            keeper.admit(session.answer(child.books, hello, challenge, b""))
+            signed = session.answer(child.books, hello, challenge, b"")
+            assert child.ledger is not None
+            run(child.ledger.meet(challenge.chain))
+            keeper.admit(signed)
         except Fault as fault:
             self.counts["session refused " + fault.code] += 1
             self.tell("session refused", child.name, parent.name, fault.code)

@@ -23,7 +23,7 @@ from schemas.casework.events import (
     Outcome,
     ResultHandedOver,
 )
-from schemas.names import CaseId, Epoch, Instant, NodeId, OfficeId, OfficerId, TrackingNumber
+from schemas.names import CaseId, Epoch, Instant, NodeId, OfficeId, OfficerId, TrackingNumber, followed
 from schemas.wire import EntryHeader
 
 VILLAGE = OfficeId("510824100201")
@@ -61,7 +61,7 @@ def filing(office: OfficeId = VILLAGE, item: str = "RS01") -> CaseFiled:
     return CaseFiled(
         1,
         None,
-        digest("filing", office)[:16],
+        digest("filing", office)[:8],
         office,
         officer(office),
         item,
@@ -89,7 +89,7 @@ class Casebook:
 
     def act(self, kind: Callable[..., A], office: OfficeId, *fields: object, ordinal: int = 1) -> Item:
         """The next act on the present branch; `fields` follow the five that every act carries."""
-        operation = digest("operation", len(self.items))[:16]
+        operation = digest("operation", len(self.items))[:8]
         return self._write(kind(self.turn + 1, self.tip, operation, office, officer(office), *fields), ordinal)
 
     def contribute(
@@ -101,7 +101,7 @@ class Casebook:
         ordinal: int = 1,
     ) -> Item:
         """A contribution made after the present turn."""
-        operation = operation or digest("operation", len(self.items))[:16]
+        operation = operation or digest("operation", len(self.items))[:8]
         event = kind(max(self.turn, 1), operation, office, officer(office), *fields)
         return self._keep(event, ordinal)
 
@@ -109,7 +109,7 @@ class Casebook:
         """Write on from an earlier act, as a node does that was restored from a backup."""
         event, header = item
         assert isinstance(event, Act)
-        self.turn, self.tip = event.turn, header.hash
+        self.turn, self.tip = event.turn, followed(header.hash)
 
     def accepted_at_township(self) -> None:
         """Filed in the village, offered, accepted: turns 1 to 3."""
@@ -131,7 +131,7 @@ class Casebook:
 
     def _write(self, event: Act, ordinal: int) -> Item:
         item = self._keep(event, ordinal)
-        self.turn, self.tip = event.turn, item[1].hash
+        self.turn, self.tip = event.turn, followed(item[1].hash)
         return item
 
     def _keep(self, event: CaseEvent, ordinal: int) -> Item:

@@ -18,7 +18,7 @@ from schemas.casework.casefile import CaseFile
 from schemas.casework.events import Applicant, Material, MaterialStatus
 from schemas.casework.roles import Role
 from schemas.codec import encode
-from schemas.names import CaseId, Instant, OfficeId, OfficerId, parent_seat, seat_of
+from schemas.names import OPERATION_BYTES, CaseId, Instant, OfficeId, OfficerId, parent_seat, seat_of
 from schemas.wire import KIND_ENROLLED, Certificate, Enrolled, Enrolment, enrolment_message
 from sync.books import Books, Seat
 from sync.core.journal import Draft
@@ -134,7 +134,7 @@ class Office:
         twin = MemoryCases()
         casebook = CaseInterpreter(twin)
         casebook.attach(self.books)
-        run(casebook.refold(self.cases.files))
+        run(casebook.refold(list(self.cases.files)))
         rows = casebook.drain()
         if rows is not None:
             twin.project(rows)
@@ -218,7 +218,7 @@ class County:
 
 def op(number: int) -> bytes:
     """The operation id of a form."""
-    return number.to_bytes(16, "big")
+    return number.to_bytes(OPERATION_BYTES, "big")
 
 
 def _above(seat: OfficeId) -> OfficeId:

@@ -40,10 +40,12 @@ Reopen = Callable[[], Store]
 async def sqlite_engines(folder: Path, name: str = "node.db") -> AsyncGenerator[Engines]:
     """A fresh SQLite database with our tables, as a node opens it."""
     engines = open_engines(database_url("", folder / name))
-    async with engines.write.begin() as connection:
-        await connection.run_sync(create_schema)
-    yield engines
-    await engines.close()
+    try:
+        async with engines.write.begin() as connection:
+            await connection.run_sync(create_schema)
+        yield engines
+    finally:
+        await engines.close()
 
 
 @asynccontextmanager
@@ -51,11 +53,13 @@ async def postgres_engines(server: PostgresServer) -> AsyncGenerator[Engines]:
     """A fresh PostgreSQL database with our tables, as a hub opens it."""
     url = await server.create_database()
     engines = open_engines(make_url(url))
-    async with engines.write.begin() as connection:
-        await connection.run_sync(create_schema)
-    yield engines
-    await engines.close()
-    await server.drop_database(url)
+    try:
+        async with engines.write.begin() as connection:
+            await connection.run_sync(create_schema)
+        yield engines
+    finally:
+        await engines.close()
+        await server.drop_database(url)
 
 
 def sql_store(engines: Engines, project: Project | None = None, sealer: Sealer = SEALER) -> SqlStore:
@@ -160,7 +164,7 @@ class Scribe:
             at,
             kind,
             subject,
-            b"" if body is None else digest("salt", seq)[:16],
+            b"" if body is None else digest("salt", seq)[:8],
             body,
             digest(journal, seq, body),
             digest("body", seq) if body is None else None,

@@ -62,7 +62,7 @@ def write(*bodies: bytes, journal: JournalId = JOURNAL, after: Written | None = 
     lines, links = (list(after.lines), list(after.links)) if after else ([], [])
     for body in bodies:
         number = tip.size.to_bytes(1, "big")
-        sealed, tip = seal(journal, tip, Draft("case.filed", CASE, body), Instant(AT + tip.size), number * 16)
+        sealed, tip = seal(journal, tip, Draft("case.filed", CASE, body), Instant(AT + tip.size), number * 8)
         lines.append(sealed.line)
         links.append(sealed.hash)
     return Written(journal, lines, links, tip)

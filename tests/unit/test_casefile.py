@@ -28,7 +28,7 @@ from schemas.casework.events import (
 )
 from schemas.casework.lifecycle import Stage
 from schemas.codec import decode, encode
-from schemas.names import OfficeId
+from schemas.names import OfficeId, followed
 from tests.support.casebook import (
     COUNTY,
     OTHER_TOWNSHIP,
@@ -268,7 +268,7 @@ def test_a_first_act_that_is_no_filing_is_void() -> None:
 def test_one_operation_written_twice_counts_once() -> None:
     book = Casebook()
     book.file()
-    operation = digest("double click")[:16]
+    operation = digest("double click")[:8]
     book.contribute(PapersBrought, VILLAGE, ("证件照",), operation=operation, ordinal=2)
     first = book.contribute(PapersBrought, VILLAGE, ("证件照",), operation=operation, ordinal=1)
     case = folded(book)
@@ -305,11 +305,11 @@ def test_between_branches_nobody_else_built_on_the_lower_epoch_ordinal_wins_then
     book.go_back_to(accepted)
     earlier = book.act(CaseDecided, TOWNSHIP, Outcome.REFUSED, "不符合", "社会保险法第20条", "行政复议", ordinal=2)
     case = folded(book)
-    assert (case.tip, case.superseded) == (earlier[1].hash, (later[1].hash,))
+    assert (case.tip, case.superseded) == (followed(earlier[1].hash), (later[1].hash,))
     book.go_back_to(accepted)
     twin = book.act(CaseDecided, TOWNSHIP, Outcome.GRANTED, "符合条件", "社会保险法第20条", ordinal=2)
     case = folded(book)
-    assert case.tip == min(earlier[1].hash, twin[1].hash)
+    assert case.tip == followed(min(earlier[1].hash, twin[1].hash))
 
 
 def test_who_worked_on_the_branch_that_lost_still_hears_how_the_case_goes_on() -> None:
@@ -356,7 +356,7 @@ def test_a_reassignment_never_overturns_a_result_already_handed_over() -> None:
     case = folded(book)
     assert (case.stage, case.tip) == (Stage.HANDED_OVER, tip)
     assert (codes(case), case.superseded) == ([casefile.REASSIGNMENT_VOID], (void[1].hash,))
-    assert extends(case, CaseClosed(case.turn + 1, case.tip, digest("x")[:16], VILLAGE, officer(VILLAGE)))
+    assert extends(case, CaseClosed(case.turn + 1, case.tip, digest("x")[:8], VILLAGE, officer(VILLAGE)))
 
 
 def test_nobody_but_the_county_itself_reassigns() -> None:
@@ -464,12 +464,13 @@ def test_every_entry_is_accounted_for_and_the_blob_is_the_case(items: list[Item]
     assert decode(encode(case), CaseFile) == case
     void = {breach.hash for breach in case.breaches if breach.code in casefile.VOID}
     acts = {header.hash for event, header in items if isinstance(event, Act)}
+    named = {followed(link): link for link in acts}
     parents = {header.hash: event.after for event, header in items if isinstance(event, Act)}
     branch: set[bytes] = set()
     here: bytes | None = case.tip or None
     while here is not None:
-        branch.add(here)
-        here = parents[here]
+        branch.add(named[here])
+        here = parents[named[here]]
     groups = [branch, void, set(case.superseded), set(case.held) & acts]
     assert set().union(*groups) == acts
     assert sum(map(len, groups)) == len(acts), "each act counts, is void, superseded or held: exactly one of them"

@@ -17,11 +17,11 @@ from schemas.casework.roles import ROLES_OF_ACT
 from schemas.codec import ENTRY_BODY_BYTES_MAX, Malformed
 from tests.support.casebook import TOWNSHIP, VILLAGE, digest, filing, officer
 
-OPERATION = digest("operation")[:16]
+OPERATION = digest("operation")[:8]
 
 
 def accepted(note: str = "") -> CustodyAccepted:
-    return CustodyAccepted(3, digest("tip"), OPERATION, TOWNSHIP, officer(TOWNSHIP), note)
+    return CustodyAccepted(3, digest("tip")[:16], OPERATION, TOWNSHIP, officer(TOWNSHIP), note)
 
 
 def test_acts_carry_the_same_first_five_fields_and_contributions_the_same_first_four() -> None:
@@ -64,12 +64,12 @@ def test_an_unknown_kind_is_named_so_that_it_can_be_held() -> None:
         encode_event(accepted())[:-1],
         encode_event(accepted()) + b"\x00",
         b"\x91" * 5000,
-        msgspec.msgpack.encode([0, digest("tip"), OPERATION, TOWNSHIP, "x", ""]),
-        msgspec.msgpack.encode([2**40, digest("tip"), OPERATION, TOWNSHIP, "x", ""]),
+        msgspec.msgpack.encode([0, digest("tip")[:16], OPERATION, TOWNSHIP, "x", ""]),
+        msgspec.msgpack.encode([2**40, digest("tip")[:16], OPERATION, TOWNSHIP, "x", ""]),
         msgspec.msgpack.encode([3, b"short", OPERATION, TOWNSHIP, "x", ""]),
-        msgspec.msgpack.encode([3, digest("tip"), b"short", TOWNSHIP, "x", ""]),
-        msgspec.msgpack.encode([3, digest("tip"), OPERATION, TOWNSHIP, "x", "长" * 4001]),
-        msgspec.msgpack.encode([3, digest("tip"), OPERATION, TOWNSHIP, 7, ""]),
+        msgspec.msgpack.encode([3, digest("tip")[:16], b"short", TOWNSHIP, "x", ""]),
+        msgspec.msgpack.encode([3, digest("tip")[:16], OPERATION, TOWNSHIP, "x", "长" * 4001]),
+        msgspec.msgpack.encode([3, digest("tip")[:16], OPERATION, TOWNSHIP, 7, ""]),
     ],
     ids=[
         "empty",
@@ -106,7 +106,7 @@ def test_a_nul_character_is_refused_at_the_pen_and_on_arrival() -> None:
 
 
 def test_zero_bytes_outside_a_text_are_no_harm() -> None:
-    remark = RemarkAdded(1, bytes(16), VILLAGE, officer(VILLAGE), "好")
+    remark = RemarkAdded(1, bytes(8), VILLAGE, officer(VILLAGE), "好")
     assert decode_event("remark.added", encode_event(remark)) == remark
 
 

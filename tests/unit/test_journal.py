@@ -36,7 +36,7 @@ def changed(run: Run, position: int, line: Line) -> Run:
 
 
 def test_an_entry_is_the_hash_of_header_bytes_that_anybody_can_lay_out() -> None:
-    sealed, tip = seal(JOURNAL, Tip(), Draft("case.filed", CASE, b"body"), AT, b"s" * 16)
+    sealed, tip = seal(JOURNAL, Tip(), Draft("case.filed", CASE, b"body"), AT, b"s" * 8)
     header = (
         b"TBE1"
         + JOURNAL.origin.encode()
@@ -44,7 +44,7 @@ def test_an_entry_is_the_hash_of_header_bytes_that_anybody_can_lay_out() -> None
         + b"nonce1"
         + (0).to_bytes(8, "big")
         + bytes(32)
-        + sha256(b"s" * 16 + b"body").digest()
+        + sha256(b"s" * 8 + b"body").digest()
         + encode([1, AT, "case.filed", CASE])
     )
     assert sealed.hash == sha256(header).digest() == tip.hash
@@ -53,12 +53,12 @@ def test_an_entry_is_the_hash_of_header_bytes_that_anybody_can_lay_out() -> None
 
 
 def test_a_clock_that_goes_back_changes_nothing_but_what_it_claims() -> None:
-    first, tip = seal(JOURNAL, Tip(), Draft("case.filed", CASE, b"a"), AT, bytes(16))
-    second, _ = seal(JOURNAL, tip, Draft("case.filed", CASE, b"b"), Instant(-5), bytes(16))
+    first, tip = seal(JOURNAL, Tip(), Draft("case.filed", CASE, b"a"), AT, bytes(8))
+    second, _ = seal(JOURNAL, tip, Draft("case.filed", CASE, b"b"), Instant(-5), bytes(8))
     assert (first.head.at, second.head.at) == (AT, -5)
 
 
-@pytest.mark.parametrize(("body", "salt"), [(b"x" * (ENTRY_BODY_BYTES_MAX + 1), bytes(16)), (b"x", bytes(15))])
+@pytest.mark.parametrize(("body", "salt"), [(b"x" * (ENTRY_BODY_BYTES_MAX + 1), bytes(8)), (b"x", bytes(7))])
 def test_nothing_impossible_is_sealed(body: bytes, salt: bytes) -> None:
     with pytest.raises(ValueError, match="wrong length"):
         seal(JOURNAL, Tip(), Draft("case.filed", CASE, body), AT, salt)
@@ -127,7 +127,7 @@ def test_entries_in_another_order_are_not_the_journal() -> None:
 
 
 def test_a_line_that_is_no_entry_cuts_the_run_like_a_changed_one() -> None:
-    run = changed(FIVE.run(checkpoints=[2, 5]), 3, Line(b"\xc1", b"s" * 16, b"x"))
+    run = changed(FIVE.run(checkpoints=[2, 5]), 3, Line(b"\xc1", b"s" * 8, b"x"))
     checked = check_run(run, Tip(), by_owner)
     assert (checked.code, checked.links) == ("malformed", FIVE.links[:2])
 
@@ -234,7 +234,7 @@ def test_no_flipped_bit_of_any_line_is_ever_believed(position: int, where: int, 
 def test_a_head_of_a_newer_version_keeps_its_bytes_and_is_read_as_far_as_known() -> None:
     head = encode([2, AT, "case.filed", CASE, "a newer field", {"more": 1}])
     assert decode_head(head).kind == "case.filed"
-    line = Line(head, b"s" * 16, b"body")
+    line = Line(head, b"s" * 8, b"body")
     links, heads, code = links_of(Run(JOURNAL.origin, JOURNAL.epoch, 0, bytes(32), [line], []))
     assert (len(links), heads[0].version, code) == (1, 2, "")
 

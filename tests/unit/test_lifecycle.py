@@ -85,7 +85,7 @@ def event_refusal(case: CaseFile, event: CaseEvent, item: ServiceItem | None = A
 
 
 def next_act(case: CaseFile, kind: type[Act], office: OfficeId, *fields: object) -> Act:
-    return kind(case.turn + 1, case.tip, digest("op")[:16], office, officer(office), *fields)
+    return kind(case.turn + 1, case.tip, digest("op")[:8], office, officer(office), *fields)
 
 
 def at(stage: Stage) -> CaseFile:
@@ -230,9 +230,9 @@ def test_nothing_is_written_while_the_filing_has_not_arrived() -> None:
 
 def test_an_act_prepared_on_an_old_page_is_refused() -> None:
     review = at(Stage.IN_REVIEW)
-    stale = CustodyOffered(3, review.tip, digest("op")[:16], TOWNSHIP, officer(TOWNSHIP), COUNTY)
+    stale = CustodyOffered(3, review.tip, digest("op")[:8], TOWNSHIP, officer(TOWNSHIP), COUNTY)
     assert event_refusal(review, stale) == "not_following"
-    stale = CustodyOffered(4, digest("other"), digest("op")[:16], TOWNSHIP, officer(TOWNSHIP), COUNTY)
+    stale = CustodyOffered(4, digest("other")[:16], digest("op")[:8], TOWNSHIP, officer(TOWNSHIP), COUNTY)
     assert event_refusal(review, stale) == "not_following"
 
 
@@ -267,9 +267,9 @@ def test_what_must_be_told_to_the_resident_must_be_stated() -> None:
     assert event_refusal(review, next_act(review, PapersRequested, TOWNSHIP, (), "缺件")) == "materials_required"
     reassigned = next_act(offered, CustodyReassigned, COUNTY, OTHER_TOWNSHIP, "失联", "")
     assert event_refusal(offered, reassigned) == "approver_required"
-    brought = PapersBrought(3, digest("op")[:16], VILLAGE, officer(VILLAGE), ())
+    brought = PapersBrought(3, digest("op")[:8], VILLAGE, officer(VILLAGE), ())
     assert event_refusal(review, brought) == "materials_required"
-    assert event_refusal(review, RemarkAdded(3, digest("op")[:16], VILLAGE, officer(VILLAGE), "好")) == ""
+    assert event_refusal(review, RemarkAdded(3, digest("op")[:8], VILLAGE, officer(VILLAGE), "好")) == ""
 
 
 def test_a_filing_opens_a_case_with_turn_one() -> None:

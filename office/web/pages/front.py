@@ -32,7 +32,7 @@ async def home() -> Redirect:
 @get("/sign-in", opt=guards.public())
 async def show_sign_in(request: AnyRequest, next_: Annotated[str, Parameter(query="next")] = "/cases") -> Page:
     """The sign-in page."""
-    return site_of(request).render(request, "sign_in.html", found=(), login="", next=local_path(next_))
+    return await site_of(request).render(request, "sign_in.html", found=(), login="", next=local_path(next_))
 
 
 @post("/sign-in", opt=guards.public(), status_code=200)
@@ -55,7 +55,7 @@ async def sign_in(request: AnyRequest) -> Page:
             if request.cookies.get(site.cookies.language) is None:
                 cookies.append(site.cookies.choose_language(signed_in.language))
             return see_other(target, *cookies)
-    return site.render(request, "sign_in.html", status=status, found=found, login=login[:40], next=target)
+    return await site.render(request, "sign_in.html", status=status, found=found, login=login[:40], next=target)
 
 
 @post("/sign-out", opt=guards.public(), status_code=303)
@@ -83,7 +83,7 @@ async def choose_language(request: AnyRequest) -> Page:
 @get("/password", opt=guards.officer(Scope.OWN_ACCOUNT, EVERYBODY))
 async def show_password(request: AnyRequest) -> Page:
     """The page for one's own password."""
-    return site_of(request).render(request, "password.html", found=())
+    return await site_of(request).render(request, "password.html", found=())
 
 
 @post("/password", opt=guards.officer(Scope.OWN_ACCOUNT, EVERYBODY), status_code=200)
@@ -103,7 +103,7 @@ async def change_password(request: AnyRequest) -> Page:
     except AccountRefused as refusal:
         field = "present" if refusal.code == "password_wrong" else "password"
         problem = Problem(field, refusal.text(language_for(request)))
-        return site.render(request, "password.html", status=422, found=[problem])
+        return await site.render(request, "password.html", status=422, found=[problem])
     return see_other("/sign-in", site.cookies.end_session())
 
 

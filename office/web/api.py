@@ -1,0 +1,334 @@
+"""The JSON interface: the same things as the pages, for programs of the office, under the same session and guards.
+
+    GET    /api/session                 who is signed in, and the token that every change must bring
+    POST   /api/session                 {"login", "password"}
+    DELETE /api/session
+    GET    /api/catalogue               items that this office may take in, with their materials
+    GET    /api/cases?queue=&page=      queue: open, held, offered, all
+    POST   /api/cases/search            {"search"}: a number, or the beginning of a name
+    POST   /api/cases                   {"operation", "item", "applicant", "materials", "statement", "mandate"}
+    GET    /api/cases/{case}            one case with its timeline and the acts that are lawful now
+    POST   /api/cases/{case}/acts       {"kind", "operation", "seen", "fields"}; fields as in `office.web.forms.FORMS`
+    POST   /api/cases/{case}/unmask     {"purpose"}
+    GET    /api/line                    neighbours, what waits, what is set aside, findings
+
+`operation` is 32 hexadecimal digits that the caller draws for each action and repeats when it repeats the request: the
+action is then written once. `seen` is the case's `tip` as the caller last read it; an act on an older state is refused.
+Changes carry the token in the header `x-csrftoken`. A refusal is {"code", "message"} with a 4xx status. Times are
+milliseconds since 1970 UTC, as claimed by the device that wrote. Personal data is masked as on the pages.
+"""
+
+from typing import Annotated
+
+from litestar import Response, Router, delete, get, post
+from litestar.params import Parameter
+from msgspec import Struct
+
+from office.web import guards
+from office.web.acting import perform, read_case_id, read_operation, read_seen
+from office.web.forms import FORMS, read_fields
+from office.web.guards import CASEWORK, EVERYBODY, AnyRequest, Scope
+from office.web.inputs import peer_of, read_json
+from office.web.line import Neighbour, Pill, neighbours_of, pill_of
+from office.web.pages.cases import Queue
+from office.web.pages.filing import FILERS, groups_of
+from office.web.pages.line import SetAsideView, set_aside_view
+from office.web.site import csrf_token, language_for, site_of
+from office.web.views import CaseDetail, CaseSummary, detail_of, lifted, summary_of
+from schemas.casework.events import Applicant, Material, MaterialStatus
+from schemas.casework.lifecycle import NotPermitted
+from schemas.casework.roles import Role
+from schemas.casework.visibility import sight_of
+from schemas.catalogue import ServiceItem
+from schemas.names import Instant, OfficeId, OfficerId
+
+
+class SessionView(Struct, frozen=True):
+    """Who is at this session; `csrf` goes into the header `x-csrftoken` of every change."""
+
+    csrf: str
+    officer: OfficerId | None = None
+    office: OfficeId | None = None
+    name: str = ""
+    roles: tuple[Role, ...] = ()
+
+
+class SignIn(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is needed to sign in."""
+
+    login: str
+    password: str
+
+
+class ApplicantInput(Struct, frozen=True, forbid_unknown_fields=True):
+    """The applicant of a filing."""
+
+    name: str
+    document_type: str
+    document_number: str
+    phone: str = ""
+
+
+class MaterialInput(Struct, frozen=True, forbid_unknown_fields=True):
+    """One material that was taken in."""
+
+    name: str
+    status: MaterialStatus = MaterialStatus.PROVIDED
+
+
+class FilingInput(Struct, frozen=True, forbid_unknown_fields=True):
+    """A filing."""
+
+    operation: str
+    item: str
+    applicant: ApplicantInput
+    materials: tuple[MaterialInput, ...] = ()
+    statement: str = ""
+    mandate: str = ""
+
+
+class SlipView(Struct, frozen=True):
+    """What the resident takes home."""
+
+    case: str
+    tracking: str
+    secret: str
+    hash: str
+    repeated: bool
+
+
+class ActInput(Struct, frozen=True, forbid_unknown_fields=True):
+    """One act."""
+
+    kind: str
+    operation: str
+    fields: dict[str, str | list[str]] = {}
+    seen: str = ""
+
+
+class WrittenView(Struct, frozen=True):
+    """An act that is durably written."""
+
+    case: str
+    kind: str
+    hash: str
+    at: Instant
+    repeated: bool
+
+
+class SearchInput(Struct, frozen=True, forbid_unknown_fields=True):
+    """A search: in the body, for a name must not stand in an address."""
+
+    search: str
+
+
+class PurposeInput(Struct, frozen=True, forbid_unknown_fields=True):
+    """Why hidden data is looked at."""
+
+    purpose: str
+
+
+class CaseListView(Struct, frozen=True):
+    """One page of cases."""
+
+    total: int
+    has_more: bool
+    cases: tuple[CaseSummary, ...]
+
+
+class CaseView(Struct, frozen=True):
+    """One case, and what this officer may do to it now."""
+
+    case: CaseDetail
+    acts: tuple[str, ...]
+
+
+class CatalogueView(Struct, frozen=True):
+    """The items that this office may take in today."""
+
+    version: str
+    is_sample: bool
+    items: tuple[ServiceItem, ...]
+
+
+class FindingView(Struct, frozen=True):
+    """One finding of the post."""
+
+    code: str
+    journal: str
+    seq: int
+    at: Instant
+
+
+class LineView(Struct, frozen=True):
+    """The lines of this node."""
+
+    upward: Pill
+    neighbours: tuple[Neighbour, ...]
+    set_aside: tuple[SetAsideView, ...]
+    findings: tuple[FindingView, ...]
+
+
+@get("/session", opt=guards.public())
+async def show_session(request: AnyRequest) -> SessionView:
+    """Who is signed in, if anybody, and the token for changes."""
+    return _session(request)
+
+
+@post("/session", opt=guards.public(), status_code=200)
+async def open_session(request: AnyRequest) -> Response[SessionView]:
+    """Sign in."""
+    site = site_of(request)
+    given = await read_json(request, SignIn)
+    previous = request.cookies.get(site.cookies.session)
+    name, who = await site.accounts.sign_in(given.login, given.password, peer_of(request), previous)
+    view = SessionView(csrf_token(request), who.officer, who.office, who.name, tuple(sorted(who.roles)))
+    return Response(view, cookies=[site.cookies.open_session(name)])
+
+
+@delete("/session", opt=guards.public(), status_code=204)
+async def end_session(request: AnyRequest) -> Response[None]:
+    """Sign out."""
+    site = site_of(request)
+    name = request.cookies.get(site.cookies.session)
+    if name:
+        await site.accounts.sign_out(name)
+    return Response(None, status_code=204, cookies=[site.cookies.end_session()])
+
+
+@get("/catalogue", opt=guards.officer(Scope.THIS_NODE, EVERYBODY))
+async def show_catalogue(request: AnyRequest) -> CatalogueView:
+    """The items that this office may take in."""
+    node, signed_in = site_of(request).node, guards.get_signed_in(request)
+    edition = node.catalogue.in_force(node.clock.now())
+    items = tuple(item for group in groups_of(edition, signed_in.office) for item in group.entries)
+    return CatalogueView(edition.version, edition.is_sample, items)
+
+
+@get("/cases", opt=guards.officer(Scope.READABLE_CASES, CASEWORK))
+async def list_cases(
+    request: AnyRequest,
+    queue: Queue = Queue.OPEN,
+    number: Annotated[int, Parameter(query="page", ge=1, le=10_000)] = 1,
+) -> CaseListView:
+    """The office's cases, newest first."""
+    return await _list(request, queue, number, "")
+
+
+@post("/cases/search", opt=guards.officer(Scope.READABLE_CASES, CASEWORK), status_code=200)
+async def search_cases(request: AnyRequest) -> CaseListView:
+    """Cases by number or name."""
+    return await _list(request, Queue.ALL, 1, (await read_json(request, SearchInput)).search)
+
+
+@post("/cases", opt=guards.officer(Scope.READABLE_CASES, FILERS), status_code=201)
+async def file_case(request: AnyRequest) -> SlipView:
+    """File a case. The same operation again answers with the same slip."""
+    given = await read_json(request, FilingInput)
+    applicant = given.applicant
+    slip = await site_of(request).node.desk.open_case(
+        guards.get_signed_in(request),
+        read_operation(given.operation),
+        item=given.item,
+        applicant=Applicant(
+            applicant.name.strip(), applicant.document_type, applicant.document_number.strip(), applicant.phone.strip()
+        ),
+        materials=[Material(material.name, material.status) for material in given.materials],
+        statement=given.statement.strip(),
+        mandate=given.mandate.strip(),
+    )
+    return SlipView(slip.case.hex(), slip.tracking, slip.secret, slip.entry.hash.hex(), slip.repeated)
+
+
+@get("/cases/{case:str}", opt=guards.officer(Scope.READABLE_CASES, CASEWORK))
+async def show_case(request: AnyRequest, case: str) -> CaseView:
+    """One case."""
+    return await _case(request, case)
+
+
+@post("/cases/{case:str}/acts", opt=guards.officer(Scope.READABLE_CASES, CASEWORK), status_code=201)
+async def act_on_case(request: AnyRequest, case: str) -> WrittenView:
+    """Write one act. The same operation again answers with the same entry."""
+    given = await read_json(request, ActInput)
+    fields = FORMS.get(given.kind)
+    if fields is None:
+        raise NotPermitted("unknown_act")
+    written = await perform(
+        site_of(request).node.desk,
+        guards.get_signed_in(request),
+        read_case_id(case),
+        given.kind,
+        read_operation(given.operation),
+        read_fields(fields, given.fields),
+        read_seen(given.seen),
+    )
+    entry = written.entry
+    return WrittenView(written.case.hex(), entry.kind, entry.hash.hex(), entry.at, written.repeated)
+
+
+@post("/cases/{case:str}/unmask", opt=guards.officer(Scope.READABLE_CASES, CASEWORK), status_code=200)
+async def unmask_case(request: AnyRequest, case: str) -> CaseView:
+    """One case with its hidden data, once the look and its purpose are written down."""
+    site, signed_in = site_of(request), guards.get_signed_in(request)
+    given = await read_json(request, PurposeInput)
+    found = await site.node.worklists.get_case(signed_in.office, read_case_id(case))
+    await site.access_log.record(signed_in.officer, signed_in.office, found.file.case, given.purpose)
+    return await _case(request, case, is_unmasked=True)
+
+
+@get("/line", opt=guards.officer(Scope.THIS_NODE, EVERYBODY))
+async def show_line(request: AnyRequest) -> LineView:
+    """The state of this node's lines."""
+    node = site_of(request).node
+    language = language_for(request)
+    set_aside = await node.worklists.set_aside()
+    findings = await node.worklists.findings()
+    return LineView(
+        await pill_of(node.books, node.store, node.clock),
+        tuple(await neighbours_of(node.books, node.store)),
+        tuple(set_aside_view(node.books, one, language) for one in set_aside),
+        tuple(FindingView(one.code, str(one.journal), one.seq, one.at) for one in findings),
+    )
+
+
+router = Router(
+    "/api",
+    route_handlers=[
+        show_session,
+        open_session,
+        end_session,
+        show_catalogue,
+        list_cases,
+        search_cases,
+        file_case,
+        show_case,
+        act_on_case,
+        unmask_case,
+        show_line,
+    ],
+)
+
+
+def _session(request: AnyRequest) -> SessionView:
+    who = guards.find_signed_in(request)
+    token = csrf_token(request)
+    if who is None:
+        return SessionView(token)
+    return SessionView(token, who.officer, who.office, who.name, tuple(sorted(who.roles)))
+
+
+async def _list(request: AnyRequest, queue: Queue, number: int, search: str) -> CaseListView:
+    worklists, signed_in = site_of(request).node.worklists, guards.get_signed_in(request)
+    listed = await worklists.list_cases(signed_in.office, queue, search=search, page=number)
+    rows = tuple(
+        summary_of(found, sight_of(found.file, signed_in.office, signed_in.roles)) for found in listed.rows
+    )
+    return CaseListView(listed.total, listed.has_more, rows)
+
+
+async def _case(request: AnyRequest, case: str, *, is_unmasked: bool = False) -> CaseView:
+    node, signed_in = site_of(request).node, guards.get_signed_in(request)
+    found = await node.worklists.get_case(signed_in.office, read_case_id(case))
+    sights = sight_of(found.file, signed_in.office, signed_in.roles)
+    detail = detail_of(found, lifted(sights) if is_unmasked else sights)
+    return CaseView(detail, node.desk.available(signed_in, found.file))

@@ -1,0 +1,237 @@
+"""The read side: lists of cases, one case with its timeline, how far each step has travelled, the state of the lines.
+
+Scope is part of every query: an office sees the cases that it reads and no others, by equality on the levels of the
+tree of division codes (`office.projection.scope_of`). Timelines are not stored: entries are decoded when read.
+Never masks (pages do, by `schemas.casework.visibility.sight_of`), never writes, and never shows an office a case that
+is not in its scope, not even that it exists. Next: `office.web`, which shows this.
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Final, Protocol
+
+from msgspec import Struct
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from office.projection import SqlCases, scope_of
+from office.tables import cases
+from schemas.casework.casefile import CaseFile
+from schemas.casework.events import CaseEvent, UnknownKind, decode_event
+from schemas.casework.lifecycle import ENDED, NotPermitted, Stage
+from schemas.codec import Malformed
+from schemas.names import CaseId, Instant, JournalId, NodeId, OfficeId, seat_of
+from sync.ports import Disposition, EntryKey, Evidence, ReceiptRow, Store, Stored
+
+PAGE_CASES: Final = 20
+"""Cases on one page of a list: what fits a screen without scrolling twice."""
+
+PAGE_CASES_MAX: Final = 100
+"""For programs; each case costs one read of its entries."""
+
+SEARCH_CHARACTERS_MAX: Final = 40
+
+
+class Queue(StrEnum):
+    """Which of the office's cases."""
+
+    ALL = "all"
+    HELD = "held"
+    """The office has the pen."""
+    OFFERED = "offered"
+    """The office must answer an offer."""
+    OPEN = "open"
+    """Not yet closed or withdrawn."""
+
+
+class Traced(Struct, frozen=True):
+    """One entry of a case, decoded, with what became of it here and how far it has travelled."""
+
+    entry: Stored
+    event: CaseEvent | None
+    """None: a kind or a body that this version does not understand, or a body that is not here."""
+    state: str
+    """Empty = it counts; else "held", "quarantined", "unknown", "superseded"."""
+    code: str
+    held_by: frozenset[OfficeId]
+    """Seats that are known to hold it: its author's, ours, and every one that signed a receipt for it."""
+
+
+class Found(Struct, frozen=True):
+    """One case and its entries."""
+
+    file: CaseFile
+    traced: tuple[Traced, ...]
+
+    @property
+    def held_by(self) -> frozenset[OfficeId]:
+        """Seats that hold every entry of the case that is here."""
+        if not self.traced:
+            return frozenset()
+        return self.traced[0].held_by.intersection(*(traced.held_by for traced in self.traced))
+
+
+class CasePage(Struct, frozen=True):
+    """One page of a list."""
+
+    rows: tuple[Found, ...]
+    total: int
+    has_more: bool
+
+
+class SetAside(Struct, frozen=True):
+    """An entry in the quarantine, or held: `code` is explained by `office.casebook.explain`."""
+
+    disposition: Disposition
+    entry: Stored | None
+
+
+class Journeys(Protocol):
+    """Where an entry's author sits, and where we do: as much of the books as the read side needs."""
+
+    def seat_of_node(self, node: NodeId) -> OfficeId | None:
+        """The seat a device is enrolled for."""
+        ...
+
+
+class Worklists:
+    """All questions of screens about cases, over the node's read engine."""
+
+    def __init__(self, read: AsyncEngine, files: SqlCases, store: Store, books: Journeys, seat: OfficeId) -> None:
+        self._read = read
+        self._files = files
+        self._store = store
+        self._books = books
+        self._seat = seat
+
+    async def list_cases(
+        self, office: OfficeId, queue: Queue = Queue.ALL, *, search: str = "", page: int = 1, size: int = PAGE_CASES
+    ) -> CasePage:
+        """The cases of an office, newest first. `search`: a tracking number, or the beginning of a name."""
+        size = min(max(size, 1), PAGE_CASES_MAX)
+        condition = scope_of(office) & _queue(office, queue)
+        if search.strip():
+            condition &= _search(search.strip()[:SEARCH_CHARACTERS_MAX])
+        query = (
+            select(cases.c.name, cases.c.file)
+            .where(condition)
+            .order_by(cases.c.filed_at.desc(), cases.c.subject)
+            .limit(size + 1)
+            .offset((max(page, 1) - 1) * size)
+        )
+        async with self._read.connect() as connection:
+            total = await connection.scalar(select(func.count()).select_from(cases).where(condition))
+            rows = (await connection.execute(query)).all()
+        files = [self._files.open_file(name, file) for name, file in rows[:size]]
+        return CasePage(tuple(await self._trace(files)), total or 0, len(rows) > size)
+
+    async def count(self, office: OfficeId) -> dict[Queue, int]:
+        """How many cases each queue of an office holds."""
+        counts: dict[Queue, int] = {}
+        async with self._read.connect() as connection:
+            for queue in Queue:
+                condition = scope_of(office) & _queue(office, queue)
+                counts[queue] = (await connection.scalar(select(func.count()).select_from(cases).where(condition))) or 0
+        return counts
+
+    async def get_case(self, office: OfficeId, case: CaseId) -> Found:
+        """One case with its timeline. Raises `NotPermitted` `no_such_case` when it is not in the office's scope."""
+        query = select(cases.c.name, cases.c.file).where(cases.c.subject == case, scope_of(office))
+        async with self._read.connect() as connection:
+            row = (await connection.execute(query)).one_or_none()
+        if row is None:
+            raise NotPermitted("no_such_case")
+        return (await self._trace([self._files.open_file(*row)]))[0]
+
+    async def find_by_number(self, office: OfficeId, tracking: str) -> CaseId | None:
+        """The case with this tracking number, or None when it is not in the office's scope."""
+        query = select(cases.c.subject).where(cases.c.tracking == tracking.strip().upper(), scope_of(office)).limit(1)
+        async with self._read.connect() as connection:
+            subject = await connection.scalar(query)
+        return CaseId(subject) if subject is not None else None
+
+    async def set_aside(self) -> list[SetAside]:
+        """Every entry of this node that is held, quarantined or of unknown kind, with the entry itself."""
+        found: list[SetAside] = []
+        for disposition in await self._store.dispositions():
+            journal, seq = disposition.key
+            entries = await self._store.entries(journal, seq, seq + 1)
+            found.append(SetAside(disposition, entries[0] if entries else None))
+        return found
+
+    async def findings(self) -> list[Evidence]:
+        """What the post found: forks, rollbacks, damage, losses."""
+        return await self._store.evidence()
+
+    # --- timelines ---------------------------------------------------------------------------------------------------
+
+    async def _trace(self, files: Sequence[CaseFile]) -> list[Found]:
+        """Timelines of several cases with one read of entries, one of dispositions, one of receipts a journal."""
+        if not files:
+            return []
+        entries = await self._store.entries_about([file.case for file in files])
+        states = {disposition.key: disposition for disposition in await self._store.dispositions()}
+        receipts = {journal: await self._store.receipts(journal) for journal in {entry.journal for entry in entries}}
+        by_case: dict[CaseId, list[Stored]] = {file.case: [] for file in files}
+        for entry in entries:
+            if entry.subject is not None:
+                by_case[entry.subject].append(entry)
+        found: list[Found] = []
+        for file in files:
+            traced = [self._traced(file, entry, states, receipts) for entry in by_case[file.case]]
+            found.append(Found(file, tuple(sorted(traced, key=_place))))
+        return found
+
+    def _traced(
+        self,
+        file: CaseFile,
+        entry: Stored,
+        states: dict[EntryKey, Disposition],
+        receipts: dict[JournalId, list[ReceiptRow]],
+    ) -> Traced:
+        disposition = states.get((entry.journal, entry.seq))
+        state, code = (disposition.state, disposition.code) if disposition is not None else ("", "")
+        if not state and entry.hash in file.superseded:
+            state = "superseded"
+        author = self._books.seat_of_node(entry.journal.origin)
+        signed = {seat_of(row.office) for row in receipts[entry.journal] if row.size > entry.seq}
+        holders = {self._seat, *signed}
+        if author is not None:
+            holders.add(author)
+        return Traced(entry, _event_of(entry), state, code, frozenset(holders))
+
+
+def _event_of(entry: Stored) -> CaseEvent | None:
+    if entry.body is None:
+        return None
+    try:
+        return decode_event(entry.kind, entry.body)
+    except (UnknownKind, Malformed):
+        return None
+
+
+def _place(traced: Traced) -> tuple[int, int, Instant, int]:
+    """Order in a timeline: turns first; what was made after a turn follows it; the rest by its claimed time."""
+    event = traced.event
+    if event is None:
+        return 2**31, 1, traced.entry.at, traced.entry.arrival
+    turn = getattr(event, "turn", None)
+    if isinstance(turn, int):
+        return turn, 0, traced.entry.at, traced.entry.arrival
+    return getattr(event, "after_turn", 0), 1, traced.entry.at, traced.entry.arrival
+
+
+def _queue(office: OfficeId, queue: Queue) -> ColumnElement[bool]:
+    if queue is Queue.HELD:
+        return (cases.c.custodian == office) & (cases.c.stage != Stage.CLOSED.value)
+    if queue is Queue.OFFERED:
+        return cases.c.offeree == office
+    if queue is Queue.OPEN:
+        return cases.c.stage.not_in([stage.value for stage in ENDED])
+    return cases.c.subject.is_not(None)
+
+
+def _search(search: str) -> ColumnElement[bool]:
+    """A tracking number in any spelling, or the beginning of an applicant's name."""
+    number = search.upper().replace(" ", "")
+    return or_(cases.c.tracking == number, cases.c.applicant.startswith(search, autoescape=True))
