@@ -116,9 +116,7 @@ def _end_on_signals() -> None:
 def _figures(play: Play, verdict: Verdict, *, seconds: float, founded_s: float) -> dict[str, object]:
     return {
         "cases": len(verdict.outcomes),
-        "handed_over": sum(
-            story.handed_over and verdict.outcomes.get(story.key) == story.ends_in for story in STORIES
-        ),
+        "handed_over": sum(story.handed_over and verdict.outcomes.get(story.key) == story.ends_in for story in STORIES),
         "lost": verdict.lost,
         "doubled": verdict.doubled,
         "quarantined": verdict.quarantined,

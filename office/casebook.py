@@ -110,6 +110,10 @@ class CaseRows(Struct):
     """The entries that changed each case in this transaction."""
     serial: int = 0
     """Highest serial among the tracking numbers of our own filings; 0 = unchanged."""
+    begins: bool = False
+    """A rebuild begins with these rows: whatever the projections hold goes first."""
+    ends: bool = False
+    """A rebuild ends with these rows: until then a start begins it anew."""
 
     def pieces(self) -> list["CaseRows"]:
         """The same case by case, for a store that must find the one row that will not go in (RULINGS B11)."""
@@ -293,6 +297,10 @@ class CaseInterpreter:
         self._known.clear()
         self._changed, self._operations, self._readers, self._pending = {}, {}, {}, {}
         self._serial, self._serial_drawn = None, 0
+
+    def forget(self) -> None:
+        """Forget committed cases: a rebuild walks through all of them once."""
+        self._known.clear()
 
     # --- for the desk, inside a transaction ------------------------------------------------------------------------
 

@@ -73,7 +73,7 @@ SECRET_CHARACTERS: Final = 12
 
 SECRET_SALT_BYTES: Final = 8
 SECRET_HASH_BYTES: Final = 16
-"""A secret has 60 random bits, so 128 bits of hash hide and bind it; both travel in every filing and compress by nothing."""
+"""A secret has 60 random bits, so 128 bits of hash bind it; both travel in every filing and do not compress."""
 
 Fields: TypeAlias = tuple[object, ...] | Callable[[CaseFile], tuple[object, ...]]
 """What an act carries beyond the five that every act carries; computed where it depends on the case."""

@@ -72,6 +72,11 @@ class Home:
         return self.folder / "catalogue.json"
 
     @property
+    def divisions(self) -> Path:
+        """The county's own table of divisions, unless it is the sample's."""
+        return self.folder / "divisions.csv"
+
+    @property
     def restored(self) -> Path:
         """A marker that `restore` leaves: the next start is quarantined until it has caught up (RULINGS B5)."""
         return self.folder / "restored"

@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from office.casebook import CaseRows, Operation
-from office.tables import SERIAL, case_readers, cases, counters, operations
+from office.tables import FOLDED, SERIAL, case_readers, cases, counters, operations
 from schemas.casework.casefile import CaseFile
 from schemas.codec import decode, encode
 from schemas.names import CaseId, Instant, OfficeId, seat_of
@@ -45,7 +45,7 @@ _INSERT_OPERATION: Final = (
     "ON CONFLICT DO NOTHING"
 )
 _INSERT_READER: Final = "INSERT INTO case_readers (office, subject) VALUES (:office, :subject) ON CONFLICT DO NOTHING"
-_RAISE_SERIAL: Final = (
+_RAISE_COUNTER: Final = (
     "INSERT INTO counters (name, value) VALUES (:name, :value) "
     "ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE counters.value < excluded.value"
 )
@@ -87,8 +87,20 @@ class SqlCases:
 
     async def last_serial(self) -> int:
         """See `Cases.last_serial`."""
+        return await self._count(SERIAL)
+
+    async def is_folded(self) -> bool:
+        """Whether the projections hold every case: not in a fresh store, nor after a rebuild that was broken off."""
+        return await self._count(FOLDED) > 0
+
+    async def subjects(self) -> list[CaseId]:
+        """Every case that has a row."""
         async with self._read.connect() as connection:
-            value = await connection.scalar(select(counters.c.value).where(counters.c.name == SERIAL))
+            return [CaseId(subject) for subject in (await connection.execute(select(cases.c.subject))).scalars()]
+
+    async def _count(self, name: str) -> int:
+        async with self._read.connect() as connection:
+            value = await connection.scalar(select(counters.c.value).where(counters.c.name == name))
         return value or 0
 
     def open_file(self, name: bytes, file: bytes) -> CaseFile:
@@ -100,13 +112,17 @@ class SqlCases:
     async def project(self, connection: AsyncConnection, rows: object) -> None:
         """Write what one transaction changed."""
         assert isinstance(rows, CaseRows)
+        if rows.begins:
+            await clear_projections(connection)
         await self._upsert_cases(connection, [self._row(case) for case in rows.cases])
         if rows.operations:
             await connection.execute(text(_INSERT_OPERATION), [structs.asdict(done) for done in rows.operations])
         if rows.readers:
             await self._move_readers(connection, rows.readers)
         if rows.serial:
-            await connection.execute(text(_RAISE_SERIAL), {"name": SERIAL, "value": rows.serial})
+            await connection.execute(text(_RAISE_COUNTER), {"name": SERIAL, "value": rows.serial})
+        if rows.ends:
+            await connection.execute(text(_RAISE_COUNTER), {"name": FOLDED, "value": 1})
 
     async def _upsert_cases(self, connection: AsyncConnection, rows: list[tuple[object, ...]]) -> None:
         if not rows:

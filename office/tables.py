@@ -79,6 +79,9 @@ counters = Table(
 SERIAL: Final = "serial"
 """Counter: the highest serial among the tracking numbers of our own filings."""
 
+FOLDED: Final = "folded"
+"""Counter: 1 once the projections hold every case; absent in a fresh store and while a rebuild is under way."""
+
 offices = Table(
     "offices",
     office_metadata,

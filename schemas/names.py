@@ -44,6 +44,11 @@ FOLLOWED_BYTES = 16
 """Leading bytes of an act's hash by which the next act names it. They choose among the few acts of one case at one turn:
 to make that ambiguous its author must find two with equal 128 bits, and sign both in one journal."""
 
+NUMBER_MAX = 2**53
+"""Sequence numbers, sizes, cursors: more than all villages of China write in an age, and safe in every database."""
+
+_NODE_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz234567")
+
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32: no I, L, O, U, so that a number read over the telephone survives."""
 
@@ -78,6 +83,21 @@ def parse_epoch(text: str) -> Epoch:
     if not separator or len(nonce) != 2 * EPOCH_NONCE_BYTES or not ordinal.isdecimal():
         raise ValueError("an epoch is written <ordinal>-<12 hexadecimal digits>")
     return Epoch(int(ordinal), bytes.fromhex(nonce))
+
+
+def valid_epoch(epoch: Epoch) -> bool:
+    """Whether an epoch fits the header's bytes: an ordinal of 4 bytes and a nonce of 6."""
+    return 0 <= epoch.ordinal < 2**32 and len(epoch.nonce) == EPOCH_NONCE_BYTES
+
+
+def valid_node(node: NodeId) -> bool:
+    """Whether this can be a device's name: 16 characters of lower-case base 32."""
+    return len(node) == NODE_ID_LENGTH and _NODE_CHARACTERS.issuperset(node)
+
+
+def valid_seat(office: OfficeId) -> bool:
+    """Whether this is written like a seat: a division's 6, 9 or 12 digits, no desk. The division need not exist."""
+    return office.isascii() and office.isdecimal() and len(office) in (6, 9, 12)
 
 
 def node_id(log_public_key: bytes) -> NodeId:

@@ -10,8 +10,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from schemas.codec import HEAD_BYTES_MAX, Malformed, decode, encode
-from schemas.names import CaseId, Epoch, Instant, JournalId, NodeId, OfficeId
+from schemas.codec import ENTRY_BODY_BYTES_MAX, HEAD_BYTES_MAX, Malformed, decode, encode
+from schemas.names import NUMBER_MAX, CaseId, Epoch, Instant, JournalId, NodeId, OfficeId, valid_epoch, valid_node
 
 HEADER_MAGIC: Final = b"TBE1"
 HEAD_VERSION: Final = 1
@@ -348,6 +348,41 @@ LINE_BODIES: Final[dict[str, type[Struct]]] = {
     KIND_REVOKED: Revoked,
     KIND_RELEASED: Released,
 }
+
+
+def decode_line(kind: str, body: bytes) -> Struct:
+    """Read a house-keeping body of one of the kinds above.
+
+    Raises `Malformed` for other bytes, and for names and numbers that no node can have written: whoever computes or
+    stores with them afterwards need not ask again.
+    """
+    value = decode(body, LINE_BODIES[kind], limit=ENTRY_BODY_BYTES_MAX)
+    positions, numbers = _positions_in(value)
+    good = all(valid_epoch(position.epoch) for position in positions)
+    good = good and all(valid_node(position.origin) for position in positions if not isinstance(position, Parent))
+    numbers += [position.seq if isinstance(position, Released) else position.size for position in positions]
+    if not good or not all(0 <= number < NUMBER_MAX for number in numbers):
+        raise Malformed("malformed_line", "a name or number in the entry cannot be one; update the writing node")
+    return value
+
+
+def _positions_in(value: Struct) -> tuple[list[Parent | JournalHead | Size | Released], list[int]]:
+    """Every position in a journal, and every other number, that a house-keeping body states."""
+    match value:
+        case EpochOpened(parent=Parent() as parent):
+            return [parent], [parent.checkpoint.size]
+        case Receipted():
+            return [*value.heads], [value.at]
+        case Revoked():
+            return [*value.positions], []
+        case Released():
+            return [value], []
+        case Pinned():
+            return [], [value.count, value.beacon_at or 0]
+        case Beacon():
+            return [], [value.at, value.count]
+        case _:
+            return [], []
 
 
 def is_line(kind: str) -> bool:

@@ -5,12 +5,13 @@ everything staged away by `load`. Next: `sync.ledger` (the write path), `sync.pa
 `sync.recovery` (what is given back).
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from msgspec import Struct
 
-from schemas.codec import Malformed, decode
+from schemas.codec import Malformed
 from schemas.names import Epoch, Instant, JournalId, NodeId, OfficeId, parent_seat, seat_of, within
 from schemas.wire import (
     KIND_BEACON,
@@ -28,6 +29,7 @@ from schemas.wire import (
     Released,
     Revoked,
     Want,
+    decode_line,
 )
 from sync.core import note
 from sync.core.errors import Fault, LocalFault
@@ -61,9 +63,10 @@ def line_body(entry: Stored, kind: type[T]) -> T | None:
     if entry.body is None:
         return None
     try:
-        return decode(entry.body, kind)
+        value = decode_line(entry.kind, entry.body)
     except Malformed:
         return None
+    return value if isinstance(value, kind) else None
 
 
 class Seat(Struct, frozen=True):
@@ -149,6 +152,7 @@ class Books:
         self.released: set[EntryKey] = set()
         self.enrolled_by: dict[NodeId, EntryKey] = {}
         self.replaced: set[NodeId] = set()
+        self.unheard: dict[NodeId, list[Stored]] = {}
         self.rollbacks: set[JournalId] = set()
         self.beacon_at = Instant(0)
         self.beacon_pinned_at = Instant(0)
@@ -205,9 +209,12 @@ class Books:
             KIND_PINNED: self._learn_pin,
         }
         entries = [entry for kind in lessons for entry in await self.store.entries_of_kind(kind)]
-        for entry in sorted(entries, key=lambda entry: entry.arrival):
-            if self.counts(entry.journal, entry.seq):
-                lessons[entry.kind](entry)
+        waiting = deque(sorted(entries, key=lambda entry: entry.arrival))
+        while waiting:
+            entry = waiting.popleft()
+            learned = lessons[entry.kind](entry) if self.counts(entry.journal, entry.seq) else None
+            if entry.kind == KIND_ENROLLED and isinstance(learned, str):
+                waiting.extendleft(reversed(self.unheard.pop(NodeId(learned), [])))
 
     def _learn_pin(self, entry: Stored) -> None:
         pinned = line_body(entry, Pinned)
@@ -283,6 +290,8 @@ class Books:
         enrolment = enrolled.certificate.enrolment
         if entry.journal.origin != (enrolment.issuer or enrolment.node):
             return None
+        if enrolment.issuer is not None and self.waits_for(enrolment.issuer, entry):
+            return None
         try:
             self.keyring = admit_certificate(self.keyring, self.seat.root, enrolled.certificate)
         except Fault:
@@ -296,6 +305,13 @@ class Books:
         if enrolment.office == parent_seat(self.seat.office) and enrolment.replaces == self.parent:
             self.adopt_parent(enrolment.node)
         return enrolment.node
+
+    def waits_for(self, node: NodeId, entry: Stored) -> bool:
+        """Keep a statement about a device, or by one, that is not known here: it is heard again when that is enrolled."""
+        if self.seat_of_node(node) is not None:
+            return False
+        self.unheard.setdefault(node, []).append(entry)
+        return True
 
     def adopt_parent(self, node: NodeId) -> None:
         """The office above works on another device now: the line to the old one is dropped, with its outbox."""
@@ -319,7 +335,9 @@ class Books:
     def learn_revocation(self, entry: Stored) -> Revoked | None:
         """Take a revocation into the keyring; None unless an office above the device wrote it (RULINGS A14)."""
         revoked = line_body(entry, Revoked)
-        if revoked is None or not self._stands_above(entry.journal.origin, revoked.node):
+        if revoked is None or self.waits_for(revoked.node, entry):
+            return None
+        if not self._stands_above(entry.journal.origin, revoked.node):
             return None
         self.keyring = self.keyring.with_revocation(revoked.node, revoked.positions)
         return revoked
@@ -327,7 +345,9 @@ class Books:
     def learn_release(self, entry: Stored) -> Released | None:
         """Let an entry past a revocation count; None unless an office above its device wrote it (RULINGS A14)."""
         released = line_body(entry, Released)
-        if released is None or not self._stands_above(entry.journal.origin, released.origin):
+        if released is None or self.waits_for(released.origin, entry):
+            return None
+        if not self._stands_above(entry.journal.origin, released.origin):
             return None
         self.released.add((JournalId(released.origin, released.epoch), released.seq))
         return released

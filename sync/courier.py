@@ -15,7 +15,6 @@ from msgspec import Struct
 from schemas.names import Instant
 from sync.core.errors import Busy, Fault
 from sync.exchange import Pen, Tally, Transport, converse
-from sync.frame import NO_DICTIONARY
 from sync.ports import Clock, Jitter, Sleeper
 
 _log: Final = logging.getLogger("tongban.courier")
@@ -71,7 +70,6 @@ class Courier:
         sleeper: Sleeper,
         jitter: Jitter,
         timetable: Timetable | None = None,
-        dictionary: int = NO_DICTIONARY,
     ) -> None:
         self.state = LineState()
         self._pen = pen
@@ -80,7 +78,6 @@ class Courier:
         self._sleeper = sleeper
         self._jitter = jitter
         self._timetable = timetable or Timetable()
-        self._dictionary = dictionary
         self._called = asyncio.Event()
         self._work_waits = False
         self._asked_for = False
@@ -122,7 +119,7 @@ class Courier:
         """One conversation. Returns how long to wait for the next one if nothing else happens."""
         state = self.state
         state.talking, state.tried_at = True, Instant(self._clock.now())
-        self._conversation = asyncio.create_task(converse(self._pen, self._transport, dictionary=self._dictionary))
+        self._conversation = asyncio.create_task(converse(self._pen, self._transport))
         try:
             tally = await self._conversation
         except asyncio.CancelledError:

@@ -7,7 +7,7 @@ claim about its own seat. Revocations name positions, not times (RULINGS A14). N
 
 from collections.abc import Iterable
 
-from schemas.names import parent_seat
+from schemas.names import parent_seat, valid_seat
 from schemas.wire import Certificate, Enrolment, enrolment_message
 from sync.core.errors import RemoteFault
 from sync.keys import EnrolledDevice, Keyring, PublicKeys, Signer, root_digest
@@ -34,12 +34,14 @@ def certify(signer: Signer, enrolment: Enrolment) -> Certificate:
 def admit_certificate(keyring: Keyring, root: Root, certificate: Certificate) -> Keyring:
     """The keyring with the certified device in it.
 
-    Raises `RemoteFault`: `foreign_county`, `unknown_issuer`, `wrong_issuer` (only the seat above, or the county, may
-    enrol), `bad_signature`; and those of `Keyring.with_device` for impossible keys.
+    Raises `RemoteFault`: `foreign_county`, `wrong_office`, `unknown_issuer`, `wrong_issuer` (only the seat above or the
+    county, may enrol), `bad_signature`; and those of `Keyring.with_device` for impossible keys.
     """
     enrolment = certificate.enrolment
     if enrolment.county != root.county:
         raise RemoteFault("foreign_county", "this certificate belongs to another county; check the enrolment sheet")
+    if not valid_seat(enrolment.office):
+        raise RemoteFault("wrong_office", "devices are enrolled for seats of 6, 9 or 12 digits; make a new certificate")
     message = enrolment_message(enrolment)
     if enrolment.issuer is None:
         good = parent_seat(enrolment.office) is None and keyring.verify(root.public_key, message, certificate.signature)

@@ -12,7 +12,6 @@ from schemas.codec import decode
 from schemas.names import CaseId, JournalId, NodeId, OfficeId, within
 from schemas.wire import (
     KIND_ENROLLED,
-    KIND_RECEIPTED,
     Checkpoint,
     Excerpt,
     Lane,
@@ -25,8 +24,8 @@ from sync.books import Books
 from sync.core.merkle import inclusion_proof
 from sync.ports import EntryKey, Stored
 
-SignAt = Callable[[int], Awaitable[Checkpoint]]
-"""Signs our own journal at an earlier size, for a page that ends there."""
+SignAt = Callable[[JournalId, int], Awaitable[Checkpoint]]
+"""Signs a journal of this very device at an earlier size, for a page that ends there."""
 
 
 class Piece(Struct):
@@ -38,13 +37,18 @@ class Piece(Struct):
 
 
 async def run_of(books: Books, piece: Piece, sign_at: SignAt | None = None) -> Run:
-    """A run as it travels: lines as received, every checkpoint inside, ending at one."""
+    """A run as it travels: lines as received, every checkpoint inside, ending at one.
+
+    Without attestations: the checkpoint proves every line, and whoever takes one out of the run proves it (RULINGS A11).
+    They would be 64 incompressible bytes in every third entry of a township.
+    """
     journal = piece.journal
     entries = await books.store.entries(journal, piece.start, piece.stop)
-    lines = [Line(entry.head, entry.salt, entry.body, entry.digest, entry.signature) for entry in entries]
+    lines = [Line(entry.head, entry.salt, entry.body, entry.digest) for entry in entries]
     checkpoints = await books.store.checkpoints(journal, piece.start, piece.stop)
-    if (not checkpoints or checkpoints[-1].size != piece.stop) and sign_at is not None:
-        checkpoints = [*checkpoints, await sign_at(piece.stop)]
+    is_open = not checkpoints or checkpoints[-1].size != piece.stop
+    if is_open and sign_at is not None and journal.origin == books.seat.node:
+        checkpoints = [*checkpoints, await sign_at(journal, piece.stop)]
     prev = await _prev_of(books, journal, piece.start)
     return Run(journal.origin, journal.epoch, piece.start, prev, lines, checkpoints)
 
@@ -58,7 +62,7 @@ async def excerpt_of(books: Books, entry: Stored) -> Excerpt:
     signed = entry.signature is not None and books.keyring.verify_log(
         journal.origin, attestation(entry.hash), entry.signature
     )
-    if signed or (entry.kind == KIND_RECEIPTED and entry.proof is None):
+    if signed:
         return Excerpt(journal.origin, journal.epoch, entry.seq, prev, line)
     line = Line(entry.head, entry.salt, entry.body, entry.digest)
     proof = decode(entry.proof, Proof) if entry.proof is not None else None

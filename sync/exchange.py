@@ -21,7 +21,7 @@ from sync import recovery
 from sync.books import Books
 from sync.core.errors import Busy, Fault, GapFault, RemoteFault, UnknownSender
 from sync.core.link import Link, Placement
-from sync.frame import NO_DICTIONARY, pack, read_frame, unpack
+from sync.frame import NO_DICTIONARY, best_dictionary, has_dictionary, pack, read_frame, unpack
 from sync.ledger import Admission
 
 T = TypeVar("T")
@@ -118,14 +118,17 @@ class Tally(Struct):
 # --- the child's side ----------------------------------------------------------------------------------------------
 
 
-async def converse(pen: Pen, transport: Transport, *, dictionary: int = NO_DICTIONARY) -> Tally:
+async def converse(pen: Pen, transport: Transport, *, dictionary: int | None = None) -> Tally:
     """Talk with the node above until nothing waits on either side. Opens the session first.
+
+    `dictionary`: None = the one that this release ships; a node above that has it not says so, and it is left out.
 
     Raises `LineDown` (try again later; the link has already halved its page), `Busy` (after `retry_after_s`) or the
     refusal of the other side. Whatever was exchanged before stays exchanged.
     """
     neighbour = await transport.connect()
-    return await _Conversation(pen, neighbour, transport, dictionary).run()
+    chosen = best_dictionary() if dictionary is None else dictionary
+    return await _Conversation(pen, neighbour, transport, chosen).run()
 
 
 class _Conversation:
@@ -308,7 +311,10 @@ class Responder:
         above the cursor. Nothing is changed by a page that raises anything but `RunRefused`.
         """
         frame = read_frame(data)
-        if frame.preface.sender != sender:
+        preface = frame.preface
+        if preface is None:
+            raise Malformed("not_a_question", "this page is an answer; only the node below begins an exchange")
+        if preface.sender != sender:
             raise RemoteFault(
                 "wrong_sender", "the page is from another device than the session; open a session of its own"
             )
@@ -318,10 +324,12 @@ class Responder:
         try:
             turn = self._turns.setdefault(sender, asyncio.Condition())
             async with turn:
-                held = await self._pen.look(lambda: self._answer_if_held(frame.preface))
-                if held is not None:
-                    return pack(held)
-                return pack(await self._take(sender, unpack(frame), turn, overlaps=frame.preface.overlaps))
+                reply = await self._pen.look(lambda: self._answer_if_held(preface))
+                if reply is None:
+                    reply = await self._take(sender, unpack(frame), turn, overlaps=preface.overlaps)
+                # Whoever packs with a dictionary can read it.
+                words = frame.dictionary if has_dictionary(frame.dictionary) else NO_DICTIONARY
+                return pack(reply, dictionary=words, answer=True)
         finally:
             self._waiting[sender] -= 1
 

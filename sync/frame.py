@@ -3,7 +3,8 @@
 Turns values into bytes and back and refuses what is not a frame; never decides about entries and never unpacks more
 than `PAGE_BYTES_MAX`. The same bytes travel by HTTP and on a stick. Sources: DESIGN 4 (limits, bombs), RULINGS A16.
 Layout: b"TBP1" ‖ dictionary (1 byte, 0 = none) ‖ preface length (2, big endian) ‖ preface ‖ a zstd frame that declares
-its content size and ends in its checksum. Next: `sync.exchange` (who talks), `sync.session` (who may).
+its content size and ends in its checksum. An answer has no preface (length 0): nobody sends it twice, and 45 bytes are
+a fifth of a small one. Next: `sync.exchange` (who talks), `sync.session` (who may).
 """
 
 from functools import cache
@@ -14,17 +15,22 @@ import zstandard
 from msgspec import Struct
 
 from schemas.codec import PAGE_BYTES_MAX, PAGE_COMPRESSED_BYTES_MAX, Malformed, decode, encode
-from schemas.names import EPOCH_NONCE_BYTES, NODE_ID_LENGTH, Epoch, NodeId
+from schemas.names import NUMBER_MAX, valid_epoch, valid_node
 from schemas.wire import Page, Preface
 
 MAGIC: Final = b"TBP1"
 
 NO_DICTIONARY: Final = 0
 LINE_DICTIONARY: Final = 1
-"""`sync/data/line-1.dict`, when this release ships it: worth 1.7 times at ten entries, nothing at 500 (SYNC 2)."""
+"""`sync/data/line-1.dict`: worth 1.7 times at ten entries, nothing at 500. Trained by `tests.benchmarks.dictionary`."""
 
-COMPRESSION_LEVEL: Final = 3
-"""2 µs an entry; level 9 saves a tenth of the bytes for five times the work (SYNC 2)."""
+SMALL_PAGE_BYTES: Final = 32 * 1024
+"""Below this a page is packed with the dictionary, and as tightly as zstd can: 1 ms for ten entries, and a fifth of the
+time that the bytes saved would take on a line of 20 kbit/s. A larger page is its own dictionary."""
+
+SMALL_LEVEL: Final = 19
+LARGE_LEVEL: Final = 9
+"""1.7 ms for 500 entries; level 19 saves 1.5 % more of the bytes for 58 ms."""
 
 WINDOW_BYTES_MAX: Final = 8 * 1024 * 1024
 """What a zstd frame may ask a decompressor to reserve: twice the largest page (DESIGN 4)."""
@@ -35,10 +41,8 @@ PREFACE_BYTES_MAX: Final = 4 * 1024
 DICTIONARY_BYTES_MAX: Final = 64 * 1024
 """What was trained and measured (SYNC 2); a larger one costs every agent memory for nothing."""
 
-NUMBER_MAX: Final = 2**53
-"""Sequence numbers, sizes, cursors: more than all villages of China write in an age, and safe in every database."""
-
-_NODE_CHARACTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyz234567")
+PARTS_MAX: Final = 64
+"""Stretches, wants or answers in one page: eight times what is ever sent."""
 
 _HEADER_BYTES: Final = len(MAGIC) + 1 + 2
 
@@ -48,9 +52,9 @@ class UnknownDictionary(Malformed):
 
 
 class Frame(Struct, frozen=True):
-    """A frame whose preface has been read and whose page is still packed."""
+    """A frame whose preface has been read and whose page is still packed. An answer has no preface."""
 
-    preface: Preface
+    preface: Preface | None
     dictionary: int
     packed: bytes
 
@@ -62,14 +66,19 @@ def preface_of(page: Page, *, overlaps: bool = False) -> Preface:
     return Preface(page.sender, page.epoch, ranges, plain, overlaps)
 
 
-def pack(page: Page, *, overlaps: bool = False, dictionary: int = NO_DICTIONARY) -> bytes:
-    """The frame of a page. Raises `UnknownDictionary` for a dictionary that this release does not ship."""
+def pack(page: Page, *, overlaps: bool = False, dictionary: int = NO_DICTIONARY, answer: bool = False) -> bytes:
+    """The frame of a page. Raises `UnknownDictionary` for a dictionary that this release does not ship.
+
+    `dictionary` is for small pages; a large one is packed without. `answer`: without a preface.
+    """
     body = encode(page)
     if len(body) > PAGE_BYTES_MAX:
         raise Malformed("too_large", f"a page has at most {PAGE_BYTES_MAX} bytes; put fewer entries into it")
-    preface = encode(preface_of(page, overlaps=overlaps))
-    header = MAGIC + bytes([dictionary]) + len(preface).to_bytes(2, "big")
-    return header + preface + _compressor(dictionary).compress(body)
+    preface = b"" if answer else encode(preface_of(page, overlaps=overlaps))
+    small = len(body) <= SMALL_PAGE_BYTES
+    used = dictionary if small else NO_DICTIONARY
+    header = MAGIC + bytes([used]) + len(preface).to_bytes(2, "big")
+    return header + preface + _compressor(used, SMALL_LEVEL if small else LARGE_LEVEL).compress(body)
 
 
 def read_frame(data: bytes) -> Frame:
@@ -88,7 +97,8 @@ def read_frame(data: bytes) -> Frame:
     start = _HEADER_BYTES + int.from_bytes(data[_HEADER_BYTES - 2 : _HEADER_BYTES], "big")
     if len(data) <= start:
         raise Malformed("truncated", "the page ends early; send it again")
-    preface = decode(data[_HEADER_BYTES:start], Preface, limit=PREFACE_BYTES_MAX)
+    stated = data[_HEADER_BYTES:start]
+    preface = decode(stated, Preface, limit=PREFACE_BYTES_MAX) if stated else None
     return Frame(preface, data[len(MAGIC)], data[start:])
 
 
@@ -99,7 +109,7 @@ def unpack(frame: Frame) -> Page:
     """
     page = decode(_decompress(frame), Page, limit=PAGE_BYTES_MAX)
     check_page(page)
-    if preface_of(page, overlaps=frame.preface.overlaps) != frame.preface:
+    if frame.preface is not None and preface_of(page, overlaps=frame.preface.overlaps) != frame.preface:
         raise Malformed("wrong_preface", "the preface describes another page; send the page again")
     return page
 
@@ -109,6 +119,8 @@ def check_page(page: Page) -> None:
 
     Raises `Malformed` (`malformed`).
     """
+    if max(len(page.stretches), len(page.wants), len(page.answers)) > PARTS_MAX:
+        raise Malformed("malformed", f"a page has at most {PARTS_MAX} stretches, wants or answers; send less at once")
     streams = [(stretch.epoch, stretch.first, stretch.count) for stretch in page.stretches]
     cursors = [(cursor.epoch, cursor.lane, cursor.number) for cursor in page.cursors]
     runs = [run for stretch in page.stretches for run in stretch.runs]
@@ -137,14 +149,9 @@ def check_page(page: Page) -> None:
         raise Malformed("malformed", "a name or number in the page cannot be one; send the page again")
 
 
-def valid_epoch(epoch: Epoch) -> bool:
-    """Whether an epoch fits the header's bytes: an ordinal of 4 bytes and a nonce of 6."""
-    return 0 <= epoch.ordinal < 2**32 and len(epoch.nonce) == EPOCH_NONCE_BYTES
-
-
-def valid_node(node: NodeId) -> bool:
-    """Whether this can be a device's name: 16 characters of lower-case base 32."""
-    return len(node) == NODE_ID_LENGTH and _NODE_CHARACTERS.issuperset(node)
+def best_dictionary() -> int:
+    """The dictionary that this release ships, or none."""
+    return LINE_DICTIONARY if has_dictionary(LINE_DICTIONARY) else NO_DICTIONARY
 
 
 def has_dictionary(dictionary: int) -> bool:
@@ -199,10 +206,13 @@ def _dictionary_data(dictionary: int) -> zstandard.ZstdCompressionDict | None:
 
 
 @cache
-def _compressor(dictionary: int) -> zstandard.ZstdCompressor:
+def _compressor(dictionary: int, level: int) -> zstandard.ZstdCompressor:
+    words = _dictionary_data(dictionary)
+    if words is not None:
+        words.precompute_compress(level=level)  # pyright: ignore[reportUnknownMemberType]
     return zstandard.ZstdCompressor(
-        level=COMPRESSION_LEVEL,
-        dict_data=_dictionary_data(dictionary),
+        level=level,
+        dict_data=words,
         write_content_size=True,
         write_checksum=True,
         write_dict_id=False,

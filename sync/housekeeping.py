@@ -4,7 +4,7 @@ The only code that reads bodies in `sync`, and only these bodies (RULINGS A9). H
 receipt or a pin; nothing waits for it. Next: `sync.ledger` (when), `sync.receipts` (cosignatures), `sync.enrolment`.
 """
 
-from schemas.codec import Malformed, decode, encode
+from schemas.codec import Malformed, encode
 from schemas.names import Instant, JournalId, NodeId, OfficeId
 from schemas.wire import (
     KIND_BEACON,
@@ -22,6 +22,7 @@ from schemas.wire import (
     Receipted,
     Released,
     Revoked,
+    decode_line,
     is_line,
 )
 from sync import receipts, recovery
@@ -39,7 +40,7 @@ async def learn(books: Books, entry: Stored) -> list[Stored]:
         books.dispose(entry, "held", "revoked")
         return []
     try:
-        body = decode(entry.body, LINE_BODIES[entry.kind])
+        body = decode_line(entry.kind, entry.body)
     except Malformed:
         books.dispose(entry, "unknown", "newer_body")
         return []
@@ -68,13 +69,27 @@ async def _take_enrolment(books: Books, entry: Stored) -> None:
     if books.parent != parent:
         await recovery.after_parent_replaced(books)
     if node is None:
-        books.dispose(entry, "quarantined", "unbelieved_enrolment")
+        _disbelieve(books, entry, "unbelieved_enrolment")
         return
+    await _hear_again(books, node)
     seat = books.seat_of_node(node)
     if seat is None or books.children.get(seat) != node or books.epoch is None:
         return
     books.link_to(node)
     await _first_load(books, node, seat)
+
+
+async def _hear_again(books: Books, node: NodeId) -> None:
+    """What was said about a device, or by it, before it was known here: enrolments, revocations, releases (A14)."""
+    for entry in books.unheard.pop(node, []):
+        books.dispose(entry, "", "")
+        await learn(books, entry)
+
+
+def _disbelieve(books: Books, entry: Stored, code: str) -> None:
+    """Set aside a statement about devices: until they are known here, or for good."""
+    waits = any(entry in entries for entries in books.unheard.values())
+    books.dispose(entry, *(("held", "unknown_device") if waits else ("quarantined", code)))
 
 
 async def _first_load(books: Books, node: NodeId, seat: OfficeId) -> None:
@@ -93,7 +108,7 @@ async def _first_load(books: Books, node: NodeId, seat: OfficeId) -> None:
 async def _take_revocation(books: Books, entry: Stored) -> None:
     revoked = books.learn_revocation(entry)
     if revoked is None:
-        books.dispose(entry, "quarantined", "unbelieved_revocation")
+        _disbelieve(books, entry, "unbelieved_revocation")
         return
     await recovery.after_revocation(books, revoked)
 
@@ -101,7 +116,7 @@ async def _take_revocation(books: Books, entry: Stored) -> None:
 async def _take_release(books: Books, entry: Stored, released: Released) -> list[Stored]:
     """A person above the seat lets an entry past a revocation count after all (RULINGS A14)."""
     if books.learn_release(entry) is None:
-        books.dispose(entry, "quarantined", "unbelieved_release")
+        _disbelieve(books, entry, "unbelieved_release")
         return []
     key = (JournalId(released.origin, released.epoch), released.seq)
     held = [found for found in await books.store.entries(key[0], key[1], key[1] + 1) if found.hash == released.hash]
@@ -134,7 +149,7 @@ def audience(books: Books, entry: Stored) -> frozenset[OfficeId]:
     if entry.kind in (KIND_EPOCH_OPENED, KIND_REVOKED, KIND_BEACON, KIND_RELEASED):
         return books.seats_below(books.seat.office)
     try:
-        body = decode(entry.body, LINE_BODIES[entry.kind])
+        body = decode_line(entry.kind, entry.body)
     except Malformed:
         return frozenset()
     match body:

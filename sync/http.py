@@ -57,6 +57,9 @@ MESSAGE_BYTES_MAX: Final = 16 * 1024
 IDLE_S: Final = 60.0
 """Silence after which a connection is given up: at 20 kbit/s a packet takes less than a second (RELIABILITY 1)."""
 
+LOCAL_RETRY_AFTER_S: Final = 10
+"""A node that starts or stops is back in seconds; one that needs a person is not helped by asking more often."""
+
 CONNECT_S: Final = 20.0
 """For a connection to open: three SYN retransmissions on a 600 ms line."""
 
@@ -173,6 +176,9 @@ def _refuse(request: AnyRequest, status: int, refusal: Refusal) -> Response[byte
 
 
 def _on_fault(request: AnyRequest, fault: Fault) -> Response[bytes]:
+    if isinstance(fault, LocalFault):
+        # Our own trouble (starting, stopping, another writer) is not the sender's: it comes back later.
+        return _refuse(request, 503, Refusal(fault.code, fault.hint, retry_after_s=LOCAL_RETRY_AFTER_S))
     return _refuse(request, fault.status, fault.refusal())
 
 

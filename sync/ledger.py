@@ -33,7 +33,7 @@ from schemas.wire import (
     attestation,
     is_line,
 )
-from sync import housekeeping, recovery
+from sync import forks, housekeeping, recovery
 from sync.books import Books
 from sync.core.errors import Fault, GapFault, LocalFault, RemoteFault, UnknownSender
 from sync.core.journal import (
@@ -45,12 +45,10 @@ from sync.core.journal import (
     check_excerpt,
     check_run,
     checkpoint_at,
-    links_of,
     seal,
     well_formed,
 )
 from sync.core.link import Link, Placement
-from sync.core.merkle import root_of
 from sync.enrolment import admit_chain
 from sync.excerpts import post_excerpts, share
 from sync.paging import compose
@@ -193,13 +191,14 @@ class Ledger:
         )
         books.advance(own, after, [])
         hops = await self._interpret([entry])
-        if any(hop != books.parent for hop in hops[0]) and draft.kind != KIND_RECEIPTED:
+        if any(hop != books.parent for hop in hops[0]):
             # RULINGS A11: what an office posts to anyone but its parent is attested when written.
             entry = msgspec.structs.replace(entry, signature=books.seat.signer.sign(attestation(entry.hash)))
         books.batch.entries.append(entry)
         await self._take_in(entry)
         for hop in sorted(hops[0] - {books.parent}):
-            books.post(hop, Lane.EXCERPTS, own, entry.seq)
+            if hop in books.links:  # not a device that this very entry replaces
+                books.post(hop, Lane.EXCERPTS, own, entry.seq)
         if books.parent is not None:
             books.post(books.parent, Lane.RUNS, own, entry.seq)
             books.work_waits = books.work_waits or not is_line(entry.kind)
@@ -219,11 +218,10 @@ class Ledger:
             self._sign(books.own, tip.size, tip.frontier.root())
             books.unsigned_bytes = 0
 
-    async def sign_at(self, size: int) -> Checkpoint:
-        """A checkpoint of our own journal at an earlier size, for a page that ends there."""
-        own = self.books.own
-        leaves = await self.books.store.hashes(own, 0, size)
-        return self._sign(own, *checkpoint_at(leaves, size))
+    async def sign_at(self, journal: JournalId, size: int) -> Checkpoint:
+        """A checkpoint of a journal of this very device at an earlier size, for a page that ends there."""
+        leaves = await self.books.store.hashes(journal, 0, size)
+        return self._sign(journal, *checkpoint_at(leaves, size))
 
     # --- post ----------------------------------------------------------------------------------------------------
 
@@ -306,16 +304,17 @@ class Ledger:
         return fresh
 
     async def _admit_answer(self, link: Link, answer: Answer, admission: Admission) -> list[Stored]:
-        run, excerpts = recovery.take_answer(self.books, link, answer)
+        journal = answer.want.journal
         part = Admission()
         fresh: list[Stored] = []
-        if run is not None:
-            before = self.books.tips.get(run.journal)
-            fresh += await self._admit_run(link, run, 0, part)
-            if self.books.tips.get(run.journal) == before:
-                recovery.not_helped(self.books, link, answer.want)
-        for excerpt in excerpts:
-            fresh += await self._admit_excerpt(excerpt, 0, part)
+        before = self.books.tips.get(journal)
+        if answer.run is not None and answer.run.journal == journal:
+            fresh += await self._admit_run(link, answer.run, 0, part)
+        for excerpt in answer.excerpts:
+            if excerpt.journal == journal:
+                fresh += await self._admit_excerpt(excerpt, 0, part)
+        if self.books.tips.get(journal) == before:
+            recovery.not_helped(self.books, link, answer.want)
         admission.admitted += part.admitted
         return fresh
 
@@ -326,12 +325,8 @@ class Ledger:
         if books.keyring.find(run.origin) is None:
             return self._refuse(link, run, len(run.lines), "unknown_origin", part)
         checked = check_run(run, known, books.verify_checkpoint)
-        if (position := self._other_branch(journal, known.size, checked.links)) is not None:
-            # Signed both as an excerpt and, otherwise, in a run: the owner's fork. What is held stays.
-            books.find("fork", journal, known.size + position, checked.links[position], encode(run))
-            checked = Checked(checked.skip, [], [], known, [], "fork")
         part.duplicate += min(checked.skip, len(run.lines))
-        if checked.code == "fork_suspected" and await self._proves_fork(run, known):
+        if await forks.find(books, run, checked, known):
             checked = Checked(checked.skip, [], [], known, [], "fork")
         refused = len(run.lines) - checked.skip - len(checked.links)
         fresh = self._store_lines(run, checked.skip, checked.links, checked.heads, inlet, part)
@@ -390,28 +385,6 @@ class Ledger:
         books.find(code, run.journal, run.start, b"", run.prev)
         return []
 
-    def _other_branch(self, journal: JournalId, size: int, links: Sequence[bytes]) -> int | None:
-        """Which of a run's new lines, behind `size`, is held as an excerpt with another hash."""
-        loose = self.books.loose.get(journal, {})
-        return next((at for at, link in enumerate(links) if loose.get(size + at, link) != link), None)
-
-    async def _proves_fork(self, run: Run, known: Tip) -> bool:
-        """A run that does not continue what we hold: the owner's fork if its checkpoint is signed, else a relay's."""
-        books = self.books
-        held = await books.store.hashes(run.journal, 0, min(run.start, known.size))
-        if len(held) != run.start:
-            return False
-        links, _, _ = links_of(run)
-        for checkpoint in run.checkpoints:
-            if checkpoint.size - run.start > len(links):
-                break
-            root = root_of([*held, *links[: checkpoint.size - run.start]])
-            if root == checkpoint.root and books.verify_checkpoint(run.journal, checkpoint):
-                # Two statements signed by the owner: both branches are kept (DESIGN 4).
-                books.find("fork", run.journal, run.start, links[-1], encode(run))
-                return True
-        return False
-
     async def _admit_excerpt(self, excerpt: Excerpt, inlet: int, part: Admission) -> list[Stored]:
         books = self.books
         journal = excerpt.journal
@@ -419,8 +392,6 @@ class Ledger:
             link_hash, head, code = check_excerpt(excerpt, books.verify_checkpoint, self._verify_attestation)
         except Malformed as fault:
             link_hash, head, code = b"", None, fault.code
-        if code == "unproved" and head is not None and head.kind == KIND_RECEIPTED:
-            code = ""  # its body is its own proof: judged in `_learn` (RULINGS A10)
         if code or head is None:
             part.refused += 1
             part.codes.append(code)
@@ -429,7 +400,7 @@ class Ledger:
         held = await self._held_hash(journal, excerpt.seq)
         if held is not None:
             part.duplicate += 1
-            if held != link_hash and head.kind != KIND_RECEIPTED:
+            if held != link_hash:
                 books.find("fork", journal, excerpt.seq, link_hash, encode(excerpt))
             return []
         entry = _stored(journal, excerpt.seq, books.next_arrival(), excerpt.line, head, link_hash, inlet)

@@ -28,6 +28,8 @@ async def compose(books: Books, link: Link, sign_at: SignAt) -> Page:
         if stretch is not None:
             stretches.append(stretch)
             link.sent(stretch.lane, stretch.epoch, stretch.first + stretch.count - 1)
+    wants = recovery.wants_for(books, link)
+    link.wanting.update(wants)
     statement, full, sizes = link.state_sizes(recovery.sizes_for(books, link), recovery.seen_of(link))
     return Page(
         sender=books.seat.node,
@@ -40,7 +42,7 @@ async def compose(books: Books, link: Link, sign_at: SignAt) -> Page:
         full=full,
         sizes=sizes,
         stretches=stretches,
-        wants=recovery.wants_for(books, link),
+        wants=wants,
         answers=await recovery.answers_for(books, link),
         more=bool(link.unsent(Lane.EXCERPTS) or link.unsent(Lane.RUNS)),
     )
@@ -79,25 +81,31 @@ async def _run_stretch(books: Books, link: Link, room: int, sign_at: SignAt) -> 
 
 
 async def _cut(books: Books, rows: Sequence[OutboxRow], above: int, room: int) -> tuple[list[Piece], int]:
-    """Take rows in number order until the page is full; a foreign journal can be cut only at its checkpoints."""
-    pieces: dict[JournalId, Piece] = {}
+    """Take rows in number order until the page is full; another's journal can be cut only at its checkpoints.
+
+    Rows of another's journal end at one, and we can sign our own, of any epoch, wherever a page ends.
+    """
+    pieces: list[Piece] = []
+    last: dict[JournalId, Piece] = {}
     count = 0
     for row in rows:
         start = row.seq + max(0, above + 1 - row.number)
         stop = row.seq + row.count
         wanted = min(stop, start + room - count)
-        if wanted < stop and row.journal != (books.own if books.epoch else None):
+        if wanted < stop and row.journal.origin != books.seat.node:
             wanted = await _cut_point(books, row.journal, start, wanted, first=count == 0)
         if wanted > start:
-            piece = pieces.get(row.journal)
-            if piece is None:
-                pieces[row.journal] = Piece(row.journal, start, wanted)
-            else:
+            piece = last.get(row.journal)
+            if piece is not None and piece.stop == start:
                 piece.stop = wanted
+            else:
+                # Posted anew for another device: such rows may begin before the ones that stand in front of them.
+                last[row.journal] = Piece(row.journal, start, wanted)
+                pieces.append(last[row.journal])
             count += wanted - start
         if wanted < stop or count >= room:
             break
-    return list(pieces.values()), count
+    return pieces, count
 
 
 async def _cut_point(books: Books, journal: JournalId, start: int, wanted: int, *, first: bool) -> int:

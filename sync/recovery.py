@@ -10,11 +10,9 @@ from schemas.wire import (
     KIND_EPOCH_OPENED,
     Answer,
     EpochOpened,
-    Excerpt,
     Lane,
     Page,
     Revoked,
-    Run,
     Want,
     is_line,
 )
@@ -147,18 +145,18 @@ def wants_for(books: Books, link: Link) -> list[Want]:
     for journal, size in sorted(link.heard.items()):
         seat = books.seat_of_node(journal.origin)
         ours = seat == books.seat.office
-        # The parent states only what lies at or below us: also journals of devices whose enrolment we lost.
-        if ours or (link.neighbour == books.parent and (seat is None or books.below(journal.origin))):
+        # What a neighbour states it has; of a device not known here we could not believe a word.
+        if ours or (link.neighbour == books.parent and books.below(journal.origin)):
             _want(books, link, journal, size, wants)
     for journal, state in books.journals.items():
-        if state.wanted > state.size and state.lost_upto < state.wanted and _may_hold(books, link, journal):
+        if state.lost_upto < state.wanted > state.size and _may_hold(books, link, journal):
             _want(books, link, journal, state.wanted, wants)
     return wants[:WANTS_PER_PAGE_MAX]
 
 
 def _want(books: Books, link: Link, journal: JournalId, size: int, wants: list[Want]) -> None:
     held = books.journals[journal].size if journal in books.journals else 0
-    if size <= held or (journal, held) in link.not_held or _lost(books, journal, size):
+    if size <= held or (journal, held) in link.not_held:
         return
     want = Want(journal.origin, journal.epoch, held, min(size, held + PAGE_ENTRIES_MAX))
     if all(other.journal != journal for other in wants):
@@ -208,24 +206,27 @@ async def _answer_end(books: Books, state: JournalState, start: int, stop: int) 
     return following.size if following is not None and following.size <= state.size else start
 
 
-def take_answer(books: Books, link: Link, answer: Answer) -> tuple[Run | None, list[Excerpt]]:
-    """What an answer brings; «not held» by every neighbour closes the want as lost, a finding (RULINGS A7, F9)."""
-    want = answer.want
-    if answer.run is not None and answer.run.journal == want.journal:
-        return answer.run, []
-    not_helped(books, link, want)
-    return None, [excerpt for excerpt in answer.excerpts if excerpt.journal == want.journal]
-
-
 def not_helped(books: Books, link: Link, want: Want) -> None:
-    """This neighbour cannot fill the want; when none can, it is closed as lost."""
+    """This neighbour could not fill a want of ours; when none can, it is closed, and what is lost a finding (F9).
+
+    Only what we really asked: nobody closes our wants by answering questions of his own. What is held as excerpts waits
+    for its run no longer, and is not lost.
+    """
+    if want not in link.wanting:
+        return
+    link.wanting.remove(want)
     link.not_held.add((want.journal, want.start))
     askable = [other for other in books.links.values() if _may_hold(books, other, want.journal)]
-    if all((want.journal, want.start) in other.not_held for other in askable):
-        state = books.journal_state(want.journal)
-        if state.lost_upto < want.stop:
-            state.lost_upto = max(want.stop, state.wanted)
-            books.find("lost", want.journal, want.start, b"", encode(want))
+    if not all((want.journal, want.start) in other.not_held for other in askable):
+        return
+    state = books.journal_state(want.journal)
+    upto = max(want.stop, state.wanted)
+    if state.lost_upto >= want.stop:
+        return
+    state.lost_upto = upto
+    loose = books.loose.get(want.journal, {})
+    if any(seq not in loose for seq in range(want.start, min(upto, want.start + PAGE_ENTRIES_MAX))):
+        books.find("lost", want.journal, want.start, b"", encode(want))
 
 
 # --- openings and revocations ------------------------------------------------------------------------------------
@@ -245,6 +246,11 @@ async def after_opening(books: Books, entry: Stored, opened: EpochOpened) -> Non
         state = books.journal_state(before)
         state.wanted = max(state.wanted, parent.size)
     await _send_home(books, before, parent.size)
+    if entry.journal in books.rollbacks:
+        for sibling in [held for held in books.loose if held.origin == entry.journal.origin]:
+            if sibling.epoch.ordinal > parent.epoch.ordinal and sibling != entry.journal:
+                # Epochs that the restored device opened after its backup and does not remember: all of them.
+                await _send_home(books, sibling, 0)
 
 
 async def _second_child(books: Books, entry: Stored, opened: EpochOpened) -> bool:

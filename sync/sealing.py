@@ -50,16 +50,18 @@ class AesGcmSealer:
         if any(not 0 <= number <= KEY_ID_MAX for number in keys):
             raise ValueError(f"a sealing key's number is between 0 and {KEY_ID_MAX}")
         self._ciphers = {
-            number: (AESGCM(each), blake2b(each, digest_size=32, person=b"tongban nonces").digest())
+            number: (AESGCM(each), _nonces_under(blake2b(each, person=b"tongban nonces").digest()))
             for number, each in keys.items()
         }
         self._mark = bytes([key_id])
-        self._cipher, self._nonces = self._ciphers[key_id]
+        cipher, self._nonces = self._ciphers[key_id]
+        self._encrypt = cipher.encrypt
 
     def seal(self, name: bytes, clear: bytes) -> bytes:
         """See `Sealer.seal`."""
-        nonce = blake2b(name, key=self._nonces, digest_size=NONCE_BYTES).digest()
-        return self._mark + self._cipher.encrypt(nonce, clear, name)
+        nonce = self._nonces.copy()  # a keyed state is copied in two thirds of the time that keying takes
+        nonce.update(name)
+        return self._mark + self._encrypt(nonce.digest(), clear, name)
 
     def open(self, name: bytes, sealed: bytes) -> bytes:
         """See `Sealer.open`. Raises `SealBroken`."""
@@ -67,8 +69,13 @@ class AesGcmSealer:
         if found is None:
             raise SealBroken("sealed with a key that is not here; restore the node's key file")
         cipher, nonces = found
-        nonce = blake2b(name, key=nonces, digest_size=NONCE_BYTES).digest()
+        nonce = nonces.copy()
+        nonce.update(name)
         try:
-            return cipher.decrypt(nonce, sealed[1:], name)
+            return cipher.decrypt(nonce.digest(), sealed[1:], name)
         except InvalidTag as error:
             raise SealBroken("these sealed bytes were changed; run verify to name the entry") from error
+
+
+def _nonces_under(key: bytes) -> blake2b:
+    return blake2b(key=key, digest_size=NONCE_BYTES)

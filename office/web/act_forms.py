@@ -9,9 +9,9 @@ from typing import Final
 
 from msgspec import Struct
 
-from office.node import Node
 from office.web import labels
 from office.web.forms import FORMS, Field, Problem, Shape, Values
+from office.web.ports import Node
 from office.web.site import Names
 from office.worklists import Found
 from schemas.casework.casefile import CaseFile
@@ -98,9 +98,7 @@ class Drawing:
         elif field.shape is Shape.LIST:
             offered, preset = materials_for(self._file, kind)
         value = values.get(field.name, preset)
-        return Input(
-            field.name, field.label, field.hint, field.shape.value, field.required, value, choices, offered
-        )
+        return Input(field.name, field.label, field.hint, field.shape.value, field.required, value, choices, offered)
 
 
 def materials_for(file: CaseFile, kind: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -117,9 +115,9 @@ def destinations(node: Node, file: CaseFile, kind: str) -> tuple[OfficeId, ...]:
     """Offices to which the case may sensibly go from here, the likeliest first; the desk has the last word."""
     up, back = _line_above(node.seat), _line_of_filing(file)
     order = [*back, *up] if file.decision is not None else [*up, *reversed(back)]
-    order += [*file.holders, *node.windows()]
-    if kind == "custody.reassigned":
-        order += node.known_offices()
+    order += file.holders
+    # Windows of departments, and for a reassignment everybody: the county decides where a silent office's case goes.
+    order += [office for office in node.known_offices() if "." in office or kind == "custody.reassigned"]
     return tuple(office for office in dict.fromkeys(order) if office != file.custodian)
 
 

@@ -12,7 +12,7 @@ from office.desk import Desk, Written
 from office.web.forms import FORMS, Values
 from schemas.casework.events import Handover, Outcome
 from schemas.casework.lifecycle import NotPermitted
-from schemas.names import OPERATION_BYTES, CaseId, OfficeId, OfficerId
+from schemas.names import CASE_ID_BYTES, FOLLOWED_BYTES, OPERATION_BYTES, CaseId, OfficeId, OfficerId
 from schemas.refusals import Refused
 
 Verb = Callable[..., Awaitable[Written]]
@@ -74,21 +74,21 @@ async def perform(
 
 
 def read_operation(text: object) -> bytes:
-    """The operation id of a form: 32 hexadecimal digits. Raises `OperationMissing`."""
+    """The operation id of a form, in hexadecimal digits. Raises `OperationMissing`."""
     return _read_hex(text, OPERATION_BYTES)
 
 
 def read_case_id(text: str) -> CaseId:
     """The case that an address names: 32 hexadecimal digits. Raises `NotPermitted` «no_such_case» for anything else."""
     try:
-        return CaseId(_read_hex(text, 16))
+        return CaseId(_read_hex(text, CASE_ID_BYTES))
     except OperationMissing:
         raise NotPermitted("no_such_case") from None
 
 
 def read_seen(text: object) -> bytes | None:
     """The hash of the last act that the page showed; None when the caller does not say."""
-    return _read_hex(text, 32) if text else None
+    return _read_hex(text, FOLLOWED_BYTES) if text else None
 
 
 def _read_hex(text: object, size: int) -> bytes:

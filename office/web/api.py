@@ -12,7 +12,7 @@
     POST   /api/cases/{case}/unmask     {"purpose"}
     GET    /api/line                    neighbours, what waits, what is set aside, findings
 
-`operation` is 32 hexadecimal digits that the caller draws for each action and repeats when it repeats the request: the
+`operation` is 16 hexadecimal digits (64 random bits) that the caller draws for each action and repeats when it repeats the request: the
 action is then written once. `seen` is the case's `tip` as the caller last read it; an act on an older state is refused.
 Changes carry the token in the header `x-csrftoken`. A refusal is {"code", "message"} with a 4xx status. Times are
 milliseconds since 1970 UTC, as claimed by the device that wrote. Personal data is masked as on the pages.
@@ -21,7 +21,7 @@ milliseconds since 1970 UTC, as claimed by the device that wrote. Personal data 
 from typing import Annotated
 
 from litestar import Response, Router, delete, get, post
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, QueryParameter
 from msgspec import Struct
 
 from office.web import guards
@@ -208,8 +208,8 @@ async def show_catalogue(request: AnyRequest) -> CatalogueView:
 @get("/cases", opt=guards.officer(Scope.READABLE_CASES, CASEWORK))
 async def list_cases(
     request: AnyRequest,
-    queue: Queue = Queue.OPEN,
-    number: Annotated[int, Parameter(query="page", ge=1, le=10_000)] = 1,
+    queue: FromQuery[Queue] = Queue.OPEN,
+    number: Annotated[int, QueryParameter(name="page", ge=1, le=10_000)] = 1,
 ) -> CaseListView:
     """The office's cases, newest first."""
     return await _list(request, queue, number, "")
@@ -241,13 +241,13 @@ async def file_case(request: AnyRequest) -> SlipView:
 
 
 @get("/cases/{case:str}", opt=guards.officer(Scope.READABLE_CASES, CASEWORK))
-async def show_case(request: AnyRequest, case: str) -> CaseView:
+async def show_case(request: AnyRequest, case: FromPath[str]) -> CaseView:
     """One case."""
     return await _case(request, case)
 
 
 @post("/cases/{case:str}/acts", opt=guards.officer(Scope.READABLE_CASES, CASEWORK), status_code=201)
-async def act_on_case(request: AnyRequest, case: str) -> WrittenView:
+async def act_on_case(request: AnyRequest, case: FromPath[str]) -> WrittenView:
     """Write one act. The same operation again answers with the same entry."""
     given = await read_json(request, ActInput)
     fields = FORMS.get(given.kind)
@@ -267,7 +267,7 @@ async def act_on_case(request: AnyRequest, case: str) -> WrittenView:
 
 
 @post("/cases/{case:str}/unmask", opt=guards.officer(Scope.READABLE_CASES, CASEWORK), status_code=200)
-async def unmask_case(request: AnyRequest, case: str) -> CaseView:
+async def unmask_case(request: AnyRequest, case: FromPath[str]) -> CaseView:
     """One case with its hidden data, once the look and its purpose are written down."""
     site, signed_in = site_of(request), guards.get_signed_in(request)
     given = await read_json(request, PurposeInput)
@@ -320,9 +320,7 @@ def _session(request: AnyRequest) -> SessionView:
 async def _list(request: AnyRequest, queue: Queue, number: int, search: str) -> CaseListView:
     worklists, signed_in = site_of(request).node.worklists, guards.get_signed_in(request)
     listed = await worklists.list_cases(signed_in.office, queue, search=search, page=number)
-    rows = tuple(
-        summary_of(found, sight_of(found.file, signed_in.office, signed_in.roles)) for found in listed.rows
-    )
+    rows = tuple(summary_of(found, sight_of(found.file, signed_in.office, signed_in.roles)) for found in listed.rows)
     return CaseListView(listed.total, listed.has_more, rows)
 
 

@@ -6,7 +6,6 @@ a process for one node, and never opens the node: the caller holds it. Next: `of
 
 import hmac
 from collections.abc import Sequence
-from hashlib import sha256
 from typing import Final
 
 from litestar import Litestar, Router
@@ -16,11 +15,11 @@ from litestar.exceptions import HTTPException
 
 from office.access_log import AccessLog
 from office.accounts import Accounts
-from office.node import Node
 from office.web import api
 from office.web.errors import on_exception
 from office.web.guards import Gate, check_declarations
 from office.web.pages import cases, filing, front, line
+from office.web.ports import Node
 from office.web.security import REQUEST_BYTES_MAX, CookieNames, harden
 from office.web.site import Site, keep_site
 
@@ -54,9 +53,9 @@ def create_app(node: Node, extra: Sequence[Router] = (), *, is_tls: bool) -> Lit
 
 
 def _form_protection(data_key: bytes, cookies: CookieNames, *, is_tls: bool) -> CSRFConfig:
-    """Signed double-submit tokens. The key outlives a restart: forms that are open then must not lose what was typed."""
+    """Signed double-submit tokens. The key outlives a restart: forms open then must not lose what was typed."""
     return CSRFConfig(
-        secret=hmac.digest(data_key, FORM_KEY_LABEL, sha256).hex(),
+        secret=hmac.digest(data_key, FORM_KEY_LABEL, "sha256").hex(),
         cookie_name=cookies.csrf,
         cookie_httponly=True,
         cookie_secure=is_tls,

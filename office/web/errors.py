@@ -126,7 +126,9 @@ def _page(request: AnyRequest, answer: Answer) -> Response[object]:
 
 
 def log_own_fault(request: AnyRequest, error: Exception) -> None:
-    """Log the type of an exception and where it arose, in our own words: no message, no parameter, no query, no path."""
+    """Log the type of an exception and where it arose, in our own words: no message, parameter, query or path."""
     frames = traceback.extract_tb(error.__traceback__)[-8:]
-    places = " < ".join(f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in reversed(frames))
+    places = " < ".join(
+        f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in reversed(frames)
+    )
     _log.error("a %s request failed: %s at %s", request.method, type(error).__name__, places)

@@ -90,9 +90,8 @@ def declarations(app: Litestar) -> list[tuple[str, str, Requires | None]]:
             continue
         for handler in route.route_handlers:
             declared = handler.opt.get(OPT_KEY)
-            for method in sorted(str(method) for method in handler.http_methods):
-                if method != "OPTIONS" or declared is not None:
-                    found.append((method, route.path, declared))
+            methods = sorted(str(method) for method in handler.http_methods)
+            found += [(one, route.path, declared) for one in methods if one != "OPTIONS" or declared is not None]
     return found
 
 

@@ -38,7 +38,7 @@ def n_(message: str) -> str:
 
 
 def read_po(text: str) -> dict[str, str]:
-    """Message id → translation. Contexts and plurals are not used here: Chinese has neither. Raises MalformedCatalogue."""
+    """Message id → translation, without contexts and plurals: we need neither. Raises `MalformedCatalogue`."""
     messages: dict[str, str] = {}
     parts = {"msgid": "", "msgstr": ""}
     field = ""

@@ -6,6 +6,8 @@ Terms follow the administration's own words (受理, 补正, 移交, 办结 …)
 
 from typing import Final
 
+from msgspec import Struct
+
 from office.web.i18n import n_
 from schemas.casework.events import Handover, MaterialStatus, Outcome
 from schemas.casework.lifecycle import Stage
@@ -108,3 +110,48 @@ DOCUMENT_TYPES: Final[dict[str, str]] = {
     "999": n_("Other document"),
 }
 """GA/T 2000.156 codes that this first form offers, and the organisation number of GB 32100."""
+
+CHOICES: Final[dict[str, str]] = {
+    choice.value: label for table in (OUTCOMES, HANDOVERS, MATERIALS) for choice, label in table.items()
+}
+"""Value → label of every choice that an event holds."""
+
+FIELDS: Final[dict[str, str]] = {
+    "to": n_("To"),
+    "note": n_("Note"),
+    "reason": n_("Reason"),
+    "basis": n_("Legal basis"),
+    "remedy": n_("How to object"),
+    "document": n_("Document issued"),
+    "outcome": n_("Decision"),
+    "recipient": n_("Received by"),
+    "how": n_("How"),
+    "approver": n_("Approved by"),
+    "materials": n_("Materials"),
+    "text": n_("Remark"),
+}
+"""Field of an event → what stands before it in a timeline."""
+
+STATES: Final[dict[str, str]] = {
+    "held": n_("waits for an earlier step"),
+    "quarantined": n_("does not count: under review"),
+    "unknown": n_("from a newer version"),
+    "superseded": n_("superseded: another step counts"),
+}
+"""What became of an entry that does not simply count."""
+
+HOPS: Final[dict[int, str]] = {12: n_("at the village"), 9: n_("at the township"), 6: n_("at the county")}
+"""Length of a seat's code → where an entry is, in words."""
+
+
+class StageLabel(Struct, frozen=True):
+    """A stage as it is drawn."""
+
+    label: str
+    tone: str
+
+
+def stage(value: str) -> StageLabel:
+    """How a stage is drawn. Raises ValueError for what is no stage."""
+    known = Stage(value)
+    return StageLabel(STAGES[known], TONES[known])

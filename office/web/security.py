@@ -5,7 +5,7 @@ with 0 violations), OWASP Secure Headers, RELIABILITY 3 (NUL is refused at the e
 """
 
 from collections.abc import Callable, Coroutine
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from litestar.datastructures import Cookie, MutableScopeHeaders
 from litestar.exceptions import ClientException
@@ -72,9 +72,7 @@ class CookieNames:
 
     def end_session(self) -> Cookie:
         """The cookie that removes the session's."""
-        return Cookie(
-            self.session, value="", path="/", httponly=True, secure=self.is_tls, samesite="strict", max_age=0
-        )
+        return Cookie(self.session, value="", path="/", httponly=True, secure=self.is_tls, samesite="strict", max_age=0)
 
     def choose_language(self, language: str) -> Cookie:
         """The cookie that remembers a language for a year."""
@@ -89,9 +87,7 @@ def refuse_nul(value: object) -> None:
         if "\x00" in value:
             raise ClientException("nul_character")
     elif isinstance(value, dict):
-        for key, part in value.items():  # pyright: ignore[reportUnknownVariableType]
-            refuse_nul(key)
-            refuse_nul(part)
+        refuse_nul([*cast("dict[object, object]", value).items()])
     elif isinstance(value, list | tuple):
-        for part in value:  # pyright: ignore[reportUnknownVariableType]
+        for part in cast("list[object]", value):
             refuse_nul(part)

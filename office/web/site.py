@@ -9,22 +9,21 @@ from typing import Any, Final, cast
 
 import jinja2
 from litestar.connection import ASGIConnection
-from litestar.datastructures import Cookie
 from litestar.response import Response
 from litestar.utils.scope.state import ScopeState
 
 from office.access_log import AccessLog
 from office.accounts import Accounts, SignedIn
-from office.node import Node
 from office.web import labels
 from office.web.assets import path_of
 from office.web.guards import find_signed_in
 from office.web.i18n import DEFAULT, Language, language_of, n_, translate
 from office.web.line import Pill, pill_of, sentence
+from office.web.ports import Node
 from office.web.security import CookieNames
 from schemas.casework.clocks import CHINA_TIME
 from schemas.divisions import tier_of_office
-from schemas.names import OPERATION_BYTES, Instant, OfficeId
+from schemas.names import OPERATION_BYTES, Instant, OfficeId, parent_seat, seat_of
 
 _SITE: Final = "site"
 
@@ -162,7 +161,7 @@ def _environment(names: Names) -> jinja2.Environment:
     install: Any = environment
     install.install_gettext_callables(names.text, _no_plural, newstyle=True)
     environment.filters |= {"when": when, "thousands": thousands}
-    environment.globals["asset"] = path_of
+    install.globals.update(asset=path_of, line_of=line_of)
     return environment
 
 
@@ -180,6 +179,16 @@ def when(instant: Instant | None) -> str:
     except (ValueError, OverflowError, OSError):
         # A device's clock may claim any number; a page must show the rest of the case all the same.
         return "—"
+
+
+def line_of(office: str | None) -> tuple[OfficeId, ...]:
+    """The seats that a case filed at `office` travels through, lowest first."""
+    here = seat_of(OfficeId(office)) if office else None
+    line: list[OfficeId] = []
+    while here is not None:
+        line.append(here)
+        here = parent_seat(here)
+    return tuple(line)
 
 
 def thousands(number: int) -> str:

@@ -2,7 +2,7 @@
 
 The one place where a case file becomes visible. Pages put words to it, the JSON interface sends it as it is, so both
 hide the same things. Pure: reads values, asks nothing. Masked is the default (DESIGN 6); `unmasked` lifts only what the
-reader's role may lift, after `office.access_log` has written the look down. Never shows a salt, a secret or a signature.
+reader's role may lift, after `office.access_log` has written the look down. Never shows a salt, secret or signature.
 Next: `schemas.casework.visibility` for who sees what, `office.web.labels` for the words.
 """
 

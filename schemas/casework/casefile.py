@@ -469,12 +469,11 @@ def _fold_set(items: list[Item]) -> CaseFile | None:
 
 
 def _workers(nodes: Iterable[_Node]) -> set[OfficeId]:
-    """The offices that wrote these acts or were offered the case by them."""
+    """The offices that wrote these acts, or to which they offered or gave the case."""
     offices: set[OfficeId] = set()
     for node in nodes:
         offices.add(node.event.office)
-        if node.state.offeree is not None:
-            offices.add(node.state.offeree)
+        offices |= {office for office in (node.state.offeree, node.state.custodian) if office is not None}
     return offices
 
 

@@ -113,6 +113,14 @@ def links_of(run: Run) -> tuple[list[bytes], list[Head], str]:
     return links, heads, ""
 
 
+def salt_fits(line: Line) -> bool:
+    """Whether a body comes with a whole salt, and an absent one with none.
+
+    Else a relay could move bytes between the two: the digest covers them joined, so the hash would not change.
+    """
+    return len(line.salt) == (SALT_BYTES if line.body is not None else 0)
+
+
 def well_formed(run: Run) -> bool:
     """Whether a run's numbers can be right: bounded, ascending checkpoints inside it, the last one at its end."""
     sizes = [checkpoint.size for checkpoint in run.checkpoints]
@@ -125,7 +133,7 @@ def well_formed(run: Run) -> bool:
         and sizes[-1] == stop
         and sizes[0] > run.start
         and all(low < high for low, high in pairwise(sizes))
-        and all(len(line.salt) in (0, SALT_BYTES) for line in run.lines)
+        and all(salt_fits(line) for line in run.lines)
         and all(line.body is None or len(line.body) <= ENTRY_BODY_BYTES_MAX for line in run.lines)
     )
 
@@ -209,11 +217,11 @@ def check_excerpt(
 ) -> tuple[bytes, Head, str]:
     """Hash, head and a code ("" = proved) of an entry outside its run: by its own signature or by an inclusion proof.
 
-    An excerpt proves author and text, not freshness or completeness (RULINGS A11). A receipt's body is proved by the
-    cosignature inside it: code "unproved" is for the caller to judge.
+    An excerpt proves author and text, not freshness or completeness (RULINGS A11). A receipt needs a proof of its
+    header like anything else: a good cosignature in its body could be shown under any number.
     """
     line = excerpt.line
-    if excerpt.seq < 0 or len(excerpt.prev) != 32 or len(line.salt) not in (0, SALT_BYTES):
+    if excerpt.seq < 0 or len(excerpt.prev) != 32 or not salt_fits(line):
         raise Malformed("malformed", "the excerpt's numbers cannot be right; fetch it again")
     if line.body is not None and len(line.body) > ENTRY_BODY_BYTES_MAX:
         raise Malformed("too_large", f"an entry's body has at most {ENTRY_BODY_BYTES_MAX} bytes")

@@ -9,7 +9,7 @@ from enum import Enum
 
 from schemas.codec import PAGE_ENTRIES_MAX
 from schemas.names import Epoch, JournalId, NodeId, OfficeId
-from schemas.wire import Cursor, Size
+from schemas.wire import Cursor, Size, Want
 
 Stream = tuple[int, Epoch]
 """(lane, outbox epoch): one numbered stream of an outbox (RULINGS A1)."""
@@ -56,6 +56,7 @@ class Link:
         self.seen_by_neighbour = 0
         self.echoed = False
         self.not_held: set[tuple[JournalId, int]] = set()
+        self.wanting: set[Want] = set()
 
     # --- sending ---------------------------------------------------------------------------------------------------
 
@@ -109,6 +110,7 @@ class Link:
         self.echoed = False
         self.in_flight.clear()
         self.not_held.clear()
+        self.wanting.clear()
         return True
 
     def hear_cursors(self, cursors: list[Cursor], ours: set[Epoch], *, full: bool) -> list[Stream]:
@@ -146,6 +148,8 @@ class Link:
             self.heard_fully = True
         for size in sizes:
             self.heard[size.journal] = size.size
+            # It holds more now than when it could not answer: it may be asked again.
+            self.not_held = {asked for asked in self.not_held if asked[0] != size.journal}
         self.heard_statement = statement
 
     # --- what we state -----------------------------------------------------------------------------------------------
@@ -174,6 +178,8 @@ class Link:
         """Where an arriving stretch stands: next (it may overlap), wholly held, or beginning above the cursor."""
         held = self.held.get((lane, epoch), 0)
         if first > held + 1:
+            # The neighbour takes us for further than we are (a copy of this machine spoke to it): say where we stand.
+            self.moved.add((lane, epoch))
             return Placement.GAP
         return Placement.NEXT if first + count - 1 > held else Placement.HELD
 
@@ -186,6 +192,6 @@ class Link:
         """What we durably hold of the neighbour's outbox: every stream at first, then those that moved since."""
         return sorted(
             Cursor(lane, epoch, number)
-            for (lane, epoch), number in self.held.items()
+            for (lane, epoch), number in (dict.fromkeys(self.moved, 0) | self.held).items()
             if full or (lane, epoch) in self.moved
         )

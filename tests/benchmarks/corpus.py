@@ -30,7 +30,7 @@ COUNTY_NAME: Final = "cangxi"
 MORNING: Final = Instant(1_780_272_000_000)
 """1 June 2026, 8:00 in China."""
 
-MEAN_BODY_BYTES: Final = 270
+MEAN_BODY_BYTES: Final = 280
 """The least mean size of a body that counts as this load."""
 
 PAGE_ENTRIES: Final = 500
@@ -144,8 +144,10 @@ class Township:
     def __init__(self, county: "County", office: OfficeId, writing: Writing) -> None:
         self.county = county
         self.device = Device(county, office, county.device)
-        villages = [division.code for division in load_divisions().children(office)][:VILLAGES]
-        self.villages = [Device(county, OfficeId(code), self.device) for code in villages]
+        codes = [OfficeId(division.code) for division in load_divisions().children(office)]
+        self.villages = [Device(county, code, self.device) for code in codes[:VILLAGES]]
+        # Whoever has the attested entries posted: a reader that never talks, so that the load has only one direction.
+        self._reader = Device(county, codes[VILLAGES], self.device).office
         self.devices = {device.office: device for device in (self.device, *self.villages)}
         random = county.random
         self._desks = {office: Desk(office, "".join(random.choices(ALPHABET, k=2))) for office in self.devices}
@@ -187,7 +189,7 @@ class Township:
             self.county.counted += 1
             if device is self.device and self.county.attested * ATTESTED_EVERY < self.county.counted:
                 self.county.attested += 1
-                device.reader.attest = frozenset({self.villages[0].office})
+                device.reader.attest = frozenset({self._reader})
             entry = device.write([Draft(event.kind, affair.case, encode_event(event))])[0]
             device.reader.attest = frozenset()
             affair.written(event, entry.hash)
@@ -216,7 +218,7 @@ class County:
     def townships(self, count: int, writing: Writing = RANDOM_TEXT) -> list[Township]:
         """The first townships with enough villages."""
         tree = load_divisions()
-        codes = [town.code for town in tree.children(COUNTY) if len(tree.children(town.code)) >= VILLAGES]
+        codes = [town.code for town in tree.children(COUNTY) if len(tree.children(town.code)) > VILLAGES]
         return [Township(self, OfficeId(code), writing) for code in codes[:count]]
 
 

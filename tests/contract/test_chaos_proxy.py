@@ -28,7 +28,7 @@ async def test_two_hundred_bad_connections_lose_nothing_and_double_nothing(seed:
     answered: list[bytes] = []
     refused = 0
     async with serving(township) as place, chaos_proxy(place.port, seed, reach_bytes=REACH_BYTES) as proxy:
-        wire = Wire(f"http://127.0.0.1:{proxy.port}", idle_s=10)
+        wire = Wire(f"http://127.0.0.1:{proxy.port}", idle_s=2)
         while sum(proxy.faults.values()) < CONNECTIONS:
             up = [note(len(sent) + extra, size=chance.randrange(20, 400)) for extra in range(chance.randrange(1, 5))]
             sent += [draft.body for draft in up]

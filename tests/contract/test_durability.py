@@ -21,8 +21,8 @@ from tests.support.walking import walk
 
 KILLS_ON_SQLITE = 30
 KILLS_ON_POSTGRES = 6
-FULL = 40
-"""Database pages beyond which the disk is taken to be full."""
+ROOM = 40
+"""Database pages that are left before the disk is taken to be full."""
 
 
 # --- killed ---------------------------------------------------------------------------------------------------------
@@ -72,10 +72,11 @@ async def test_kills_in_the_midst_of_writing_lose_nothing_on_postgres(postgres_s
 # --- full -----------------------------------------------------------------------------------------------------------
 
 
-async def set_page_limit(engines: Engines, pages: int) -> None:
-    """Let SQLite find its disk full at so many pages. The write engine has one connection, so this is that one."""
+async def leave_room(engines: Engines, pages: int) -> None:
+    """Let SQLite find its disk full after so many more pages. The write engine has one connection: it is this one."""
     async with engines.write.connect() as connection:
-        await connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+        used: int = (await connection.exec_driver_sql("PRAGMA page_count")).scalar_one()
+        await connection.exec_driver_sql(f"PRAGMA max_page_count = {used + pages}")
 
 
 async def test_a_full_disk_takes_nothing_and_loses_nothing_and_room_cures_it(tmp_path: Path) -> None:
@@ -83,7 +84,7 @@ async def test_a_full_disk_takes_nothing_and_loses_nothing_and_room_cures_it(tmp
         store = sql_store(engines)
         scribe = Scribe()
         await store.load()
-        await set_page_limit(engines, FULL)
+        await leave_room(engines, ROOM)
         kept = 0
         with pytest.raises(Busy) as full:
             while True:
@@ -108,7 +109,7 @@ async def test_a_full_disk_takes_nothing_and_loses_nothing_and_room_cures_it(tmp
         again.write(body=bytes(2000), count=5)
         with pytest.raises(Busy):
             await store.commit(again.batch)
-        await set_page_limit(engines, 10 * FULL)
+        await leave_room(engines, ROOM)
         await store.load()
         await store.commit(again.take())
         assert (await sql_store(engines).load()).arrival == kept + 5

@@ -197,6 +197,22 @@ class Faults:
         device.start()
         return device
 
+    def confirm_revocations(self) -> None:
+        """The county's officer confirms townships' revocations, at the heads that the county holds (RULINGS A14)."""
+        county = self.world.seats[COUNTY]
+        if not county.up or county.disk.full:
+            return
+        for device in list(self.world.devices.values()):
+            if not device.wrecked or not county.books.keyring.is_revoked(device.node):
+                continue
+            sizes = [
+                Size(held.origin, held.epoch, recovery.extent(county.books, held))
+                for held in county.books.journals
+                if held.origin == device.node and not county.books.counts(held, recovery.extent(county.books, held) - 1)
+            ]
+            if sizes and self.write(county, [Draft(KIND_REVOKED, None, encode(Revoked(device.node, sizes, "confirmed")))]):
+                self._note("revocation confirmed higher", device)
+
     def enrol_again(self, child: Device) -> bool:
         """The office above has forgotten a device (restored, or new itself): it enters its certificate once more."""
         issuer = self.world.above(child)

@@ -67,6 +67,7 @@ STORM: Final = replace(
         "black_out": 0.004,
         "lose_device": 0.006,
         "replace_the_lost": 0.03,
+        "confirm_revocations": 0.01,
         "clone_device": 0.0015,
     },
 )

@@ -384,6 +384,11 @@ class World:
             self.counts["session refused " + fault.code] += 1
             self.tell("session refused", child.name, parent.name, fault.code)
             return False
+        except DiskFull:
+            return False
+        except PowerCut:
+            self.power_cut(child)
+            return False
         child.session = wanted
         return True
 

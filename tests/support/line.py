@@ -14,8 +14,10 @@ from schemas.codec import encode
 from schemas.names import CaseId, Instant, JournalId, NodeId, OfficeId
 from schemas.wire import KIND_ENROLLED, KIND_REVOKED, Certificate, Enrolled, Enrolment, Page, Revoked, Size
 from sync.books import Books, Seat
+from sync.core.errors import Fault
 from sync.core.journal import Draft
 from sync.enrolment import Root, certify
+from sync.exchange import LineDown, Responder
 from sync.keys import SIGNER_ENTROPY_BYTES, Ed25519Key, Ed25519Signer, verify_ed25519
 from sync.ledger import Admission, Ledger
 from sync.memory import MemoryStore, Tables
@@ -221,3 +223,97 @@ async def township_and_village() -> tuple[Party, Party]:
 def note(number: int, *, kind: str = UP, size: int = 60) -> Draft:
     """An entry of work: «note 17 …»."""
     return Draft(kind, CASE, f"note {number} ".encode().ljust(size, b"."))
+
+
+class DirectLine:
+    """A transport without a network: the parent's responder is called at once. Can be cut, and can lose answers."""
+
+    def __init__(self, child: Party, parent: Party) -> None:
+        self.down = False
+        self.lose_answers = 0
+        self.refuse_with: Fault | None = None
+        self.frames: list[bytes] = []
+        self.under_way = 0
+        self.under_way_max = 0
+        self.hung_up = 0
+        self._child = child.node
+        self._parent = parent
+        self.responder = Responder(parent.pen)
+
+    async def connect(self) -> NodeId:
+        """See `Transport.connect`."""
+        if self.down:
+            raise LineDown("line_down", "the line is cut")
+        return self._parent.node
+
+    async def exchange(self, frame: bytes) -> bytes:
+        """See `Transport.exchange`."""
+        self.frames.append(frame)
+        self.under_way += 1
+        self.under_way_max = max(self.under_way_max, self.under_way)
+        try:
+            await asyncio.sleep(0)
+            if self.down:
+                raise LineDown("line_down", "the line is cut")
+            if self.refuse_with is not None:
+                raise self.refuse_with
+            answer = await self.responder.respond(self._child, frame)
+            if self.lose_answers:
+                self.lose_answers -= 1
+                raise LineDown("line_down", "the answer was lost")
+            return answer
+        finally:
+            self.under_way -= 1
+
+    def hang_up(self) -> None:
+        """See `Transport.hang_up`."""
+        self.hung_up += 1
+
+
+class VirtualTime:
+    """Waiting without waiting: time moves only when told."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+        self._sleepers: list[tuple[float, asyncio.Future[None]]] = []
+
+    def elapsed_s(self) -> float:
+        """See `Sleeper.elapsed_s`."""
+        return self.now_s
+
+    async def sleep(self, delay_s: float) -> None:
+        """See `Sleeper.sleep`."""
+        alarm: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._sleepers.append((self.now_s + delay_s, alarm))
+        await alarm
+
+    async def settle(self) -> None:
+        """Let every task run until it waits for something."""
+        for _ in range(200):
+            await asyncio.sleep(0)
+
+    async def pass_by(self, seconds: float) -> None:
+        """Let so much time pass, waking sleepers in their order."""
+        end_s = self.now_s + seconds
+        await self.settle()
+        while due := [sleeper for sleeper in self._sleepers if sleeper[0] <= end_s]:
+            first = min(due, key=lambda sleeper: sleeper[0])
+            self._sleepers.remove(first)
+            self.now_s = max(self.now_s, first[0])
+            if not first[1].done():
+                first[1].set_result(None)
+                await self.settle()
+        self.now_s = end_s
+
+
+class SeededJitter:
+    """Waiting times from a seed; `ceilings` records what was asked for."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+        self.ceilings_s: list[float] = []
+
+    def between(self, low_s: float, high_s: float) -> float:
+        """See `Jitter.between`."""
+        self.ceilings_s.append(high_s)
+        return self._random.uniform(low_s, high_s)

@@ -27,7 +27,7 @@ from schemas.wire import (
     enrolment_message,
 )
 from sync.books import Books, Rules, Seat
-from sync.core.errors import Fault
+from sync.core.errors import Fault, GapFault
 from sync.core.journal import Draft, Tip
 from sync.core.link import Link
 from sync.enrolment import Root, certify
@@ -206,6 +206,11 @@ class Node:
     def admit(self, page: Page) -> Admission:
         return run(self.ledger.admit(decode(encode(page), Page)))
 
+    def hear(self, other: "Node", gap: GapFault) -> None:
+        """Take a refusal's cursors, as a conversation does."""
+        self.link(other).exchange_failed()
+        self.link(other).hear_cursors(gap.cursors, set(), full=True)
+
     # --- what is held --------------------------------------------------------------------------------------------
 
     def held(self, journal: JournalId) -> list[Stored]:
@@ -221,6 +226,11 @@ class Node:
     def states(self) -> dict[tuple[JournalId, int], tuple[str, str]]:
         """Entries that are not simply folded: (state, code) by identity."""
         return {key: (found.state, found.code) for key, found in self.tables.dispositions.items()}
+
+    def balanced(self) -> bool:
+        """RULINGS A16: every number of every stream that was taken in is accounted for."""
+        inlets = self.books.inlets.values()
+        return all(inlet.number == inlet.admitted + inlet.refused + inlet.duplicate for inlet in inlets)
 
     def rows(self) -> int:
         """All durable rows that grow: what a re-sent page must not change."""
@@ -252,7 +262,7 @@ class Network:
         self.rules = Rules()
         self.verify: Verify = verify_ed25519 if real else verify_keyed_hash
         self.case = CaseId(self.random.randbytes(16))
-        self.root_key: SecretKey = Ed25519Key(self.random.randbytes(32)) if real else KeyedHashKey(b"root")
+        self.root_key: SecretKey = Ed25519Key(self.random.randbytes(32)) if real else KeyedHashKey(self.random.randbytes(16))
         self.root = Root("cangxi", self.root_key.public_key)
         self.readers = readers if readers is not None else frozenset({COUNTY, *offices})
         self.nodes: dict[OfficeId, Node] = {}
@@ -326,7 +336,11 @@ class Network:
         """Exchange until neither side has anything to say; how many exchanges it took."""
         for count in range(1, EXCHANGES_MAX):
             upward = child.page(above)
-            above.admit(upward)
+            try:
+                above.admit(upward)
+            except GapFault as gap:  # it was restored: go on where it says
+                child.hear(above, gap)
+                continue
             downward = above.page(child, receipts_due=not upward.more)
             child.admit(downward)
             if not (says_something(upward) or says_something(downward)):

@@ -59,20 +59,21 @@ class ChaosProxy:
         self._target_port = target_port
         self._random = random.Random(seed)
         self._reach_bytes = reach_bytes
-        self._tasks: set[asyncio.Task[object]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection."""
-        task = asyncio.current_task()
-        assert task is not None
+        task = asyncio.create_task(self._serve(reader, writer))
         self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             await self._relay(reader, writer)
         except OSError:
             pass  # The line met its fault.
         finally:
             writer.close()
-            self._tasks.discard(task)
 
     async def end(self) -> None:
         """Cut what is still open."""

@@ -12,13 +12,13 @@ from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from office.database import Engines, database_url, open_engines
+from office.migrations import migrate
 from schemas.names import CaseId, Epoch, Instant, JournalId, NodeId, OfficeId
 from schemas.wire import Checkpoint, encode_head
 from sync.memory import MemoryStore
 from sync.ports import Batch, JournalState, OutboxRow, Sealer, Store, Stored, empty_batch
 from sync.sealing import AesGcmSealer
 from sync.store import Project, SqlStore
-from sync.tables import create_schema
 from tests.support.postgres import PostgresServer
 
 SEALER = AesGcmSealer(bytes(range(32)))
@@ -41,8 +41,7 @@ async def sqlite_engines(folder: Path, name: str = "node.db") -> AsyncGenerator[
     """A fresh SQLite database with our tables, as a node opens it."""
     engines = open_engines(database_url("", folder / name))
     try:
-        async with engines.write.begin() as connection:
-            await connection.run_sync(create_schema)
+        await migrate(engines.write)
         yield engines
     finally:
         await engines.close()
@@ -54,8 +53,7 @@ async def postgres_engines(server: PostgresServer) -> AsyncGenerator[Engines]:
     url = await server.create_database()
     engines = open_engines(make_url(url))
     try:
-        async with engines.write.begin() as connection:
-            await connection.run_sync(create_schema)
+        await migrate(engines.write)
         yield engines
     finally:
         await engines.close()

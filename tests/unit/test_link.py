@@ -114,7 +114,8 @@ def test_a_neighbour_that_starts_anew_has_forgotten_what_was_said() -> None:
     link.post(Lane.RUNS, FIRST, 2)
     link.sent(Lane.RUNS, FIRST, 2)
     assert link.hear_epoch(Epoch(8, b"theirs"))
-    assert (link.heard, link.heard_statement, link.heard_fully, link.told_statement) == ({}, 0, False, 0)
+    assert (link.heard, link.heard_statement, link.heard_fully) == ({}, 0, False)
+    assert link.state_sizes({JOURNAL: 3}, link.seen_by_neighbour) == (2, True, [size(JOURNAL, 3)])
     assert link.not_held == set()
     assert link.unsent(Lane.RUNS) == [(FIRST, 0, 2)]
 
@@ -151,9 +152,26 @@ def test_a_neighbour_that_a_late_page_took_back_is_told_everything_again() -> No
     theirs.hear_sizes(*ours.state_sizes({JOURNAL: 4, OTHER: 1}, theirs.heard_statement))
     assert ours.state_sizes({JOURNAL: 4, OTHER: 1}, theirs.heard_statement)[0] == 0
     theirs.hear_sizes(*first)
-    assert theirs.heard == {JOURNAL: 3, OTHER: 1}
+    assert theirs.heard == {JOURNAL: 4, OTHER: 1}
+    theirs.hear_epoch(FIRST)  # a page of an older start, off a stick, makes everything forgotten …
+    theirs.hear_epoch(SECOND)
+    assert theirs.heard == {}
     theirs.hear_sizes(*ours.state_sizes({JOURNAL: 4, OTHER: 1}, theirs.heard_statement))
     assert theirs.heard == {JOURNAL: 4, OTHER: 1}
+
+
+def test_changes_to_a_statement_that_was_never_heard_say_nothing() -> None:
+    link = a_link()
+    link.hear_sizes(2, False, [size(JOURNAL, 4)])
+    assert (link.heard, link.heard_statement) == ({}, 0)
+
+
+def test_a_neighbour_that_states_more_may_be_asked_again() -> None:
+    link = a_link()
+    link.hear_sizes(1, True, [size(JOURNAL, 3)])
+    link.not_held = {(JOURNAL, 3), (OTHER, 1)}
+    link.hear_sizes(2, False, [size(JOURNAL, 4)])
+    assert link.not_held == {(OTHER, 1)}
 
 
 def test_an_empty_first_statement_is_still_a_statement() -> None:

@@ -41,7 +41,9 @@ async def hire(people: People, login: str = "zhoumin", *roles: Role) -> None:
     await people.accounts.add_officer(login, "周敏", SEAT, roles or (Role.CLERK,), PASSWORD)
 
 
-async def refused_sign_in(people: People, password: str, login: str = "zhoumin", address: str = ADDRESS) -> SignInRefused:
+async def refused_sign_in(
+    people: People, password: str, login: str = "zhoumin", address: str = ADDRESS
+) -> SignInRefused:
     with pytest.raises(SignInRefused) as caught:
         await people.accounts.sign_in(login, password, address)
     return caught.value
@@ -68,7 +70,10 @@ async def test_the_database_holds_neither_password_nor_session_name(people: Peop
     await hire(people)
     name, _ = await people.accounts.sign_in("zhoumin", PASSWORD, ADDRESS)
     async with people.engines.read.connect() as connection:
-        rows = [*(await connection.execute(select(officers))).all(), *(await connection.execute(select(sessions))).all()]
+        rows = [
+            *(await connection.execute(select(officers))).all(),
+            *(await connection.execute(select(sessions))).all(),
+        ]
     written = repr(rows)
     assert PASSWORD not in written
     assert name not in written

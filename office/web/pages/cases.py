@@ -8,7 +8,7 @@ click is one act, and an act on a page that is out of date is refused. What was 
 from typing import Annotated, Final
 
 from litestar import Response, Router, get, post
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, QueryParameter
 
 from office.accounts import SignedIn
 from office.web import guards
@@ -49,8 +49,8 @@ NOTHING_FOUND: Final = n_("No case fits. Type the whole number, or the beginning
 @get("/", opt=guards.officer(Scope.READABLE_CASES, CASEWORK))
 async def list_cases(
     request: AnyRequest,
-    queue: Queue = Queue.OPEN,
-    number: Annotated[int, Parameter(query="page", ge=1, le=10_000)] = 1,
+    queue: FromQuery[Queue] = Queue.OPEN,
+    number: Annotated[int, QueryParameter(name="page", ge=1, le=10_000)] = 1,
 ) -> Page:
     """The office's cases, newest first."""
     return await _list(request, queue, number, "")
@@ -64,14 +64,14 @@ async def search_cases(request: AnyRequest) -> Page:
 
 
 @get("/{case:str}", opt=guards.officer(Scope.READABLE_CASES, CASEWORK))
-async def show_case(request: AnyRequest, case: str) -> Page:
+async def show_case(request: AnyRequest, case: FromPath[str]) -> Page:
     """One case."""
     return await _case(request, case)
 
 
 @post("/{case:str}/unmask", opt=guards.officer(Scope.READABLE_CASES, CASEWORK), status_code=200)
-async def unmask_case(request: AnyRequest, case: str) -> Page:
-    """The case with its hidden data, once the look and its purpose are written down. Never a link: a click each time."""
+async def unmask_case(request: AnyRequest, case: FromPath[str]) -> Page:
+    """The case with its hidden data, once the look and its purpose are written down. Never a link, always a click."""
     site, signed_in = site_of(request), guards.get_signed_in(request)
     form = await read_form(request)
     found = await site.node.worklists.get_case(signed_in.office, read_case_id(case))
@@ -80,7 +80,7 @@ async def unmask_case(request: AnyRequest, case: str) -> Page:
 
 
 @post("/{case:str}/acts/{kind:str}", opt=guards.officer(Scope.READABLE_CASES, CASEWORK), status_code=200)
-async def act_on_case(request: AnyRequest, case: str, kind: str) -> Page:
+async def act_on_case(request: AnyRequest, case: FromPath[str], kind: FromPath[str]) -> Page:
     """Write one act and show the case; or the page again, with what was typed and what is wrong."""
     site, signed_in = site_of(request), guards.get_signed_in(request)
     fields = FORMS.get(kind)
@@ -129,9 +129,7 @@ async def _list(request: AnyRequest, queue: Queue, number: int, search: str) -> 
     )
 
 
-async def _case(
-    request: AnyRequest, case: str, *, is_unmasked: bool = False, refusing: Refusing | None = None
-) -> Page:
+async def _case(request: AnyRequest, case: str, *, is_unmasked: bool = False, refusing: Refusing | None = None) -> Page:
     site, signed_in = site_of(request), guards.get_signed_in(request)
     found = await site.node.worklists.get_case(signed_in.office, read_case_id(case))
     sights = sight_of(found.file, signed_in.office, signed_in.roles)

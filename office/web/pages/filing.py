@@ -8,6 +8,7 @@ from typing import Final
 
 import segno
 from litestar import Response, Router, get, post
+from litestar.params import FromPath
 from markupsafe import Markup
 from msgspec import Struct
 
@@ -71,13 +72,13 @@ async def choose_item(request: AnyRequest) -> Page:
 
 
 @get("/{code:str}", opt=guards.officer(Scope.READABLE_CASES, FILERS))
-async def show_form(request: AnyRequest, code: str) -> Page:
+async def show_form(request: AnyRequest, code: FromPath[str]) -> Page:
     """The empty form of an item."""
     return await _form(request, code, {}, (), "", site_of(request).new_operation(), 200)
 
 
 @post("/{code:str}", opt=guards.officer(Scope.READABLE_CASES, FILERS), status_code=200)
-async def file_case(request: AnyRequest, code: str) -> Page:
+async def file_case(request: AnyRequest, code: FromPath[str]) -> Page:
     """File the case and show its slip; or the form again, with what was typed and what is wrong."""
     site, signed_in = site_of(request), guards.get_signed_in(request)
     form = await read_form(request)
@@ -103,9 +104,7 @@ async def file_case(request: AnyRequest, code: str) -> Page:
         return await _form(request, code, _typed(typed), (problem,), "", operation, 422)
     except Refused as refusal:
         answer = answer_for(refusal, language_for(request))
-        return await _form(
-            request, code, _typed(typed), (), answer.sentence, site.new_operation(), answer.status
-        )
+        return await _form(request, code, _typed(typed), (), answer.sentence, site.new_operation(), answer.status)
     return await _slip(request, slip, names_for(request).item(code))
 
 

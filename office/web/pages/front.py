@@ -3,11 +3,11 @@
 Never says whether a login exists, and never sends a browser to another host after signing in.
 """
 
-from typing import Annotated, Final
+from typing import Annotated
 
 from litestar import Response, Router, get, post
 from litestar.exceptions import NotFoundException
-from litestar.params import Parameter
+from litestar.params import FromPath, QueryParameter
 from litestar.response import Redirect
 
 from office.accounts import AccountRefused, SignInRefused
@@ -15,7 +15,7 @@ from office.web import guards
 from office.web.assets import served
 from office.web.forms import MISSING, Problem
 from office.web.guards import EVERYBODY, AnyRequest, Scope
-from office.web.i18n import DEFAULT, Language, language_of
+from office.web.i18n import DEFAULT, language_of
 from office.web.inputs import local_path, peer_of, read_form
 from office.web.security import IMMUTABLE
 from office.web.site import language_for, site_of
@@ -30,7 +30,7 @@ async def home() -> Redirect:
 
 
 @get("/sign-in", opt=guards.public())
-async def show_sign_in(request: AnyRequest, next_: Annotated[str, Parameter(query="next")] = "/cases") -> Page:
+async def show_sign_in(request: AnyRequest, next_: Annotated[str, QueryParameter(name="next")] = "/cases") -> Page:
     """The sign-in page."""
     return await site_of(request).render(request, "sign_in.html", found=(), login="", next=local_path(next_))
 
@@ -108,7 +108,7 @@ async def change_password(request: AnyRequest) -> Page:
 
 
 @get("/assets/{name:str}", opt=guards.public())
-async def get_asset(request: AnyRequest, name: str) -> Response[bytes]:
+async def get_asset(request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
     """A style sheet or icon by its hashed name; nothing else is there."""
     asset = served().get(name)
     if asset is None:
@@ -128,7 +128,6 @@ async def show_health() -> dict[str, str]:
 def see_other(target: str, *cookies: object) -> Page:
     """Go on with a GET: a reload then repeats nothing."""
     return Redirect(target, status_code=303, cookies=list(cookies))  # pyright: ignore[reportArgumentType,reportReturnType]
-
 
 
 router = Router(

@@ -1,0 +1,397 @@
+"""How a new device gets its seat: the county's list of offices, one-time codes, enrolment sheets, the exchange itself.
+
+The county imports its offices and prints a sheet for each: address, county root digest, one-time code. The device makes
+its own keys and sends only their public halves, the code, and a signature with each key; the answer is its certificate
+chain. A code is 80 random bits, lives 72 hours, is kept as argon2id, and dies at the fifth wrong try. A certificate is
+an entry (`line.enrolled`) in the issuer's journal, so everybody above and below learns it, also offline.
+Never sends a private key anywhere, never enrols a second device for a seat unless its code says that it replaces the
+first, and never logs a code. Sources: RULINGS A14, A15, C8; RELIABILITY 3. Next: `sync.enrolment` (certificates),
+`sync.http` (the route), `office.sheets` (the paper).
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import argon2
+from msgspec import Struct
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from office.tables import enrolment_codes, offices
+from schemas.codec import Malformed, decode, encode
+from schemas.divisions import DivisionTree, division_code
+from schemas.names import ALPHABET, Instant, NodeId, OfficeId, node_id, parent_seat, seat_of, within
+from schemas.refusals import Refused
+from schemas.wire import (
+    KIND_COUNTERSIGNED,
+    KIND_ENROLLED,
+    KIND_REVOKED,
+    Certificate,
+    Countersigned,
+    Enrolled,
+    Enrolment,
+    Revoked,
+    Size,
+)
+from sync.core.errors import LocalFault, RemoteFault
+from sync.core.journal import Draft
+from sync.enrolment import certify
+from sync.keys import PublicKeys, Signer, check_public_keys, verify_ed25519
+from sync.ports import Clock, Salts, Stored
+from sync.writer import Writer
+
+CODE_CHARACTERS: Final = 16
+"""80 bits in base 32."""
+
+CODE_LIFE_MS: Final = 72 * 3600 * 1000
+CODE_TRIES_MAX: Final = 5
+
+OFFICES_MAX: Final = 10_000
+"""The largest county has about 1,000 villages; windows of departments are a few dozen."""
+
+OFFICES_TOLD_MAX: Final = 150
+"""Windows and townships that an answer names: 60 and 50 in a large county, 7 KiB of the 16 that an answer may have."""
+
+REQUEST_BYTES_MAX: Final = 1024
+_REQUEST_TITLE: Final = b"tongban enrolment request\n"
+
+
+class Request(Struct, frozen=True, array_like=True):
+    """Device → issuer: which office, the code from its sheet, two public keys, and a signature with each."""
+
+    office: OfficeId
+    code: str
+    keys: PublicKeys
+    log_proof: bytes
+    cosigner_proof: bytes
+
+
+class Office(Struct, frozen=True, array_like=True):
+    """One row of the county's list."""
+
+    office: OfficeId
+    name: str
+    address: str = ""
+    """Where its own device will be reached by the offices below; empty for a village or a window."""
+
+
+class Reply(Struct, frozen=True, array_like=True):
+    """Issuer → device: its certificate chain from the county's device down, the address to talk upward to, and what
+    other offices are called.
+    """
+
+    chain: list[Certificate]
+    parent_address: str
+    offices: list[Office] = []
+
+
+class Sheet(Struct, frozen=True):
+    """What is printed for one office and handed over on paper."""
+
+    office: OfficeId
+    name: str
+    address: str
+    county_digest: str
+    code: str
+    expires_at: Instant
+
+
+class EnrolmentRefused(Refused):
+    """A list or a request that an operator must correct."""
+
+
+# --- the device's side ---------------------------------------------------------------------------------------------
+
+
+def make_request(signer: Signer, office: OfficeId, code: str) -> bytes:
+    """The request's bytes. The code is signed too: a request cannot be turned into one for another code."""
+    plain = plain_code(code)
+    message = _message(office, plain, signer.public_keys)
+    return encode(Request(office, plain, signer.public_keys, signer.sign(message), signer.cosign(message)))
+
+
+def plain_code(text: str) -> str:
+    """A code as typed, without dashes and blanks, O and I read as digits. Raises `EnrolmentRefused`."""
+    plain = "".join(text.upper().replace("-", "").split()).translate(str.maketrans("OIL", "011"))
+    if len(plain) != CODE_CHARACTERS or any(character not in ALPHABET for character in plain):
+        raise EnrolmentRefused(
+            "code_malformed",
+            f"注册码为 {CODE_CHARACTERS} 位字母数字;请对照注册单重新输入。",
+            f"An enrolment code has {CODE_CHARACTERS} characters; copy it from the sheet again.",
+        )
+    return plain
+
+
+def _message(office: OfficeId, code: str, keys: PublicKeys) -> bytes:
+    return _REQUEST_TITLE + encode((office, code, keys))
+
+
+# --- the issuer's side ---------------------------------------------------------------------------------------------
+
+
+class Enrolling:
+    """The county's (or a township's) side: offices, codes, certificates."""
+
+    def __init__(
+        self, write: AsyncEngine, read: AsyncEngine, writer: Writer | None, clock: Clock, salts: Salts, address: str
+    ) -> None:
+        """`writer`: None where only the lists are worked on. `address`: this node's own, printed on sheets."""
+        self._write = write
+        self._read = read
+        self._writer = writer
+        self._clock = clock
+        self._salts = salts
+        self._address = address
+        self._hasher = argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+        self._trying = asyncio.Lock()
+
+    # --- the list --------------------------------------------------------------------------------------------------
+
+    async def import_offices(self, rows: Sequence[Office]) -> None:
+        """Replace the county's list. Devices already enrolled stay enrolled."""
+        async with self._write.begin() as connection:
+            await connection.execute(delete(offices))
+            values = [{"office": row.office, "name": row.name, "address": row.address} for row in rows]
+            if values:
+                await connection.execute(insert(offices), values)
+
+    async def list_offices(self) -> list[Office]:
+        """The county's list by code."""
+        async with self._read.connect() as connection:
+            rows = (await connection.execute(select(offices).order_by(offices.c.office))).all()
+        return [Office(OfficeId(row.office), row.name, row.address) for row in rows]
+
+    async def issue_code(self, office: Office, county_digest: str, *, replaces: NodeId | None = None) -> Sheet:
+        """A new one-time code for an office; an earlier one of it dies. The sheet is the only place where it stands."""
+        code = "".join(ALPHABET[byte % len(ALPHABET)] for byte in self._salts.draw(CODE_CHARACTERS))
+        expires_at = Instant(self._clock.now() + CODE_LIFE_MS)
+        digest = await asyncio.to_thread(self._hasher.hash, code, salt=self._salts.draw(16))
+        row = {
+            "office": office.office,
+            "digest": digest,
+            "expires_at": expires_at,
+            "tries_left": CODE_TRIES_MAX,
+            "replaces": replaces,
+        }
+        async with self._write.begin() as connection:
+            await connection.execute(delete(enrolment_codes).where(enrolment_codes.c.office == office.office))
+            await connection.execute(insert(enrolment_codes).values(row))
+        return Sheet(office.office, office.name, self._address, county_digest, code, expires_at)
+
+    # --- the exchange ----------------------------------------------------------------------------------------------
+
+    async def enrol(self, request: bytes) -> bytes:
+        """Judge a request and answer with the device's certificate chain (`sync.http.Enroller`).
+
+        Raises `RemoteFault`: `bad_code`, `code_used_up`, `bad_proof`, `seat_taken`, `parent_not_enrolled`, and those of
+        `check_public_keys`. A code works once; a device that lost the answer sends the same request again and gets it.
+        """
+        asked = decode(request, Request, limit=REQUEST_BYTES_MAX)
+        self._check_proofs(asked)
+        writer = self._get_writer()
+        node = node_id(asked.keys.log)
+        async with self._trying:
+            if (await _present_devices(writer)).get(asked.office) != node:
+                replaces = await self._try_code(asked)
+                await self._certify(writer, asked, node, replaces)
+        chain = _chain_of(writer, await _certificates(writer), asked.office)
+        known = [office for office in await self.list_offices() if len(seat_of(office.office)) < 12]
+        return encode(Reply(chain, await self._parent_address(asked.office), known[:OFFICES_TOLD_MAX]))
+
+    def _check_proofs(self, asked: Request) -> None:
+        check_public_keys(asked.keys)
+        message = _message(asked.office, asked.code, asked.keys)
+        good = verify_ed25519(asked.keys.log, message, asked.log_proof) and verify_ed25519(
+            asked.keys.cosigner, message, asked.cosigner_proof
+        )
+        if not good:
+            raise RemoteFault("bad_proof", "the request is not signed by the keys that it names; send it again")
+
+    async def _try_code(self, asked: Request) -> NodeId | None:
+        """Spend a try on the office's code. Returns the device to be replaced, if the code says so."""
+        row = await self._take_try(asked.office)
+        try:
+            await asyncio.to_thread(self._hasher.verify, row["digest"], asked.code)
+        except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError) as error:
+            raise _bad_code() from error
+        replaces = row["replaces"]
+        return NodeId(replaces) if replaces else None
+
+    async def _take_try(self, office: OfficeId) -> Mapping[str, str]:
+        """The try is counted before it is looked at, so that many at once gain nothing."""
+        code = enrolment_codes.c
+        async with self._write.begin() as connection:
+            row = (await connection.execute(select(enrolment_codes).where(code.office == office))).one_or_none()
+            if row is None or row.expires_at < self._clock.now():
+                raise _bad_code()
+            if row.tries_left <= 0:
+                raise RemoteFault("code_used_up", "too many wrong tries: ask the county for a new enrolment sheet")
+            left = {"tries_left": code.tries_left - 1}
+            await connection.execute(update(enrolment_codes).where(code.office == office).values(left))
+        return {"digest": row.digest, "replaces": row.replaces}
+
+    async def _certify(self, writer: Writer, asked: Request, node: NodeId, replaces: NodeId | None) -> None:
+        books = writer.books
+
+        async def drafting() -> Sequence[Draft]:
+            above = parent_seat(asked.office)
+            if asked.office != seat_of(asked.office) or above is None or not within(asked.office, books.seat.office):
+                raise RemoteFault("wrong_office", "this office's device is not enrolled here; use its own sheet")
+            devices = await _present_devices(writer)
+            if above != books.seat.office and above not in devices:
+                raise _parent_not_enrolled()
+            present = devices.get(asked.office)
+            if present is not None and present != replaces and not books.keyring.is_revoked(present):
+                raise RemoteFault("seat_taken", "this office has a device; print a sheet that replaces it")
+            enrolment = Enrolment(
+                books.seat.root.county,
+                node,
+                asked.office,
+                asked.keys.log,
+                asked.keys.cosigner,
+                books.seat.node,
+                self._clock.now(),
+                present,
+            )
+            return [Draft(KIND_ENROLLED, None, encode(Enrolled(certify(books.seat.signer, enrolment))))]
+
+        await writer.record(drafting)
+        async with self._write.begin() as connection:
+            await connection.execute(delete(enrolment_codes).where(enrolment_codes.c.office == asked.office))
+
+    async def _parent_address(self, office: OfficeId) -> str:
+        """Where the new device talks to: this node, or the office between, as the county's list has it."""
+        writer = self._get_writer()
+        above = parent_seat(office)
+        if above is None or above == writer.books.seat.office:
+            return self._address
+        async with self._read.connect() as connection:
+            address = await connection.scalar(select(offices.c.address).where(offices.c.office == above))
+        return address or ""
+
+    # --- confirming and ending ---------------------------------------------------------------------------------------
+
+    async def countersign(self, node: NodeId) -> Stored:
+        """The county confirms a device that a township enrolled (RULINGS A14)."""
+        writer = self._get_writer()
+        if writer.books.keyring.find(node) is None:
+            raise LocalFault("unknown_device", f"no device {node} is enrolled in this county; check the name")
+        return await self._write_line(KIND_COUNTERSIGNED, encode(Countersigned(node)))
+
+    async def revoke(self, node: NodeId, reason: str) -> Stored:
+        """End a lost device: nothing of it counts beyond what is held here without a gap (RULINGS A14)."""
+        writer = self._get_writer()
+        books = writer.books
+        device = books.keyring.find(node)
+        if device is None or not within(device.office, books.seat.office) or device.office == books.seat.office:
+            raise LocalFault("unknown_device", f"no device {node} below this office is known here; check the name")
+
+        async def drafting() -> Sequence[Draft]:
+            positions = [
+                Size(journal.origin, journal.epoch, tip.size)
+                for journal, tip in sorted(books.tips.items())
+                if journal.origin == node
+            ]
+            return [Draft(KIND_REVOKED, None, encode(Revoked(node, positions, reason)))]
+
+        return (await writer.record(drafting))[0]
+
+    async def _write_line(self, kind: str, body: bytes) -> Stored:
+        async def drafting() -> Sequence[Draft]:
+            return [Draft(kind, None, body)]
+
+        return (await self._get_writer().record(drafting))[0]
+
+    def _get_writer(self) -> Writer:
+        if self._writer is None:
+            raise LocalFault("no_pen", "this process does not hold the node's pen; do this while the node runs")
+        return self._writer
+
+
+async def _present_devices(writer: Writer) -> dict[OfficeId, NodeId]:
+    """Seat → the device that nobody replaced."""
+    enrolments = [certificate.enrolment for certificate in (await _certificates(writer)).values()]
+    replaced = {enrolment.replaces for enrolment in enrolments}
+    return {enrolment.office: enrolment.node for enrolment in enrolments if enrolment.node not in replaced}
+
+
+def _chain_of(writer: Writer, certificates: Mapping[NodeId, Certificate], office: OfficeId) -> list[Certificate]:
+    """Certificates from the county's device to the office's present one, each office between them once."""
+    books = writer.books
+    replaced = {certificate.enrolment.replaces for certificate in certificates.values()}
+    present = {
+        certificate.enrolment.office: certificate for node, certificate in certificates.items() if node not in replaced
+    }
+    path: list[OfficeId] = []
+    here: OfficeId | None = office
+    while here is not None and here != books.seat.office:
+        path.append(here)
+        here = parent_seat(here)
+    if any(seat not in present for seat in path):
+        raise _parent_not_enrolled()
+    return [*books.seat.chain, *(present[seat] for seat in reversed(path))]
+
+
+async def _certificates(writer: Writer) -> dict[NodeId, Certificate]:
+    found: dict[NodeId, Certificate] = {}
+    for entry in await writer.books.store.entries_of_kind(KIND_ENROLLED):
+        if entry.body is None:
+            continue
+        try:
+            certificate = decode(entry.body, Enrolled).certificate
+        except Malformed:
+            continue
+        found[certificate.enrolment.node] = certificate
+    return found
+
+
+def _parent_not_enrolled() -> RemoteFault:
+    return RemoteFault("parent_not_enrolled", "the office above has no device yet; enrol that one first")
+
+
+def _bad_code() -> RemoteFault:
+    return RemoteFault("bad_code", "the code is wrong, used or over: check the sheet, or ask the county for a new one")
+
+
+# --- the county's list from a table --------------------------------------------------------------------------------
+
+
+def parse_offices(rows: Sequence[Mapping[str, str]], county: OfficeId, divisions: DivisionTree | None) -> list[Office]:
+    """Offices from rows with the columns office, name, address. Raises `EnrolmentRefused` for the first bad row.
+
+    A row's office is a division's code, or a code, a dot and a desk for a department's window (RULINGS C4).
+    """
+    found: dict[OfficeId, Office] = {}
+    if not 0 < len(rows) <= OFFICES_MAX:
+        raise _bad_row(0, "行数不对", f"the list must have 1 to {OFFICES_MAX} rows")
+    for number, row in enumerate(rows, start=1):
+        office = OfficeId((row.get("office") or "").strip())
+        name = (row.get("name") or "").strip()
+        desk = office.partition(".")[2]
+        code = division_code(seat_of(office))
+        if not within(seat_of(office), county):
+            raise _bad_row(number, "不属于本县", "belongs to another county")
+        if divisions is not None and code not in divisions:
+            raise _bad_row(number, "代码不在区划表中", "has a code that is not in the table of divisions")
+        if not name or len(name) > 120 or "\x00" in name:
+            raise _bad_row(number, "名称为空或过长", "has no name, or one longer than 120 characters")
+        if "." in office and not (desk.isascii() and desk.isalnum() and desk.islower() and len(desk) <= 20):
+            raise _bad_row(number, "窗口代号应为小写字母和数字", "has a desk that is not small letters and digits")
+        if office in found:
+            raise _bad_row(number, "重复", "occurs twice")
+        found[office] = Office(office, name, (row.get("address") or "").strip())
+    return sorted(found.values(), key=lambda office: office.office)
+
+
+def _bad_row(number: int, zh: str, en: str) -> EnrolmentRefused:
+    return EnrolmentRefused(
+        "offices_row",
+        f"单位表第 {number} 行{zh};请改正后重新导入。",
+        f"Row {number} of the offices {en}; correct it and import again.",
+    )
+
+
+async def count_codes(connection: AsyncConnection) -> int:
+    """How many one-time codes are open, for `doctor`."""
+    return len((await connection.execute(select(enrolment_codes.c.office))).all())

@@ -1,0 +1,323 @@
+"""The composition root: one node put together from its folder, and what can be done to it as a whole.
+
+`Node.open` takes the writing lock, brings the database to this version, folds the projections anew where they are not
+whole, opens a new epoch and starts the writer: after that the node works, with or without a line. A process that only
+reads opens it without the pen. Nothing else in the product reads settings, keys or the environment.
+Never serves anything (`office.serving`) and never decides about a case. Next: `office.desk`, `office.worklists`,
+`sync.writer`.
+"""
+
+import csv
+import hashlib
+import hmac
+import io
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from sqlalchemy import select
+
+from office.casebook import CaseInterpreter, CaseRows
+from office.catalogue import Catalogue
+from office.clock import SystemClock, SystemJitter, SystemSalts
+from office.database import Engines, PenLock, database_url, open_engines
+from office.desk import Desk
+from office.enrolling import Enrolling
+from office.migrations import migrate
+from office.paths import Home, WritingLock, read_private, remove
+from office.projection import SqlCases
+from office.seat import load_seat, load_seat_file
+from office.seeds import SAMPLE_COUNTY, load_catalogue, load_divisions
+from office.settings import Settings, load_settings
+from office.tables import offices
+from office.worklists import Worklists
+from schemas.casework.events import EVENTS
+from schemas.catalogue import Edition
+from schemas.divisions import DivisionTree, InvalidDivision, division_code, parse_divisions
+from schemas.names import CaseId, OfficeId, seat_of, within
+from sync.books import Books, Seat
+from sync.core.errors import LocalFault
+from sync.core.journal import Draft
+from sync.ledger import Ledger
+from sync.ports import Stored, empty_batch
+from sync.sealing import SEAL_KEY_BYTES, AesGcmSealer
+from sync.store import SqlStore
+from sync.tables import entries
+from sync.writer import Writer
+
+DATA_KEY_BYTES: Final = SEAL_KEY_BYTES
+
+REBUILD_CASES: Final = 500
+"""Cases folded in one transaction of a rebuild: about 3,500 entries."""
+
+DESK_CHARACTERS_MAX: Final = 20
+
+Progress = Callable[[int, int], None]
+"""(done, all): for a bar on the screen."""
+
+
+def no_progress(done: int, total: int) -> None:
+    """Shows nothing."""
+
+
+class WakingPen:
+    """The writer as the desk sees it: after every act the courier is told that there is work."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+        self.on_work: Callable[[], None] | None = None
+
+    async def record(self, drafting: Callable[[], Awaitable[Sequence[Draft]]]) -> list[Stored]:
+        """See `sync.writer.Writer.record`."""
+        written = await self._writer.record(drafting)
+        if written and self.on_work is not None:
+            self.on_work()
+        return written
+
+
+class Node:
+    """One open node. Make it with `open`, end it with `close`."""
+
+    def __init__(self, home: Home, settings: Settings, seat: Seat, engines: Engines, data_key: bytes) -> None:
+        self.home = home
+        self.settings = settings
+        self.engines = engines
+        self.data_key = data_key
+        self.clock = SystemClock()
+        self.salts = SystemSalts()
+        self.jitter = SystemJitter()
+        sealer = AesGcmSealer(data_key)
+        self.cases = SqlCases(engines.read, sealer)
+        self.store = SqlStore(engines.write, engines.read, sealer=sealer, project=self.cases.project)
+        self.casebook = CaseInterpreter(self.cases, remembered=settings.cases_remembered)
+        self.books = Books(seat, self.store, self.casebook, self.clock, self.salts)
+        self.casebook.attach(self.books)
+        self.ledger = Ledger(self.books)
+        self.writer = Writer(self.ledger, tidy=self.store.tidy)
+        self.pen = WakingPen(self.writer)
+        self.divisions = load_tree(home, seat.office)
+        self.catalogue = load_editions(home)
+        self.desk = Desk(
+            self.pen, self.casebook, self.catalogue, self.clock, self.salts, _slip_key(data_key), self.is_office
+        )
+        self.worklists = Worklists(engines.read, self.cases, self.store, self.books, seat.office)
+        self.enrolling = Enrolling(
+            engines.write, engines.read, self.writer, self.clock, self.salts, address_of(settings)
+        )
+        self.parent_address = settings.parent
+        self._names: dict[OfficeId, str] = {}
+        self._lock: WritingLock | None = None
+        self._pen_lock: PenLock | None = None
+
+    # --- life ------------------------------------------------------------------------------------------------------
+
+    @classmethod
+    async def open(
+        cls,
+        folder: Path,
+        *,
+        with_pen: bool = True,
+        refold: bool = False,
+        settings: Settings | None = None,
+        progress: Progress = no_progress,
+    ) -> "Node":
+        """Open the node in `folder`. With the pen: lock, migrate, refold if needed or asked, new epoch, writer started.
+
+        Raises `LocalFault`: `not_enrolled`, `second_writer`, `newer_store`, `bad_settings` and what the files' readers
+        raise; `Malformed` for a damaged key file.
+        """
+        home = Home(folder)
+        settings = settings or load_settings(home.settings)
+        seat_file = load_seat_file(home)
+        url = database_url(settings.database, home.database)
+        lock = WritingLock(home.lock)
+        pen_lock = PenLock(url) if with_pen and settings.database and not url.drivername.startswith("sqlite") else None
+        if with_pen:
+            lock.take()
+        engines = open_engines(url)
+        try:
+            if pen_lock is not None:
+                await pen_lock.take()
+            node = cls(home, settings, load_seat(home), engines, load_data_key(home))
+            node.parent_address = settings.parent or seat_file.parent_address
+            node._lock, node._pen_lock = lock, pen_lock
+            if with_pen:
+                await node._take_up_pen(progress, refold=refold)
+            else:
+                await node.books.load()
+            await node.load_names()
+        except BaseException:
+            await engines.close()
+            if pen_lock is not None:
+                await pen_lock.release()
+            lock.release()
+            raise
+        return node
+
+    async def _take_up_pen(self, progress: Progress, *, refold: bool) -> None:
+        await migrate(self.engines.write)
+        await self.books.load()
+        if refold or not await self.cases.is_folded():
+            await self.rebuild(progress)
+        await self._fold_understood()
+        await self.ledger.open_epoch(restored=self.home.restored.exists())
+        remove(self.home.restored)
+        self.writer.start()
+
+    async def close(self) -> None:
+        """Finish what was taken, give everything back."""
+        if self.writer.failure is None:
+            await self.writer.stop()
+        await self.engines.close()
+        if self._pen_lock is not None:
+            await self._pen_lock.release()
+        if self._lock is not None:
+            self._lock.release()
+
+    # --- projections -------------------------------------------------------------------------------------------------
+
+    async def rebuild(self, progress: Progress = no_progress) -> int:
+        """Drop every projection and fold it again from the entries; returns the number of cases.
+
+        For the holder of the pen, before its writer runs. Broken off, it begins anew at the next start.
+        """
+        self.casebook.reset()
+        stated = {disposition.key: disposition for disposition in await self.store.dispositions()}
+        await self._commit(CaseRows([], [], {}, {}, begins=True))
+        subjects = await self.subjects()
+        for start in range(0, len(subjects), REBUILD_CASES):
+            progress(start, len(subjects))
+            reading = await self.casebook.refold(subjects[start : start + REBUILD_CASES], stated)
+            batch = empty_batch()
+            batch.dispositions = reading.settled
+            batch.projected = self.casebook.drain()
+            await self.store.commit(batch)
+            self.casebook.forget()
+        await self._commit(CaseRows([], [], {}, {}, ends=True))
+        progress(len(subjects), len(subjects))
+        return len(subjects)
+
+    async def _fold_understood(self) -> None:
+        """After an upgrade: fold the cases that hold entries of a kind which this version understands at last."""
+        stated = {disposition.key: disposition for disposition in await self.store.dispositions()}
+        subjects: set[CaseId] = set()
+        for (journal, seq), disposition in stated.items():
+            if disposition.state != "unknown":
+                continue
+            for entry in await self.store.entries(journal, seq, seq + 1):
+                if entry.subject is not None and entry.kind in EVENTS:
+                    subjects.add(entry.subject)
+        if not subjects:
+            return
+        reading = await self.casebook.refold(sorted(subjects), stated)
+        batch = empty_batch()
+        batch.dispositions = reading.settled
+        batch.projected = self.casebook.drain()
+        await self.store.commit(batch)
+
+    async def _commit(self, rows: CaseRows) -> None:
+        batch = empty_batch()
+        batch.projected = rows
+        await self.store.commit(batch)
+
+    async def subjects(self) -> list[CaseId]:
+        """Every case of which an entry is here."""
+        query = select(entries.c.subject).where(entries.c.subject.is_not(None)).distinct()
+        async with self.engines.read.connect() as connection:
+            return sorted(CaseId(subject) for subject in (await connection.execute(query)).scalars())
+
+    # --- offices -----------------------------------------------------------------------------------------------------
+
+    @property
+    def seat(self) -> OfficeId:
+        """The office whose pen this node holds."""
+        return self.books.seat.office
+
+    @property
+    def county(self) -> OfficeId:
+        """The county in whose tree this node stands."""
+        return OfficeId(seat_of(self.seat)[:6])
+
+    async def load_names(self) -> None:
+        """Read what offices are called: at start, and after the county's list was imported."""
+        async with self.engines.read.connect() as connection:
+            rows = (await connection.execute(select(offices.c.office, offices.c.name))).all()
+        self._names = {OfficeId(office): name for office, name in rows}
+
+    def office_name(self, office: OfficeId) -> str:
+        """What an office is called; its code where this node has no name for it."""
+        name = self._names.get(office)
+        if name is not None:
+            return name
+        division = self.divisions.find(seat_of(office)) if self.divisions is not None else None
+        if division is None:
+            return office
+        desk = office.partition(".")[2]
+        return f"{division.name} {desk}" if desk else division.name
+
+    def known_offices(self) -> list[OfficeId]:
+        """Offices of the county that a case may be sent to, as far as this node knows them, by code."""
+        return sorted({*self._names, *self.books.keyring.offices(), self.seat})
+
+    def is_office(self, office: OfficeId) -> bool:
+        """Whether the county has this office, as far as this node can tell: by its list or its tree of divisions."""
+        if office in self._names:
+            return True
+        seat, separator, desk = office.partition(".")
+        if separator and not (desk.isascii() and desk.isalnum() and len(desk) <= DESK_CHARACTERS_MAX):
+            return False
+        try:
+            code = division_code(seat)
+        except InvalidDivision:
+            return False
+        if self.divisions is not None:
+            return code in self.divisions
+        return within(OfficeId(seat), self.county)
+
+
+# --- files -----------------------------------------------------------------------------------------------------------
+
+
+def load_data_key(home: Home) -> bytes:
+    """The key that seals bodies at rest. Raises `LocalFault` when it is missing or damaged."""
+    key = read_private(home.data_key, missing_hint="put its backup back; without it no stored text can be read")
+    if len(key) != DATA_KEY_BYTES:
+        raise LocalFault("bad_data_key", f"{home.data_key} is damaged; put its backup back")
+    return key
+
+
+def _slip_key(data_key: bytes) -> bytes:
+    """The key of slips' secrets: one purpose, one key."""
+    return hmac.digest(data_key, b"tongban slips 1", hashlib.sha256)
+
+
+def load_editions(home: Home) -> Catalogue:
+    """The county's own catalogue, or the sample that ships with every node. Raises `LocalFault` for a damaged file."""
+    if not home.catalogue.exists():
+        return Catalogue([load_catalogue()])
+    try:
+        return Catalogue([msgspec.json.decode(home.catalogue.read_bytes(), type=Edition)])
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise LocalFault("bad_catalogue", f"{home.catalogue} cannot be read; import the catalogue again") from error
+
+
+def load_tree(home: Home, office: OfficeId) -> DivisionTree | None:
+    """The county's divisions: its own table, the sample's where it is that county, else None."""
+    if home.divisions.exists():
+        text = read_private(home.divisions, missing_hint="import the divisions again").decode("utf-8-sig")
+        return parse_divisions(csv.DictReader(io.StringIO(text)))
+    return load_divisions() if seat_of(office)[:6] == SAMPLE_COUNTY else None
+
+
+def address_of(settings: Settings) -> str:
+    """The address printed on sheets: the one set, or made from host and port."""
+    if settings.address:
+        return settings.address
+    scheme = "http" if is_loopback(settings.host) else "https"
+    return f"{scheme}://{settings.host}:{settings.port}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine only: then plain HTTP may be spoken (RULINGS C8)."""
+    return host in ("localhost", "::1") or host.startswith("127.")

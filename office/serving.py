@@ -1,0 +1,150 @@
+"""A running node: its pages and its line in one process, and how it ends.
+
+uvicorn serves the web application and the sync routes; the courier talks upward beside it. Loopback is served plain,
+any other address over TLS with the node's own certificate (RULINGS C8). Ends in order on SIGTERM and Ctrl-C: no new
+requests, the courier, then the writer, which finishes what it took.
+Never opens a node (`office.node`) and never retries by itself (`sync.courier`). Next: `office.web.app`, `sync.http`.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import Generator
+from types import FrameType
+from typing import Any, Final
+
+import uvicorn
+
+from office.node import Node, is_loopback
+from office.tls import TlsFiles, ensure_tls
+from office.web.app import create_app
+from office.web.guards import device
+from sync.core.errors import Fault
+from sync.courier import Courier, Timetable
+from sync.exchange import Responder, Tally, converse
+from sync.http import HttpLine, Wire, sync_router
+from sync.session import Doorkeeper
+
+KEEP_ALIVE_S: Final = 75
+"""uvicorn's 5 s would drop connections that the node below still believes in (STACK 6)."""
+
+SHUTDOWN_S: Final = 15
+"""A request that hangs must not keep the process for ever (STACK 6)."""
+
+CONNECTIONS_MAX: Final = 256
+"""Requests under way at once; more are answered 503. A county has about 30 townships, each with four pages at most."""
+
+BEACON_EVERY_MS: Final = 24 * 3600 * 1000
+BEACON_LOOK_S: Final = 600
+
+log: Final = logging.getLogger("tongban.serving")
+
+
+async def serve(node: Node) -> None:
+    """Serve until told to stop. The node stays open: closing it is the caller's."""
+    tls = None if is_loopback(node.settings.host) else ensure_tls(node.home, [node.settings.host], node.clock.now())
+    courier = make_courier(node)
+    node.pen.on_work = courier.wake if courier is not None else None
+    server = _Server(_config(node, _app(node, courier, tls), tls))
+    end_on_signals(server)
+    talking = asyncio.create_task(courier.run(), name="courier") if courier is not None else None
+    tending = asyncio.create_task(light_beacons(node), name="beacon") if node.books.parent is None else None
+    try:
+        await server.serve()
+    finally:
+        if tending is not None:
+            tending.cancel()
+        if courier is not None and talking is not None:
+            courier.stop()
+            await talking
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handling, which would end the process before the writer has finished."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Leave signals to `end_on_signals`."""
+        yield
+
+
+def end_on_signals(server: uvicorn.Server) -> None:
+    """Let SIGTERM and Ctrl-C (on Windows also Ctrl-Break) end the serving in order."""
+    loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        server.should_exit = True
+
+    def hear(_number: int, _frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(end)
+
+    names = ("SIGINT", "SIGTERM", "SIGBREAK")
+    for number in (getattr(signal, name) for name in names if hasattr(signal, name)):
+        signal.signal(number, hear)
+
+
+async def light_beacons(node: Node) -> None:
+    """The county's daily statement of the heads that it holds (RULINGS A12, A13). Runs until cancelled."""
+    while True:
+        if node.clock.now() - node.books.beacon_at >= BEACON_EVERY_MS:
+            try:
+                await node.writer.alone(node.ledger.light_beacon)
+            except Fault as fault:
+                log.warning("no beacon could be lit: %s", fault.code)
+        await node.clock.sleep(BEACON_LOOK_S)
+
+
+def _app(node: Node, courier: Courier | None, tls: TlsFiles | None) -> Any:
+    doorkeeper = Doorkeeper(node.books, certificate=tls.digest if tls is not None else b"")
+    responder = Responder(node.writer, courier.wake if courier is not None else None)
+    routes = sync_router(doorkeeper, responder, node.enrolling, opt=device())
+    return create_app(node, [routes], is_tls=tls is not None)
+
+
+def _config(node: Node, app: Any, tls: TlsFiles | None) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        host=node.settings.host,
+        port=node.settings.port,
+        # uvloop and httptools where they are installed (the hub); a village computer has neither and needs neither.
+        loop="auto",
+        http="auto",
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        # The peer is the socket's: a header that any caller may send must not choose whose delays count at sign-in.
+        proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=SHUTDOWN_S,
+        limit_concurrency=CONNECTIONS_MAX,
+        ssl_certfile=str(tls.certificate) if tls is not None else None,
+        ssl_keyfile=str(tls.key) if tls is not None else None,
+    )
+
+
+def make_courier(node: Node) -> Courier | None:
+    """The courier toward the node above; None at the county."""
+    if node.books.parent is None or not node.parent_address:
+        return None
+    settings = node.settings
+    timetable = Timetable(every_s=float(settings.sync_every_s), backoff_max_s=float(settings.backoff_max_s))
+    return Courier(
+        node.writer,
+        HttpLine(node.writer, Wire(node.parent_address, idle_s=settings.idle_timeout_s)),
+        clock=node.clock,
+        sleeper=node.clock,
+        jitter=node.jitter,
+        timetable=timetable,
+    )
+
+
+async def talk_once(node: Node) -> Tally:
+    """One conversation with the node above, now. Raises `LineDown` or the other side's refusal as a `Fault`."""
+    line = HttpLine(node.writer, Wire(node.parent_address, idle_s=node.settings.idle_timeout_s))
+    try:
+        return await converse(node.writer, line)
+    finally:
+        line.hang_up()
