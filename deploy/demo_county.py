@@ -5,15 +5,36 @@ Everything goes through the doors that an operator uses: `hub network import`, o
 """
 
 import asyncio
+import csv
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 from deploy.demo_desk import OfficerDesk
 from deploy.demo_lines import Line
-from deploy.demo_processes import DemoFailed, NodeProcess, free_port
-from deploy.demo_scenario import BY_KEY, PEOPLE, PLACES, Person, Place, Step
+from deploy.demo_processes import DemoFailed, NodeProcess, free_port, run_verb
+from deploy.demo_scenario import (
+    BY_KEY,
+    COUNTY_NAME,
+    PASSWORD,
+    PEOPLE,
+    PLACES,
+    WINDOW,
+    WINDOW_NAME,
+    Person,
+    Place,
+    Step,
+)
 from deploy.demo_stores import Peek
+from deploy.demo_view import Narrator
+from office.node import load_data_key
+from office.paths import Home
+from office.seat import load_seat_file
 from schemas.casework.roles import ROLES_OF_ACT
+from sync.ports import Sealer
+from sync.sealing import AesGcmSealer
+
+HUB: Final = "hub"
 
 
 class County:
@@ -27,7 +48,68 @@ class County:
         self.peeks: dict[str, Peek] = {}
         self._desks: dict[tuple[str, str], OfficerDesk] = {}
 
-    # --- what befalls it -----------------------------------------------------------------------------------------------
+    # --- making it ---------------------------------------------------------------------------------------------------
+
+    async def found(self, narrator: Narrator) -> None:
+        """Make the county as its people would: hub, list of offices, sheets, enrolments, accounts. All lines are up."""
+        narrator.head("建县:县中心建节点、导入单位、打印注册单;镇村凭单注册。", "Founding the county.")
+        for place in PLACES:
+            home = self.folder / place.key
+            home.mkdir()
+            port = free_port()
+            self.nodes[place.key] = NodeProcess(place.module, home, port, self._settings(home, port))
+        hub = BY_KEY[HUB]
+        await self._verb(HUB, "init", "--office", hub.office, "--name", COUNTY_NAME)
+        await self._verb(HUB, "network", "import", "--quiet", str(self._write_offices()))
+        await self._open_office(hub)
+        narrator.tell(f"县中心 {self.address(HUB)} 已开,注册单已打印。", f"The hub is up at {self.address(HUB)}.")
+        await asyncio.gather(*(self._join(place) for place in below(hub)))
+        narrator.tell("2 个镇、4 个村已注册,页面已开。", "2 townships and 4 villages are enrolled and up.")
+
+    async def _join(self, place: Place) -> None:
+        """Enrol a place with its sheet, open it, then everything below it."""
+        assert place.above is not None
+        line = self.lines[place.key] = Line(place.key, self.nodes[place.above].port)
+        await line.open()
+        self.nodes[place.key].settings["TONGBAN_PARENT"] = line.address
+        await self._verb(place.key, "enrol", str(self.nodes[HUB].home / "sheets" / f"{place.office}.txt"))
+        await self._open_office(place)
+        await asyncio.gather(*(self._join(child) for child in below(place)))
+
+    async def _open_office(self, place: Place) -> None:
+        """Accounts for its people, then its pages."""
+        for person in PEOPLE:
+            if person.place == place.key:
+                roles = [word for role in person.roles for word in ("--role", role.value)]
+                words = ("--login", person.login, "--name", person.name, "--office", person.office, *roles)
+                await self._verb(place.key, "accounts", "add", "--password-stdin", *words, text=f"{PASSWORD}\n")
+        await self.start(place.key)
+        chain = [link.enrolment for link in load_seat_file(Home(self.nodes[place.key].home)).chain]
+        parent = chain[-2].node if len(chain) > 1 else None
+        self.peeks[place.key] = Peek(self.database(place.key), place.office, chain[-1].node, parent)
+
+    def _settings(self, home: Path, port: int) -> dict[str, str]:
+        return {
+            "TONGBAN_HOME": str(home),
+            "TONGBAN_PORT": str(port),
+            "TONGBAN_SYNC_EVERY_S": "1",
+            "TONGBAN_BACKOFF_MAX_S": "1",
+        }
+
+    def _write_offices(self) -> Path:
+        """The county's list of offices, as its people would keep it in a table."""
+        path = self.folder / "offices.csv"
+        rows = [(place.office, place.name, self.address(place.key)) for place in PLACES]
+        rows.append((WINDOW, WINDOW_NAME, ""))
+        with path.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([("office", "name", "address"), *rows])
+        return path
+
+    async def _verb(self, key: str, *words: str, text: str = "") -> str:
+        node = self.nodes[key]
+        return await run_verb(node.module, *words, settings=node.settings, text=text)
+
+    # --- what befalls it ---------------------------------------------------------------------------------------------
 
     def cut(self, *keys: str) -> None:
         """Cut the lines from these places upward."""
@@ -61,11 +143,28 @@ class County:
         await asyncio.gather(*(node.stop() for node in self.nodes.values()))
         await asyncio.gather(*(line.close() for line in self.lines.values()))
 
-    # --- looking at it ---------------------------------------------------------------------------------------------------
+    async def verify(self) -> list[str]:
+        """`verify` of every node, beside the running process. Returns what it found, in words; empty = all is well."""
+
+        async def one(key: str) -> str:
+            try:
+                await self._verb(key, "verify")
+            except DemoFailed as failure:
+                return f"{key}: {failure}"
+            return ""
+
+        found = await asyncio.gather(*(one(key) for key in self.nodes))
+        return [fault for fault in found if fault]
+
+    # --- looking at it -----------------------------------------------------------------------------------------------
 
     def database(self, key: str) -> Path:
         """A node's store."""
         return self.nodes[key].home / "node.db"
+
+    def sealer(self, key: str) -> Sealer:
+        """What opens the bodies in a node's store: the demo owns the machine, so it may read the node's key."""
+        return AesGcmSealer(load_data_key(Home(self.nodes[key].home)))
 
     def address(self, key: str) -> str:
         """Where a node's pages are."""
@@ -82,11 +181,11 @@ class County:
     async def desk_for(self, step: Step) -> OfficerDesk:
         """The desk of an officer who may write this step, signed in."""
         person = officer_for(step)
-        desk = self._desks.get((person.place, person.login))
-        if desk is None:
-            desk = self._desks[(person.place, person.login)] = OfficerDesk(self.address(person.place), person)
-            await desk.sign_in()
-        return desk
+        key = (person.place, person.login)
+        if key not in self._desks:
+            self._desks[key] = OfficerDesk(self.address(person.place), person)
+        await self._desks[key].sign_in()
+        return self._desks[key]
 
 
 def officer_for(step: Step) -> Person:

@@ -28,7 +28,7 @@ class PurposeRefused(Refused):
     def __init__(self) -> None:
         super().__init__(
             "purpose_required",
-            f"请写明查看目的({PURPOSE_CHARACTERS_MIN} 至 {PURPOSE_CHARACTERS_MAX} 字);查看会被记录。",
+            f"请写明查看目的（{PURPOSE_CHARACTERS_MIN} 至 {PURPOSE_CHARACTERS_MAX} 字）；查看会被记录。",
             f"State why, in {PURPOSE_CHARACTERS_MIN} to {PURPOSE_CHARACTERS_MAX} characters; every look is recorded.",
         )
 

@@ -118,7 +118,7 @@ class Accounts:
         if seat_of(office) != self._seat:
             raise AccountRefused(
                 "officer_office",
-                "账号只能开在本机所属单位或其窗口;请到该单位的设备上开设。",
+                "账号只能开在本机所属单位或其窗口；请到该单位的设备上开设。",
                 "An account belongs to this device's own office or a window of it; add it on that office's device.",
             )
         if not roles:
@@ -144,7 +144,7 @@ class Accounts:
         except IntegrityError:
             raise AccountRefused(
                 "officer_exists",
-                "该登录名已被使用;请换一个登录名。",
+                "该登录名已被使用；请换一个登录名。",
                 "This login is taken on this node; choose another.",
             ) from None
         return officer
@@ -177,7 +177,7 @@ class Accounts:
             raise _no_such_officer()
         if not await self._verify(row.password, present):
             raise AccountRefused(
-                "password_wrong", "现用密码不正确;请重新输入。", "The present password is not right; type it again."
+                "password_wrong", "现用密码不正确；请重新输入。", "The present password is not right; type it again."
             )
         await self.set_password(officer, password)
 
@@ -213,7 +213,7 @@ class Accounts:
         if row is None or not is_right or not row.active:
             raise SignInRefused(
                 "sign_in_wrong",
-                "登录名或密码不正确;请重新输入,或请管理员重设密码。",
+                "登录名或密码不正确；请重新输入，或请管理员重设密码。",
                 "Login or password is not right; type them again, or ask the administrator for a new password.",
             )
         name = base64.urlsafe_b64encode(self._salts.draw(SESSION_NAME_BYTES)).decode().rstrip("=")
@@ -311,19 +311,19 @@ def check_password(password: str, login: str) -> None:
     if len(password) < PASSWORD_CHARACTERS_MIN:
         raise AccountRefused(
             "password_short",
-            f"密码至少 {PASSWORD_CHARACTERS_MIN} 位;可以用几个词组成的短语。",
+            f"密码至少 {PASSWORD_CHARACTERS_MIN} 位；可以用几个词组成的短语。",
             f"A password has at least {PASSWORD_CHARACTERS_MIN} characters; several words make a good one.",
         )
     if len(password) > PASSWORD_CHARACTERS_MAX or "\x00" in password:
         raise AccountRefused(
             "password_long",
-            f"密码最多 {PASSWORD_CHARACTERS_MAX} 位;请缩短。",
+            f"密码最多 {PASSWORD_CHARACTERS_MAX} 位；请缩短。",
             f"A password has at most {PASSWORD_CHARACTERS_MAX} characters; shorten it.",
         )
     if len(set(password)) < PASSWORD_DISTINCT_MIN or login.lower() in password.lower():
         raise AccountRefused(
             "password_simple",
-            "密码过于简单:不能包含登录名,也不能只是重复几个字符;请换一个。",
+            "密码过于简单：不能包含登录名，也不能只是重复几个字符；请换一个。",
             "The password is too simple: it must not contain the login nor repeat a few characters; choose another.",
         )
 
@@ -333,7 +333,7 @@ def _check_login(text: str) -> str:
     if not 2 <= len(login) <= _LOGIN_CHARACTERS_MAX or not _LOGIN_CHARACTERS.issuperset(login):
         raise AccountRefused(
             "officer_login",
-            "登录名为 2 至 40 位小写字母、数字、点、横线或下划线;请重新输入。",
+            "登录名为 2 至 40 位小写字母、数字、点、横线或下划线；请重新输入。",
             "A login has 2 to 40 small letters, digits, dots, dashes or underscores; type it again.",
         )
     return login
@@ -381,7 +381,7 @@ async def _upsert_delay(connection: AsyncConnection, values: Mapping[str, object
 def _too_early(wait_s: int) -> SignInRefused:
     return SignInRefused(
         "sign_in_delayed",
-        f"密码多次不正确;请在 {wait_s} 秒后再试。",
+        f"密码多次不正确；请在 {wait_s} 秒后再试。",
         f"Wrong too often; try again in {wait_s} seconds.",
         wait_s=wait_s,
     )
@@ -407,5 +407,5 @@ def _signed_in(row: Row[tuple[object, ...]]) -> SignedIn:
 
 def _no_such_officer() -> AccountRefused:
     return AccountRefused(
-        "no_such_officer", "本机没有这个账号;请核对登录名。", "This node has no such account; check the login."
+        "no_such_officer", "本机没有这个账号；请核对登录名。", "This node has no such account; check the login."
     )

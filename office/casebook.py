@@ -247,6 +247,9 @@ class CaseInterpreter:
         interpretation = Interpretation([])
         failed = await self._fold_cases(items, interpretation)
         for subject, positions in unread.items():
+            if self._find(subject) is None:
+                # Whoever is found to read the case later must get this entry too, so the case is awaited from now on.
+                self._changed[subject] = CaseFile(subject)
             for position in positions:
                 audience = audience_of(entries[position].kind, self._find(subject))
                 outcomes[position] = Outcome("unknown", "unknown_kind", audience)

@@ -1,8 +1,8 @@
 """The command line of every node. Each application mounts these verbs beside its own (`hub` adds its own).
 
 `--help` teaches: every verb says what it does, what it needs, and shows an example. Errors are one line on standard
-error with what to do, exit status 1; a verb that found something wrong ends with status 1 too. Verbs that write need the
-node stopped (there is one pen), except the lists of offices and accounts, which are shared rows.
+error with what to do, exit status 1; a verb that found something wrong ends with status 1 too. Verbs that write need
+the node stopped (there is one pen), except the lists of offices and accounts, which are shared rows.
 Never prints a key, a password or a person. Next: `office.node`, `office.founding`, `office.serving`.
 """
 
@@ -198,7 +198,7 @@ def _sheet(arguments: Arguments) -> "Sheet":
     return Sheet(OfficeId(arguments.office), "", arguments.address, county, plain_code(text), Instant(0))
 
 
-# --- working -----------------------------------------------------------------------------------------------------------
+# --- working ---------------------------------------------------------------------------------------------------------
 
 
 async def run_node(arguments: Arguments) -> int:
@@ -276,7 +276,7 @@ async def doctor_node(arguments: Arguments) -> int:
     return 0 if all(finding.good for finding in findings) else 1
 
 
-# --- accounts ------------------------------------------------------------------------------------------------------------
+# --- accounts --------------------------------------------------------------------------------------------------------
 
 
 async def add_account(arguments: Arguments) -> int:

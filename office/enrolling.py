@@ -34,6 +34,7 @@ from schemas.wire import (
     Revoked,
     Size,
 )
+from sync.books import Books
 from sync.core.errors import LocalFault, RemoteFault
 from sync.core.journal import Draft
 from sync.enrolment import certify
@@ -179,6 +180,10 @@ class Enrolling:
             await connection.execute(insert(enrolment_codes).values(row))
         return Sheet(office.office, office.name, self._address, county_digest, code, expires_at)
 
+    async def find_present(self, office: OfficeId, books: Books) -> NodeId | None:
+        """The device that works for an office now, or None: what a new one would replace."""
+        return (await _present_devices(books)).get(office)
+
     # --- the exchange ----------------------------------------------------------------------------------------------
 
     async def enrol(self, request: bytes) -> bytes:
@@ -192,10 +197,10 @@ class Enrolling:
         writer = self._get_writer()
         node = node_id(asked.keys.log)
         async with self._trying:
-            if (await _present_devices(writer)).get(asked.office) != node:
+            if (await _present_devices(writer.books)).get(asked.office) != node:
                 replaces = await self._try_code(asked)
                 await self._certify(writer, asked, node, replaces)
-        chain = _chain_of(writer, await _certificates(writer), asked.office)
+        chain = _chain_of(writer.books, await _certificates(writer.books), asked.office)
         known = [office for office in await self.list_offices() if len(seat_of(office.office)) < 12]
         return encode(Reply(chain, await self._parent_address(asked.office), known[:OFFICES_TOLD_MAX]))
 
@@ -238,7 +243,7 @@ class Enrolling:
             above = parent_seat(asked.office)
             if asked.office != seat_of(asked.office) or above is None or not within(asked.office, books.seat.office):
                 raise RemoteFault("wrong_office", "this office's device is not enrolled here; use its own sheet")
-            devices = await _present_devices(writer)
+            devices = await _present_devices(writer.books)
             if above != books.seat.office and above not in devices:
                 raise _parent_not_enrolled()
             present = devices.get(asked.office)
@@ -309,16 +314,15 @@ class Enrolling:
         return self._writer
 
 
-async def _present_devices(writer: Writer) -> dict[OfficeId, NodeId]:
+async def _present_devices(books: Books) -> dict[OfficeId, NodeId]:
     """Seat → the device that nobody replaced."""
-    enrolments = [certificate.enrolment for certificate in (await _certificates(writer)).values()]
+    enrolments = [certificate.enrolment for certificate in (await _certificates(books)).values()]
     replaced = {enrolment.replaces for enrolment in enrolments}
     return {enrolment.office: enrolment.node for enrolment in enrolments if enrolment.node not in replaced}
 
 
-def _chain_of(writer: Writer, certificates: Mapping[NodeId, Certificate], office: OfficeId) -> list[Certificate]:
+def _chain_of(books: Books, certificates: Mapping[NodeId, Certificate], office: OfficeId) -> list[Certificate]:
     """Certificates from the county's device to the office's present one, each office between them once."""
-    books = writer.books
     replaced = {certificate.enrolment.replaces for certificate in certificates.values()}
     present = {
         certificate.enrolment.office: certificate for node, certificate in certificates.items() if node not in replaced
@@ -333,9 +337,9 @@ def _chain_of(writer: Writer, certificates: Mapping[NodeId, Certificate], office
     return [*books.seat.chain, *(present[seat] for seat in reversed(path))]
 
 
-async def _certificates(writer: Writer) -> dict[NodeId, Certificate]:
+async def _certificates(books: Books) -> dict[NodeId, Certificate]:
     found: dict[NodeId, Certificate] = {}
-    for entry in await writer.books.store.entries_of_kind(KIND_ENROLLED):
+    for entry in await books.store.entries_of_kind(KIND_ENROLLED):
         if entry.body is None:
             continue
         try:

@@ -56,7 +56,8 @@ def found_county(folder: Path, office: OfficeId, name: str) -> str:
         raise LocalFault("not_county", "a county's code has 6 digits; the offices below are enrolled with their sheets")
     if not 0 < len(name) <= COUNTY_NAME_CHARACTERS_MAX or any(sign in name for sign in "/\n\x00+ "):
         raise LocalFault(
-            "bad_county_name", f"name the county in at most {COUNTY_NAME_CHARACTERS_MAX} characters, no blanks or slashes"
+            "bad_county_name",
+            f"name the county in at most {COUNTY_NAME_CHARACTERS_MAX} characters, no blanks or slashes",
         )
     home = prepare_device(folder)
     if home.seat.exists():

@@ -145,7 +145,7 @@ class Node:
             if with_pen:
                 await node._take_up_pen(progress, refold=refold)
             else:
-                await node.books.load()
+                await node._look_in(progress)
             await node.load_names()
         except BaseException:
             await engines.close()
@@ -155,11 +155,28 @@ class Node:
             raise
         return node
 
-    async def _take_up_pen(self, progress: Progress, *, refold: bool) -> None:
+    async def _look_in(self, progress: Progress) -> None:
+        """For a process that only reads: beside the running node, or, when none runs, on a store of this version."""
+        assert self._lock is not None
+        try:
+            self._lock.take()
+        except LocalFault:
+            await self.books.load()
+            return
+        try:
+            await self._bring_up(progress, refold=False)
+        finally:
+            self._lock.release()
+
+    async def _bring_up(self, progress: Progress, *, refold: bool) -> None:
+        """The database of this version, its projections whole. Needs the lock."""
         await migrate(self.engines.write)
         await self.books.load()
         if refold or not await self.cases.is_folded():
             await self.rebuild(progress)
+
+    async def _take_up_pen(self, progress: Progress, *, refold: bool) -> None:
+        await self._bring_up(progress, refold=refold)
         await self._fold_understood()
         await self.ledger.open_epoch(restored=self.home.restored.exists())
         remove(self.home.restored)

@@ -7,7 +7,7 @@ Never decides anything and never writes outside `project`. Next: `office.caseboo
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from msgspec import structs
@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, delete, or_, select, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from office.casebook import CaseRows, Operation
+from office.casebook import CaseRows, Operation, guests_of
 from office.tables import FOLDED, SERIAL, case_readers, cases, counters, operations
 from schemas.casework.casefile import CaseFile
 from schemas.codec import decode, encode
@@ -102,6 +102,32 @@ class SqlCases:
         async with self._read.connect() as connection:
             value = await connection.scalar(select(counters.c.value).where(counters.c.name == name))
         return value or 0
+
+    async def find_differences(self, files: Mapping[CaseId, CaseFile], done: Mapping[bytes, Operation]) -> list[CaseId]:
+        """Of these cases, those whose rows are not what `files` and `done` give, column by column: for `verify`."""
+        subjects = list(files)
+        readers: dict[CaseId, set[str]] = {subject: set() for subject in subjects}
+        acts: dict[CaseId, set[bytes]] = {subject: set() for subject in subjects}
+        rows: dict[CaseId, tuple[object, ...]] = {}
+        async with self._read.connect() as connection:
+            for start in range(0, len(subjects), KEYS_PER_QUERY_MAX):
+                some = subjects[start : start + KEYS_PER_QUERY_MAX]
+                for row in await connection.execute(select(cases).where(cases.c.subject.in_(some))):
+                    rows[CaseId(row.subject)] = tuple(row)
+                for row in await connection.execute(select(case_readers).where(case_readers.c.subject.in_(some))):
+                    readers[CaseId(row.subject)].add(row.office)
+                for row in await connection.execute(select(operations).where(operations.c.subject.in_(some))):
+                    acts[CaseId(row.subject)].add(row.operation)
+        wanted: dict[CaseId, set[bytes]] = {subject: set() for subject in subjects}
+        for operation in done.values():
+            wanted[operation.subject].add(operation.operation)
+        return [
+            subject
+            for subject, file in files.items()
+            if rows.get(subject) != self._row(file)
+            or readers[subject] != guests_of(file)
+            or acts[subject] != wanted[subject]
+        ]
 
     def open_file(self, name: bytes, file: bytes) -> CaseFile:
         """A case file from its two columns. Raises `ValueError` when the seal is broken or the key is another."""

@@ -130,7 +130,12 @@ def make_courier(node: Node) -> Courier | None:
     if node.books.parent is None or not node.parent_address:
         return None
     settings = node.settings
-    timetable = Timetable(every_s=float(settings.sync_every_s), backoff_max_s=float(settings.backoff_max_s))
+    timetable = Timetable(
+        every_s=float(settings.sync_every_s),
+        backoff_max_s=float(settings.backoff_max_s),
+        # The courier talks at twice this pace at most; a budget below it would make the timetable a lie.
+        budget_per_hour=max(Timetable().budget_per_hour, 2 * 3600 // settings.sync_every_s),
+    )
     return Courier(
         node.writer,
         HttpLine(node.writer, Wire(node.parent_address, idle_s=settings.idle_timeout_s)),

@@ -29,8 +29,10 @@ def line_of(sheet: Sheet) -> str:
 
 def read_line(text: str) -> Sheet:
     """A sheet from its line (name and expiry unknown). Raises `EnrolmentRefused` when it is not one."""
-    found = next((line.strip() for line in text.splitlines() if line.strip().startswith(LINE_PREFIX)), "")
-    parts = found.removeprefix(LINE_PREFIX).split(";")
+    # On a sheet the line stands inside the command that is to be typed, in quotes.
+    _, _, rest = text.partition(LINE_PREFIX)
+    found = rest.split(maxsplit=1)[0].strip("'\"") if rest.strip() else ""
+    parts = found.split(";")
     if len(parts) != 4 or len(parts[2]) != DIGEST_CHARACTERS:
         raise EnrolmentRefused(
             "sheet_malformed",

@@ -8,14 +8,13 @@ nothing and may run beside the writing process; what arrives meanwhile is left f
 a proof that others can check.
 """
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Final, TypeVar
 
 from msgspec import Struct
 
 from office.casebook import CaseInterpreter, MemoryCases
 from office.node import Node, Progress, no_progress
-from schemas.casework.lifecycle import Stage
 from schemas.codec import Malformed, decode
 from schemas.names import CaseId, JournalId
 from schemas.wire import (
@@ -31,11 +30,12 @@ from schemas.wire import (
     decode_head,
     entry_hash,
     header_prefix,
-    is_line,
 )
 from sync import receipts
 from sync.core.merkle import Frontier, verify_inclusion
-from sync.ports import JournalState, Stored
+from sync.ports import Disposition, EntryKey, JournalState, Stored
+
+T = TypeVar("T")
 
 CHUNK_ENTRIES: Final = 1000
 CHUNK_CASES: Final = 200
@@ -96,16 +96,12 @@ class _Walk:
         """Hashes, chain, head, tree and checkpoints of one journal, and its entries outside the run."""
         self.report.journals += 1
         leaves = self.leaves[state.journal] = []
-        seen = -1
-        start = 0
-        while True:
-            entries = await self.node.store.entries(state.journal, start, start + CHUNK_ENTRIES)
-            for entry in entries:
+        for start in range(0, state.size, CHUNK_ENTRIES):
+            stop = min(start + CHUNK_ENTRIES, state.size)
+            for entry in await self.node.store.entries(state.journal, start, stop):
                 self._entry(state, entry, leaves)
-                seen = entry.seq
-            start += CHUNK_ENTRIES
-            if start >= state.size and not entries and seen < start:
-                break
+        for entry in await self.node.store.loose_beyond(state.journal, state.size):
+            self._entry(state, entry, leaves)
         self._head(state, leaves)
         await self._checkpoints(state, leaves)
 
@@ -163,7 +159,8 @@ class _Walk:
             self.report.checkpoints += 1
             where = f"{state.journal} checkpoint {checkpoint.size}"
             if checkpoint.size > len(leaves):
-                self.find("cut_off", where, f"the owner signed {checkpoint.size} entries, {len(leaves)} are here")
+                if checkpoint.size > await self._size_now(state.journal):
+                    self.find("cut_off", where, f"the owner signed {checkpoint.size} entries, {len(leaves)} are here")
                 continue
             frontier = frontier.extend(leaves[done : checkpoint.size])
             done = checkpoint.size
@@ -171,6 +168,11 @@ class _Walk:
                 self.find("changed", where, "the entries before it do not have the root that was signed")
             if not self.node.books.verify_checkpoint(state.journal, checkpoint):
                 self.find("bad_signature", where, "the checkpoint is not signed by its journal's device")
+
+    async def _size_now(self, journal: JournalId) -> int:
+        """The journal's size at this moment: a node that works writes on while it is walked."""
+        loaded = await self.node.store.load()
+        return next((state.size for state in loaded.journals if state.journal == journal), 0)
 
     async def arrivals(self, last: int) -> None:
         """Numbers of arrival have no gap: a deleted row leaves one, whatever else was put right."""
@@ -184,7 +186,7 @@ class _Walk:
         """Receipts and openings name sizes and roots of journals: what is here must reach and fit them."""
         for entry in await self.node.store.entries_of_kind(KIND_RECEIPTED):
             body = _read(entry, Receipted)
-            if body is None:
+            if body is None or entry.arrival not in self.arrived:
                 continue
             self.report.receipts += 1
             where = f"{entry.journal} #{entry.seq}"
@@ -199,10 +201,9 @@ class _Walk:
             if opened is None or opened.parent is None:
                 continue
             parent = opened.parent
-            leaves = self.leaves.get(JournalId(entry.journal.origin, parent.epoch))
-            if leaves is not None and parent.size <= len(leaves) and parent.size:
-                if leaves[parent.size - 1] != parent.hash:
-                    self.find("changed", f"{entry.journal} #{entry.seq}", "the epoch before does not end as it says")
+            leaves = self.leaves.get(JournalId(entry.journal.origin, parent.epoch), [])
+            if 0 < parent.size <= len(leaves) and leaves[parent.size - 1] != parent.hash:
+                self.find("changed", f"{entry.journal} #{entry.seq}", "the epoch before does not end as it says")
 
     def _statement(self, journal: JournalId, size: int, root: bytes, where: str, *, is_ours: bool) -> None:
         """A signed head: what we signed for must be here whole; of what others hold we may have less, never other."""
@@ -228,24 +229,30 @@ class _Walk:
         for subject in sorted(rows - set(subjects)):
             self.find("table_differs", f"case {subject.hex()}", "a row for which there is no entry")
         for start in range(0, len(subjects), CHUNK_CASES):
-            await self._fold(subjects[start : start + CHUNK_CASES], stated)
+            chunk = subjects[start : start + CHUNK_CASES]
+            differing = await self._fold(chunk, stated)
+            # A node that works may have written between two of these reads: what differs twice is a fault.
+            if differing:
+                stated = {disposition.key: disposition for disposition in await node.store.dispositions()}
+                for where, what in await self._fold(chunk, stated):
+                    self.find("table_differs", where, what)
 
-    async def _fold(self, subjects: Sequence[CaseId], stated: object) -> None:
-        node = self.node
+    async def _fold(self, subjects: Sequence[CaseId], stated: Mapping[EntryKey, Disposition]) -> list[tuple[str, str]]:
+        """(where, what) of every row of these cases that differs from a fold of their entries."""
         scratch = MemoryCases()
         casebook = CaseInterpreter(scratch, remembered=2 * CHUNK_CASES)
-        casebook.attach(node.books)
-        reading = await casebook.refold(subjects, stated)  # pyright: ignore[reportArgumentType]
+        casebook.attach(self.node.books)
+        reading = await casebook.refold(subjects, stated)
         rows = casebook.drain()
         if rows is not None:
             scratch.project(rows)
-        for differing in reading.settled:
-            journal, seq = differing.key
-            what = f"should stand as {differing.state or 'folded'} {differing.code}"
-            self.find("table_differs", f"{journal} #{seq}", what.strip())
-        wrong = await node.cases.find_differences([scratch.files[each] for each in subjects if each in scratch.files])
-        for subject in wrong:
-            self.find("table_differs", f"case {subject.hex()}", "the row is not what the case's entries say")
+        found: list[tuple[str, str]] = []
+        for settled in reading.settled:
+            journal, seq = settled.key
+            found.append((f"{journal} #{seq}", f"should stand as {settled.state or 'folded'} {settled.code}".strip()))
+        differing = await self.node.cases.find_differences(scratch.files, scratch.operations)
+        found += [(f"case {subject.hex()}", "the rows are not what the case's entries say") for subject in differing]
+        return found
 
 
 def _hash_of(entry: Stored, prev: bytes) -> bytes:
@@ -261,7 +268,7 @@ def _head_fits(entry: Stored) -> bool:
     return (head.at, head.kind, head.subject) == (entry.at, entry.kind, entry.subject)
 
 
-def _read(entry: Stored, kind: type[Receipted] | type[EpochOpened]) -> "Receipted | EpochOpened | None":
+def _read(entry: Stored, kind: type[T]) -> T | None:
     if entry.body is None:
         return None
     try:

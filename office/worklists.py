@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final, Protocol
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from office.projection import SqlCases, scope_of
 from office.tables import cases
 from schemas.casework.casefile import CaseFile
-from schemas.casework.events import CaseEvent, UnknownKind, decode_event
+from schemas.casework.events import Act, CaseEvent, UnknownKind, decode_event
 from schemas.casework.lifecycle import ENDED, NotPermitted, Stage
 from schemas.codec import Malformed
 from schemas.names import CaseId, Instant, JournalId, NodeId, OfficeId, seat_of
@@ -54,7 +54,7 @@ class Traced(Struct, frozen=True):
     """Empty = it counts; else "held", "quarantined", "unknown", "superseded"."""
     code: str
     held_by: frozenset[OfficeId]
-    """Seats that are known to hold it: its author's, ours, and every one that signed a receipt for it."""
+    """Seats known to hold it: its author's, ours, those that signed a receipt for it or built a later act on it."""
 
 
 class Found(Struct, frozen=True):
@@ -179,7 +179,7 @@ class Worklists:
         found: list[Found] = []
         for file in files:
             traced = [self._traced(file, entry, states, receipts) for entry in by_case[file.case]]
-            found.append(Found(file, tuple(sorted(traced, key=_place))))
+            found.append(Found(file, _with_followers(sorted(traced, key=_place))))
         return found
 
     def _traced(
@@ -199,6 +199,19 @@ class Worklists:
         if author is not None:
             holders.add(author)
         return Traced(entry, _event_of(entry), state, code, frozenset(holders))
+
+
+def _with_followers(traced: Sequence[Traced]) -> tuple[Traced, ...]:
+    """Whoever wrote a later act that counts had every act before it: no receipt is needed to know that."""
+    followers: set[OfficeId] = set()
+    completed: list[Traced] = []
+    for one in reversed(traced):
+        if not isinstance(one.event, Act) or one.state:
+            completed.append(one)
+            continue
+        completed.append(structs.replace(one, held_by=one.held_by | followers))
+        followers.add(seat_of(one.event.office))
+    return tuple(reversed(completed))
 
 
 def _event_of(entry: Stored) -> CaseEvent | None:

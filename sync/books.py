@@ -157,7 +157,8 @@ class Books:
         self.beacon_at = Instant(0)
         self.beacon_pinned_at = Instant(0)
         self.work_waits = False
-        self.proof_due = False
+        self.proof_due = True
+        """Whether an excerpt of ours may wait for a checkpoint to be proved by; after a start nobody knows: assume so."""
         self.asked: dict[NodeId, list[Want]] = {}
 
     # --- loading ---------------------------------------------------------------------------------------------------

@@ -64,19 +64,19 @@ async def learn(books: Books, entry: Stored) -> list[Stored]:
 
 
 async def _take_enrolment(books: Books, entry: Stored) -> None:
-    parent = books.parent
+    parent, children = books.parent, dict(books.children)
     node = books.learn_enrolment(entry)
     if books.parent != parent:
-        await recovery.after_parent_replaced(books)
+        await recovery.after_parent_replaced(books, parent)
     if node is None:
         _disbelieve(books, entry, "unbelieved_enrolment")
         return
     await _hear_again(books, node)
-    seat = books.seat_of_node(node)
-    if seat is None or books.children.get(seat) != node or books.epoch is None:
-        return
-    books.link_to(node)
-    await _first_load(books, node, seat)
+    for seat, child in books.children.items():
+        # A late enrolment may show that another device than the one it names sits there now.
+        if books.epoch is not None and (child == node or children.get(seat) != child):
+            books.link_to(child)
+            await _first_load(books, child, seat)
 
 
 async def _hear_again(books: Books, node: NodeId) -> None:

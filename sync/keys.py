@@ -29,6 +29,8 @@ from schemas.codec import Malformed
 from schemas.names import JournalId, NodeId, OfficeId, node_id
 from schemas.wire import Size
 from sync.core.errors import LocalFault, RemoteFault, UnknownSender
+from sync.core.identity import is_weak_key
+from sync.core.identity import root_digest as root_digest
 
 SEED_BYTES = 32
 """One Ed25519 private key (RFC 8032 section 5.1.5)."""
@@ -196,14 +198,6 @@ def verify_ed25519(public_key: bytes, message: bytes, signature: bytes) -> bool:
     except InvalidSignature:
         return False
     return True
-
-
-def root_digest(public_key: bytes) -> str:
-    """What identifies a county: 64 hexadecimal digits of SHA-256 over a title and the root's public key.
-
-    Printed on every enrolment sheet and given to `tongban-verify`; the key itself travels with the certificates.
-    """
-    return sha256(b"tongban county root\n" + public_key).hexdigest()
 
 
 @lru_cache(maxsize=1024)
@@ -403,21 +397,9 @@ def check_public_keys(keys: PublicKeys) -> None:
             raise RemoteFault(
                 "malformed_key", f"a public key has {PUBLIC_KEY_BYTES} bytes; make a new enrolment request"
             )
-        if _is_weak(key):
+        if is_weak_key(key):
             raise RemoteFault(
                 "weak_key", "anybody could sign under this key; make new keys on the device and enrol those"
             )
     if keys.log == keys.cosigner:
         raise RemoteFault("one_key", "a device has two different keys; make new keys on the device and enrol those")
-
-
-_FIELD = 2**255 - 19
-_ORDER_8_Y = int.from_bytes(bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"), "little")
-_WEAK_Y = frozenset((0, 1, _FIELD - 1, _ORDER_8_Y, _FIELD - _ORDER_8_Y))
-"""y of the eight points of small order: under such a key one signature fits every message (RFC 8032 section 5.1)."""
-
-
-def _is_weak(public_key: bytes) -> bool:
-    """Small order, or written as no honest encoder writes it (y not reduced): either way not a generated key."""
-    y = int.from_bytes(public_key, "little") & (2**255 - 1)
-    return y >= _FIELD or y in _WEAK_Y

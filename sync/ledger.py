@@ -337,7 +337,8 @@ class Ledger:
             downward = link.neighbour != books.parent
             if downward and any(not is_line(entry.kind) for entry in fresh):
                 books.due_receipts.setdefault(link.neighbour, set()).add(journal)
-            link.told[journal] = link.confirmed[journal] = checked.tip.size
+            # It gave us this itself: what we hold of it need not be said, until we speak to another start of it.
+            link.confirmed[journal] = checked.tip.size
         if refused > 0:
             self._refuse(link, run, refused, checked.code, part)
         for entry in fresh:
@@ -529,8 +530,9 @@ class Ledger:
             if not replaced:
                 raise RemoteFault("other_device", "the office above works on another device; ask it for a new sheet")
             books.keyring = keyring
+            former = books.parent
             books.adopt_parent(enrolment.node)
-            await recovery.after_parent_replaced(books)
+            await recovery.after_parent_replaced(books, former)
 
         await self._alone(job)
 

@@ -47,6 +47,26 @@ class Tables:
         self.receipts: dict[tuple[JournalId, NodeId], ReceiptRow] = {}
         self.arrival = 0
 
+    def copy(self) -> "Tables":
+        """Every table copied; rows are values, or copied too where they are kept up to date in place."""
+        twin = Tables()
+        twin.journals = {key: copy.copy(state) for key, state in self.journals.items()}
+        twin.entries = {key: dict(rows) for key, rows in self.entries.items()}
+        twin.arrivals = list(self.arrivals)
+        twin.subjects = {key: list(rows) for key, rows in self.subjects.items()}
+        twin.kinds = {key: list(rows) for key, rows in self.kinds.items()}
+        twin.loose = dict(self.loose)
+        twin.checkpoints = {key: dict(rows) for key, rows in self.checkpoints.items()}
+        twin.outbox = {key: list(rows) for key, rows in self.outbox.items()}
+        twin.posted = {key: set(rows) for key, rows in self.posted.items()}
+        twin.inlets = {key: copy.copy(inlet) for key, inlet in self.inlets.items()}
+        twin.links = {key: copy.copy(memory) for key, memory in self.links.items()}
+        twin.dispositions = dict(self.dispositions)
+        twin.evidence = list(self.evidence)
+        twin.receipts = dict(self.receipts)
+        twin.arrival = self.arrival
+        return twin
+
 
 class MemoryStore:
     """The `Store` port over dictionaries. `project` receives what the interpreter drained, inside the commit."""
@@ -62,9 +82,9 @@ class MemoryStore:
         held = self.tables
         ends = {key: rows[-1].number + rows[-1].count - 1 for key, rows in held.outbox.items() if rows}
         return Loaded(
-            copy.deepcopy(list(held.journals.values())),
-            copy.deepcopy(list(held.inlets.values())),
-            copy.deepcopy(list(held.links.values())),
+            [copy.copy(state) for state in held.journals.values()],
+            [copy.copy(inlet) for inlet in held.inlets.values()],
+            [copy.copy(memory) for memory in held.links.values()],
             ends,
             held.arrival,
         )
@@ -156,9 +176,10 @@ class MemoryStore:
         for (journal, size), checkpoint in batch.checkpoints.items():
             tables.checkpoints.setdefault(journal, {})[size] = checkpoint
         self._write_outbox(batch)
-        tables.journals.update(copy.deepcopy(batch.journals))
-        tables.inlets.update(copy.deepcopy(batch.inlets))
-        tables.links.update(copy.deepcopy(batch.links))
+        # Their fields are values, replaced and never changed in place: a shallow copy is a copy.
+        tables.journals.update((key, copy.copy(state)) for key, state in batch.journals.items())
+        tables.inlets.update((key, copy.copy(inlet)) for key, inlet in batch.inlets.items())
+        tables.links.update((key, copy.copy(memory)) for key, memory in batch.links.items())
         self._write_findings(batch)
         if self.project is not None and batch.projected is not None:
             self.project(batch.projected)
@@ -204,7 +225,7 @@ class MemoryStore:
 
     def copy(self) -> Tables:
         """A backup: what `MemoryStore(copy)` restores."""
-        return copy.deepcopy(self.tables)
+        return self.tables.copy()
 
 
 def _arrival(entry: Stored) -> int:

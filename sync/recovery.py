@@ -22,6 +22,9 @@ from sync.core.link import Link
 from sync.excerpts import Piece, excerpt_of, post_excerpts, run_of, share
 from sync.ports import JournalState, Stored
 
+ROWS_MAX = 1_000_000
+"""All rows of one stream: an upward lane 0 holds only what was given back."""
+
 WANTS_PER_PAGE_MAX = 8
 """Open wants stated in one page: 8 × 500 entries are more than a page's answer can carry anyway."""
 
@@ -267,14 +270,20 @@ async def _second_child(books: Books, entry: Stored, opened: EpochOpened) -> boo
     return False
 
 
-async def after_parent_replaced(books: Books) -> None:
+async def after_parent_replaced(books: Books, former: NodeId | None) -> None:
     """Rows toward a lost device are computed again for its successor, in our present stream (RULINGS A15).
 
-    All runs at and below our seat from their beginning: what the new device already has again costs it a comparison.
+    All runs at and below our seat from their beginning, and the single entries that we had sent home through it: what
+    the new device already has again costs it a comparison.
     """
     if books.parent is None or books.epoch is None:
         return
     books.link_to(books.parent)
+    if former is not None:
+        for epoch in sorted(books.own_epochs()):
+            rows = await books.store.outbox(former, Lane.EXCERPTS, epoch, 0, ROWS_MAX)
+            entries = [e for row in rows for e in await books.store.entries(row.journal, row.seq, row.seq + 1)]
+            await post_excerpts(books, books.parent, entries, lost=True)
     for journal, tip in sorted(books.tips.items()):
         if tip.size and books.below(journal.origin):
             books.post(books.parent, Lane.RUNS, journal, 0, tip.size)

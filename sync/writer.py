@@ -126,7 +126,7 @@ class Writer:
 
     async def _hand_in(self, queue: deque[Waiting], job: Job, entries: int) -> Any:
         if self._closed is not None:
-            raise self._closed
+            raise self._closed.with_traceback(None)  # one object for all: it must not gather their traces
         if len(self._shared) + len(self._alone) >= WAITING_JOBS_MAX:
             raise _busy()
         waiting = Waiting(job, entries, asyncio.get_running_loop().create_future())
@@ -180,23 +180,29 @@ class Writer:
         try:
             await self._refresh()
             results = await self._ledger.perform([waiting.job for waiting in group])
-        except AnotherWriter as lost:
-            for waiting in group:
-                _fail(waiting, lost)
-            raise
         except Exception as error:
             self._stale = True
-            if len(group) == 1 or isinstance(error, Busy):
-                for waiting in group:
-                    _fail(waiting, error)
+            if len(group) > 1 and not isinstance(error, Busy | AnotherWriter):
+                await self._perform_one_by_one(group)
                 return
-            # One of them cannot be written. Alone, it fails alone (a bad page never stops another sender's line).
             for waiting in group:
-                await self._perform([waiting])
+                _fail(waiting, error)
+            if isinstance(error, AnotherWriter):
+                raise
             return
         self._commits += 1
         for waiting, result in zip(group, results, strict=True):
             _settle(waiting, result)
+
+    async def _perform_one_by_one(self, group: list[Waiting]) -> None:
+        """One of them cannot be written: alone, it fails alone (a bad page never stops another sender's line)."""
+        for waiting in group:
+            try:
+                await self._perform([waiting])
+            except AnotherWriter as lost:
+                for other in group:
+                    _fail(other, lost)
+                raise
 
     async def _perform_alone(self, waiting: Waiting) -> None:
         try:

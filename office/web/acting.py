@@ -52,7 +52,7 @@ class OperationMissing(Refused):
     def __init__(self) -> None:
         super().__init__(
             "operation_malformed",
-            "表单编号不完整;请刷新页面后重新填写。",
+            "表单编号不完整；请刷新页面后重新填写。",
             "The form's own number is not complete; reload the page and fill it in again.",
         )
 

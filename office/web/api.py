@@ -12,10 +12,11 @@
     POST   /api/cases/{case}/unmask     {"purpose"}
     GET    /api/line                    neighbours, what waits, what is set aside, findings
 
-`operation` is 16 hexadecimal digits (64 random bits) that the caller draws for each action and repeats when it repeats the request: the
-action is then written once. `seen` is the case's `tip` as the caller last read it; an act on an older state is refused.
-Changes carry the token in the header `x-csrftoken`. A refusal is {"code", "message"} with a 4xx status. Times are
-milliseconds since 1970 UTC, as claimed by the device that wrote. Personal data is masked as on the pages.
+`operation` is 16 hexadecimal digits (64 random bits) that the caller draws for each action and repeats when it repeats
+the request: the action is then written once. `seen` is the case's `tip` as the caller last read it; an act on an older
+state is refused. Changes carry the token in the header `x-csrftoken`. A refusal is {"code", "message"} with a 4xx
+status, and "fields" when it is about fields. Times are milliseconds since 1970 UTC, as claimed by the device that
+wrote. Personal data is masked as on the pages.
 """
 
 from typing import Annotated
@@ -318,9 +319,11 @@ def _session(request: AnyRequest) -> SessionView:
 
 
 async def _list(request: AnyRequest, queue: Queue, number: int, search: str) -> CaseListView:
-    worklists, signed_in = site_of(request).node.worklists, guards.get_signed_in(request)
-    listed = await worklists.list_cases(signed_in.office, queue, search=search, page=number)
-    rows = tuple(summary_of(found, sight_of(found.file, signed_in.office, signed_in.roles)) for found in listed.rows)
+    node, signed_in = site_of(request).node, guards.get_signed_in(request)
+    listed = await node.worklists.list_cases(signed_in.office, queue, search=search, page=number)
+    rows = tuple(
+        summary_of(found, sight_of(found.file, signed_in.office, signed_in.roles), node.seat) for found in listed.rows
+    )
     return CaseListView(listed.total, listed.has_more, rows)
 
 
@@ -328,5 +331,5 @@ async def _case(request: AnyRequest, case: str, *, is_unmasked: bool = False) ->
     node, signed_in = site_of(request).node, guards.get_signed_in(request)
     found = await node.worklists.get_case(signed_in.office, read_case_id(case))
     sights = sight_of(found.file, signed_in.office, signed_in.roles)
-    detail = detail_of(found, lifted(sights) if is_unmasked else sights)
+    detail = detail_of(found, lifted(sights) if is_unmasked else sights, node.seat)
     return CaseView(detail, node.desk.available(signed_in, found.file))

@@ -14,6 +14,7 @@ from litestar.response import Redirect, Response
 from msgspec import Struct
 
 from office.accounts import SignInRefused
+from office.web.forms import FormRefused
 from office.web.guards import AnyRequest
 from office.web.i18n import Language, n_, translate
 from office.web.site import language_for, site_of, wants_json
@@ -54,6 +55,8 @@ class Answer(Struct, frozen=True):
     code: str
     sentence: str
     retry_after_s: int = 0
+    fields: dict[str, str] = {}
+    """Field → what is wrong with it."""
 
 
 def answer_for(error: Exception, language: Language) -> Answer:
@@ -75,6 +78,9 @@ def _refused(error: Refused, language: Language) -> Answer:
     status = 422
     if isinstance(error, SignInRefused):
         return Answer(429 if error.wait_s else 401, error.code, error.text(language), error.wait_s)
+    if isinstance(error, FormRefused):
+        wrong = {problem.field: translate(problem.message, language) for problem in error.problems}
+        return Answer(422, error.code, error.text(language), fields=wrong)
     if error.code in _NOT_FOUND:
         status = 404
     elif error.code in _FORBIDDEN:
@@ -111,7 +117,8 @@ def on_exception(request: AnyRequest, error: Exception) -> Response[object]:
 
 
 def _json(answer: Answer) -> Response[object]:
-    return Response({"code": answer.code, "message": answer.sentence}, status_code=answer.status)
+    fields = {"fields": answer.fields} if answer.fields else {}
+    return Response({"code": answer.code, "message": answer.sentence, **fields}, status_code=answer.status)
 
 
 def _page(request: AnyRequest, answer: Answer) -> Response[object]:

@@ -123,7 +123,7 @@ class FormRefused(Refused):
     def __init__(self, problems: Sequence[Problem], values: "Values") -> None:
         super().__init__(
             "form_incomplete",
-            "有内容需要补充或改正;请按提示修改后重新提交。",
+            "有内容需要补充或改正；请按提示修改后重新提交。",
             "Something is missing or wrong; correct the fields named and send the form again.",
         )
         self.problems = tuple(problems)

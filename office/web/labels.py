@@ -143,6 +143,13 @@ STATES: Final[dict[str, str]] = {
 HOPS: Final[dict[int, str]] = {12: n_("at the village"), 9: n_("at the township"), 6: n_("at the county")}
 """Length of a seat's code → where an entry is, in words."""
 
+HOPS_AWAITED: Final[dict[int, str]] = {
+    12: n_("not yet signed for by the village"),
+    9: n_("not yet signed for by the township"),
+    6: n_("not yet signed for by the county"),
+}
+"""Length of a seat's code → who has not yet signed a receipt."""
+
 
 class StageLabel(Struct, frozen=True):
     """A stage as it is drawn."""

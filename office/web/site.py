@@ -23,7 +23,7 @@ from office.web.ports import Node
 from office.web.security import CookieNames
 from schemas.casework.clocks import CHINA_TIME
 from schemas.divisions import tier_of_office
-from schemas.names import OPERATION_BYTES, Instant, OfficeId, parent_seat, seat_of
+from schemas.names import OPERATION_BYTES, Instant, OfficeId
 
 _SITE: Final = "site"
 
@@ -161,7 +161,7 @@ def _environment(names: Names) -> jinja2.Environment:
     install: Any = environment
     install.install_gettext_callables(names.text, _no_plural, newstyle=True)
     environment.filters |= {"when": when, "thousands": thousands}
-    install.globals.update(asset=path_of, line_of=line_of)
+    install.globals.update(asset=path_of)
     return environment
 
 
@@ -179,16 +179,6 @@ def when(instant: Instant | None) -> str:
     except (ValueError, OverflowError, OSError):
         # A device's clock may claim any number; a page must show the rest of the case all the same.
         return "—"
-
-
-def line_of(office: str | None) -> tuple[OfficeId, ...]:
-    """The seats that a case filed at `office` travels through, lowest first."""
-    here = seat_of(OfficeId(office)) if office else None
-    line: list[OfficeId] = []
-    while here is not None:
-        line.append(here)
-        here = parent_seat(here)
-    return tuple(line)
 
 
 def thousands(number: int) -> str:

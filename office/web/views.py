@@ -15,7 +15,7 @@ from office.worklists import Found, Traced
 from schemas.casework.events import Act, Applicant, CaseEvent, CaseFiled, Contribution
 from schemas.casework.visibility import FieldGroup, Sight
 from schemas.identity import mask, mask_name, mask_phone
-from schemas.names import Instant, OfficeId
+from schemas.names import Instant, OfficeId, parent_seat, seat_of, within
 
 MASKED_TEXT: Final = "***"
 FINGERPRINT_CHARACTERS: Final = 8
@@ -63,6 +63,9 @@ class StepView(Struct, frozen=True):
     state: str
     code: str
     said: tuple[Said, ...]
+    path: tuple[OfficeId, ...]
+    """Seats whose signatures this node gets to know: from the author's upward for what was written here or below us,
+    only our own for what came from elsewhere."""
     held_by: tuple[OfficeId, ...]
 
     @property
@@ -92,8 +95,10 @@ class CaseSummary(Struct, frozen=True):
     filing_office: OfficeId | None
     filed_at: Instant | None
     applicant: str
+    path: tuple[OfficeId, ...]
+    """From our own seat upward, as far as anything of the case was written here or below us."""
     held_by: tuple[OfficeId, ...]
-    """Seats that hold every entry of the case that is shown here."""
+    """Seats that hold every entry of the case that was written here or below us, by their own signature."""
 
 
 class CaseDetail(Struct, frozen=True):
@@ -127,9 +132,11 @@ def lifted(sights: Sights) -> dict[FieldGroup, Sight]:
     return {group: Sight.CLEAR if sight is Sight.UNMASKABLE else sight for group, sight in sights.items()}
 
 
-def summary_of(found: Found, sights: Sights) -> CaseSummary:
+def summary_of(found: Found, sights: Sights, seat: OfficeId) -> CaseSummary:
     """A case for a list."""
     case, filing = found.file, found.file.filing
+    ours = [one for one in found.traced if one.event is not None and within(seat_of(one.event.office), seat)]
+    holders = frozenset({seat}).union(*(one.held_by for one in ours)).intersection(*(one.held_by for one in ours))
     return CaseSummary(
         case.case.hex(),
         filing.tracking if filing is not None else "",
@@ -141,18 +148,19 @@ def summary_of(found: Found, sights: Sights) -> CaseSummary:
         case.filing_office,
         case.filed_at,
         _name(filing.applicant, sights) if filing is not None else "",
-        tuple(sorted(found.held_by)),
+        line_upward(seat) if ours else (seat,),
+        tuple(sorted(holders)),
     )
 
 
-def detail_of(found: Found, sights: Sights) -> CaseDetail:
+def detail_of(found: Found, sights: Sights, seat: OfficeId) -> CaseDetail:
     """A case for its page."""
     case, filing = found.file, found.file.filing
     applicant = filing.applicant if filing is not None else None
     shows_statement = sights[FieldGroup.STATEMENT] is Sight.CLEAR
     shows_decision = case.decision is not None and sights[FieldGroup.DECISION] is Sight.CLEAR
     return CaseDetail(
-        summary=summary_of(found, sights),
+        summary=summary_of(found, sights, seat),
         tip=case.tip.hex(),
         edition=filing.edition if filing is not None else "",
         document_type=applicant.document_type if applicant is not None else "",
@@ -170,12 +178,23 @@ def detail_of(found: Found, sights: Sights) -> CaseDetail:
         recall_requested=case.recall_requested,
         is_partial=bool(case.held) or filing is None,
         may_unmask=Sight.UNMASKABLE in sights.values(),
-        steps=tuple(_step(one, sights) for one in found.traced),
+        steps=tuple(_step(one, sights, seat) for one in found.traced),
     )
 
 
-def _step(one: Traced, sights: Sights) -> StepView:
+def line_upward(seat: OfficeId) -> tuple[OfficeId, ...]:
+    """The seats through which an entry written at `seat` goes up, its own first."""
+    line: list[OfficeId] = []
+    here: OfficeId | None = seat
+    while here is not None:
+        line.append(here)
+        here = parent_seat(here)
+    return tuple(line)
+
+
+def _step(one: Traced, sights: Sights, seat: OfficeId) -> StepView:
     entry, event = one.entry, one.event
+    author = seat_of(event.office) if event is not None else seat
     return StepView(
         entry.kind,
         event.turn if isinstance(event, Act) else 0,
@@ -189,6 +208,7 @@ def _step(one: Traced, sights: Sights) -> StepView:
         one.state,
         one.code,
         tuple(_said(event, sights)) if event is not None else (),
+        line_upward(author) if within(author, seat) else (seat,),
         tuple(sorted(one.held_by)),
     )
 

@@ -436,9 +436,16 @@ class _Tree:
             for node in reassigned:
                 self.breaches.add(Breach(node.event.turn, node.header.hash, REASSIGNMENT_VOID))
             reassigned = []
-        return min(
-            reassigned or others, key=lambda node: (not node.built_on, node.header.epoch.ordinal, node.header.hash)
-        )
+        return min(reassigned or others, key=_precedence)
+
+
+def _precedence(node: _Node) -> tuple[bool, bool, int, bytes]:
+    """RULINGS B2, with B3's exception taken to all acts: what lies in a resident's hands no other branch takes away.
+
+    First the branch that handed the result over, then that on which another office has built, then the lower epoch
+    ordinal, then the lower hash.
+    """
+    return not node.handed_over, not node.built_on, node.header.epoch.ordinal, node.header.hash
 
 
 def _by_turn(item: tuple[Act, EntryHeader]) -> tuple[int, bytes]:

@@ -141,7 +141,7 @@ class Link:
         A change to a full statement that this start never heard says nothing: it is not counted as heard, so that the
         neighbour states everything again.
         """
-        if statement <= self.heard_statement or not (full or self.heard_fully):
+        if not full and (statement <= self.heard_statement or not self.heard_fully):
             return
         if full:
             self.heard = {}
@@ -159,17 +159,18 @@ class Link:
 
         `seen` is the statement of ours that the neighbour last saw; what it confirmed is not said again.
         """
-        if seen and seen == self.told_statement:
+        if self.confirmed_statement < seen == self.told_statement:
             self.confirmed = dict(self.told)
             self.confirmed_statement = seen
-        # A neighbour that a late page took back behind what it had confirmed is told everything again.
-        full = seen < max(1, self.confirmed_statement)
+        # A neighbour that a late page took back behind what it had confirmed is told everything again; so is one that
+        # saw what we forgot, because a failed commit made us read our books again.
+        full = not max(1, self.confirmed_statement) <= seen <= self.told_statement
         base = {} if full else self.confirmed
         changed = [Size(j.origin, j.epoch, size) for j, size in sizes.items() if base.get(j) != size]
         if not changed and not full:
             return 0, False, []
         self.told = dict(sizes)
-        self.told_statement += 1
+        self.told_statement = max(self.told_statement, seen) + 1
         return self.told_statement, full, changed
 
     # --- receiving ---------------------------------------------------------------------------------------------------

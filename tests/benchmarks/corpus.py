@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 from msgspec import Struct
 
+from office.casebook import CaseInterpreter, MemoryCases
 from office.seeds import load_catalogue, load_divisions
 from schemas.casework.events import CaseEvent, encode_event
 from schemas.codec import encode
@@ -29,6 +30,8 @@ COUNTY: Final = OfficeId("510824")
 COUNTY_NAME: Final = "cangxi"
 MORNING: Final = Instant(1_780_272_000_000)
 """1 June 2026, 8:00 in China."""
+
+HOUR_MS: Final = 3_600_000
 
 MEAN_BODY_BYTES: Final = 280
 """The least mean size of a body that counts as this load."""
@@ -104,30 +107,61 @@ class Silent:
         self.attest = frozenset()
 
 
+class Founded(Struct, frozen=True):
+    """A county node that exists already, outside the load: whose keys certify the townships, to whom they talk."""
+
+    signer: Ed25519Signer
+    chain: list[Certificate]
+    root: Root
+
+
 class Device:
     """One node of the load: its keys, its certificates, its ledger over a store in memory."""
 
-    def __init__(self, county: "County", office: OfficeId, above: "Device | None") -> None:
+    def __init__(self, county: "County", office: OfficeId, above: "Device | None", *, folds: bool = False) -> None:
+        """`folds`: with the product's reading of bodies instead of the silent one, so that cases go down as well."""
         self.office = office
-        self.signer = Ed25519Signer.create(county.random.randbytes(SIGNER_ENTROPY_BYTES))
+        self._county = county
+        self._folds = folds
+        if above is None and county.founded is not None:
+            self.signer, self.chain = county.founded.signer, county.founded.chain
+        else:
+            self.signer = Ed25519Signer.create(county.random.randbytes(SIGNER_ENTROPY_BYTES))
+            self.chain = [*(above.chain if above else []), self._certificate(above)]
+        self.reader = Silent()
+        self._cases = MemoryCases()
+        self._store = MemoryStore(project=self._cases.project)
+        self.start()
+        if above is not None:
+            above.write([Draft(KIND_ENROLLED, None, encode(Enrolled(self.chain[-1])))])
+
+    def _certificate(self, above: "Device | None") -> Certificate:
         keys = self.signer.public_keys
         issuer = above.signer.node if above else None
-        enrolment = Enrolment(COUNTY_NAME, self.signer.node, office, keys.log, keys.cosigner, issuer, MORNING)
-        message = enrolment_message(enrolment)
-        certificate = (
-            certify(above.signer, enrolment) if above else Certificate(enrolment, county.root_key.sign(message))
+        enrolment = Enrolment(
+            self._county.root.county, self.signer.node, self.office, keys.log, keys.cosigner, issuer, MORNING
         )
-        self.chain: list[Certificate] = [*(above.chain if above else []), certificate]
-        self.reader = Silent()
-        seat = Seat(self.signer, self.chain, county.root, verify_ed25519)
-        self.ledger = Ledger(Books(seat, MemoryStore(), self.reader, county.clock, county.salts))
-        run(self.ledger.open_epoch())
         if above is not None:
-            above.write([Draft(KIND_ENROLLED, None, encode(Enrolled(certificate)))])
+            return certify(above.signer, enrolment)
+        return Certificate(enrolment, self._county.root_key.sign(enrolment_message(enrolment)))
+
+    def start(self) -> None:
+        """Begin a new epoch on what the store holds."""
+        county = self._county
+        reader = CaseInterpreter(self._cases) if self._folds else self.reader
+        seat = Seat(self.signer, self.chain, county.root, verify_ed25519)
+        self.ledger = Ledger(Books(seat, self._store, reader, county.clock, county.salts))
+        if isinstance(reader, CaseInterpreter):
+            reader.attach(self.ledger.books)
+        run(self.ledger.open_epoch())
 
     @property
     def id(self) -> NodeId:
         return self.signer.node
+
+    def light_beacon(self) -> None:
+        """The county's statement of the day."""
+        run(self.ledger.light_beacon())
 
     def write(self, drafts: Sequence[Draft]) -> list[Stored]:
         """Record with this device's pen, in one transaction."""
@@ -141,11 +175,11 @@ class Device:
 class Township:
     """A township, its village devices, and the cases they are at."""
 
-    def __init__(self, county: "County", office: OfficeId, writing: Writing) -> None:
+    def __init__(self, county: "County", office: OfficeId, writing: Writing, *, folds: bool = False) -> None:
         self.county = county
-        self.device = Device(county, office, county.device)
+        self.device = Device(county, office, county.device, folds=folds)
         codes = [OfficeId(division.code) for division in load_divisions().children(office)]
-        self.villages = [Device(county, code, self.device) for code in codes[:VILLAGES]]
+        self.villages = [Device(county, code, self.device, folds=folds) for code in codes[:VILLAGES]]
         # Whoever has the attested entries posted: a reader that never talks, so that the load has only one direction.
         self._reader = Device(county, codes[VILLAGES], self.device).office
         self.devices = {device.office: device for device in (self.device, *self.villages)}
@@ -205,21 +239,23 @@ class Township:
 class County:
     """The whole load's network: root, county device, clock, chance."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, folds: bool = False, founded: Founded | None = None) -> None:
+        self.founded = founded
         self.random = Random(seed)
+        self.folds = folds
         self.clock = WorkClock(self.random)
         self.salts = SeededSalts(self.random)
         self.root_key = Ed25519Key(self.random.randbytes(32))
-        self.root = Root(COUNTY_NAME, self.root_key.public_key)
+        self.root = founded.root if founded is not None else Root(COUNTY_NAME, self.root_key.public_key)
         self.counted = 0
         self.attested = 0
-        self.device = Device(self, COUNTY, None)
+        self.device = Device(self, COUNTY, None, folds=folds)
 
     def townships(self, count: int, writing: Writing = RANDOM_TEXT) -> list[Township]:
         """The first townships with enough villages."""
         tree = load_divisions()
         codes = [town.code for town in tree.children(COUNTY) if len(tree.children(town.code)) > VILLAGES]
-        return [Township(self, OfficeId(code), writing) for code in codes[:count]]
+        return [Township(self, OfficeId(code), writing, folds=self.folds) for code in codes[:count]]
 
 
 class Load(Struct, frozen=True):
@@ -239,9 +275,11 @@ def pages_toward(device: Device, neighbour: NodeId) -> Iterator[Page]:
         yield page
 
 
-def make_load(seed: int, townships: int, pages: int, writing: Writing = RANDOM_TEXT) -> Load:
+def make_load(
+    seed: int, townships: int, pages: int, writing: Writing = RANDOM_TEXT, founded: Founded | None = None
+) -> Load:
     """Townships with `pages` pages of 500 entries each, five origins a page. Raises AssertionError if it is too light."""
-    county = County(seed)
+    county = County(seed, founded=founded)
     towns = county.townships(townships, writing)
     made: list[list[Page]] = []
     for town in towns:

@@ -14,6 +14,7 @@ from sync.exchange import LineDown, converse
 from sync.http import HttpLine, Wire, request_enrolment
 from sync.keys import verify_ed25519
 from sync.session import TOKEN_LIFE_MS, NoSession
+from sync.writer import Writer
 from tests.support.line import DOWN, UP, County, Party, SeededSalts, SetClock, note, township_and_village
 from tests.support.server import Serving, serving
 
@@ -237,6 +238,30 @@ async def test_the_township_dies_in_the_middle_and_the_rest_goes_when_it_is_back
         await converse(village.pen, line_of(village, place))
     own = village.ledger.books.own
     assert township.ledger.books.journals[own].size == village.ledger.books.journals[own].size
+
+
+async def test_four_children_at_once_through_the_nodes_own_writer(line_of: LineOf) -> None:
+    """The pen that real nodes serve with: one queue, group commit, and every page in the order in which it was sent."""
+    township, village = await township_and_village()
+    office = type(village.certificate.enrolment.office)
+    children = [village]
+    for number in range(202, 205):
+        child = Party(f"village {number}", office(f"510824100{number}"), township.county, township)
+        await child.start()
+        await township.enrol(child)
+        children.append(child)
+    for child in children:
+        await child.pen.write(*(note(number) for number in range(1200)))
+    writer = Writer(township.ledger)
+    writer.start()
+    async with serving(township, pen=writer) as place:
+        await asyncio.gather(*(converse(child.pen, line_of(child, place)) for child in children))
+    await writer.stop()
+    for child in children:
+        own = child.ledger.books.own
+        assert township.ledger.books.journals[own].size == child.ledger.books.journals[own].size
+        assert [row.holder for row in child.tables.receipts.values()] == [township.node]
+    assert not township.tables.evidence
 
 
 async def test_two_children_at_once_do_not_disturb_each_other(line_of: LineOf) -> None:

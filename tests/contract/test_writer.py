@@ -256,6 +256,15 @@ async def test_a_writer_that_lost_its_pen_stops_and_says_so(county: County) -> N
     assert county.writer.failure.code == "second_writer"
 
 
+async def test_a_pen_lost_while_a_bad_job_is_looked_for_is_told_to_all_who_wait(county: County) -> None:
+    lost = AnotherWriter("second_writer", "another process writes here")
+    county.disk.refuse += [ValueError("one of them cannot be written"), ValueError("not this one"), lost]
+    results = await asyncio.gather(
+        *(county.writer.record(drafting(b"%d" % number)) for number in range(4)), return_exceptions=True
+    )
+    assert [type(result) for result in results] == [ValueError, AnotherWriter, AnotherWriter, AnotherWriter]
+
+
 async def test_stopping_finishes_what_was_taken_and_takes_nothing_more(county: County) -> None:
     taken = [asyncio.ensure_future(county.writer.record(drafting(b"taken %d" % number))) for number in range(3)]
     await asyncio.sleep(0)

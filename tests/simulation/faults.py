@@ -197,11 +197,14 @@ class Faults:
         device.start()
         return device
 
-    def confirm_revocations(self) -> None:
-        """The county's officer confirms townships' revocations, at the heads that the county holds (RULINGS A14)."""
-        county = self.world.seats[COUNTY]
+    def confirm_revocations(self) -> bool:
+        """The county's officer confirms townships' revocations, at the heads that the county holds (RULINGS A14).
+
+        True when there was one that named less.
+        """
+        county, confirmed = self.world.seats[COUNTY], False
         if not county.up or county.disk.full:
-            return
+            return False
         for device in list(self.world.devices.values()):
             if not device.wrecked or not county.books.keyring.is_revoked(device.node):
                 continue
@@ -212,6 +215,8 @@ class Faults:
             ]
             if sizes and self.write(county, [Draft(KIND_REVOKED, None, encode(Revoked(device.node, sizes, "confirmed")))]):
                 self._note("revocation confirmed higher", device)
+                confirmed = True
+        return confirmed
 
     def enrol_again(self, child: Device) -> bool:
         """The office above has forgotten a device (restored, or new itself): it enters its certificate once more."""

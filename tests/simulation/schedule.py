@@ -101,9 +101,12 @@ class Schedule:
     def _talk(self) -> None:
         world = self.world
         children = [d for d in [*world.children(), *self.faults.twins] if d.up and not d.wrecked]
+        if children and world.chance.random() < 0.7:
+            # Work goes out when there is some; the rest is the timetable, which talks about nothing (RULINGS A9).
+            children = [d for d in children if world.has_work(d)] or children
         if children:
             child = world.chance.choice(children)
-            for _ in range(world.chance.choice((1, 1, 2, 3))):
+            for _ in range(world.chance.choice((1, 1, 2))):
                 world.talk(child)
 
     # --- afterwards -------------------------------------------------------------------------------------------------------
@@ -133,11 +136,9 @@ class Schedule:
         for number in range(ROUNDS_TO_REST_MAX):
             self.rounds = number + 1
             world.restless = False
-            if number in (2, 6):
-                self.faults.confirm_revocations()
             for child in world.children():
                 self._talk_out(child, number)
-            if not world.restless and number > 6:
+            if not world.restless and not self.faults.confirm_revocations():
                 return
         self.violations.append(f"rest: something still moves after {ROUNDS_TO_REST_MAX} rounds")
 

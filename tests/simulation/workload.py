@@ -82,7 +82,7 @@ WEIGHTS: Final[dict[str, int]] = {
 }
 """How often officers choose each act among those that are open to them. Reassignment is the county's last resort."""
 
-_SECRET: Final = bytes(32)
+_SECRET: Final = b"s" * 32
 
 
 class Workload:
@@ -95,6 +95,8 @@ class Workload:
         """Case → (what the resident was handed, hash of the handing over)."""
         self.filed: list[CaseId] = []
         self.reassigned: set[CaseId] = set()
+        self.touched: set[CaseId] = set()
+        """Cases acted upon since somebody last looked."""
 
     # --- one officer, one act ---------------------------------------------------------------------------------------------
 
@@ -170,6 +172,7 @@ class Workload:
             world.power_cut(device)
             return None
         world.counts[event.kind] += 1
+        self.touched.add(case)
         self._remember(device, case, event, entries[0].hash)
         return entries[0].hash
 

@@ -415,6 +415,14 @@ class World:
         )
         self._send(message)
 
+    def has_work(self, child: Device) -> bool:
+        """Whether anything waits on the child's line, on either side."""
+        parent = self.above(child)
+        ends = [child.books.links.get(parent.node)] if parent is not None else []
+        if parent is not None and parent.up:
+            ends.append(parent.books.links.get(child.node))
+        return any(link is not None and link.waiting() for link in ends)
+
     def _line_is_up(self, child: Device) -> bool:
         return child.name not in self.weather.cut
 

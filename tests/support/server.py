@@ -8,7 +8,7 @@ from pathlib import Path
 import uvicorn
 from litestar import Litestar
 
-from sync.exchange import Responder
+from sync.exchange import Pen, Responder
 from sync.http import Enroller, sync_router
 from sync.session import Doorkeeper
 from tests.support.line import Party
@@ -29,12 +29,13 @@ class Serving:
 async def serving(
     party: Party,
     *,
+    pen: Pen | None = None,
     enroller: Enroller | None = None,
     certificate: tuple[Path, Path, bytes] | None = None,
 ) -> AsyncGenerator[Serving]:
     """Serve a node until the block ends. `certificate`: PEM file, key file, digest of the certificate."""
     doorkeeper = Doorkeeper(party.pen.books, certificate=certificate[2] if certificate else b"")
-    responder = Responder(party.pen)
+    responder = Responder(pen or party.pen)
     app = Litestar([sync_router(doorkeeper, responder, enroller)], openapi_config=None, logging_config=None)
     config = uvicorn.Config(
         app,

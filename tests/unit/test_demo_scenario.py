@@ -12,7 +12,16 @@ from schemas.casework.events import EVENTS, Act, Applicant, CaseEvent, CaseFiled
 from schemas.casework.lifecycle import permits_event
 from schemas.casework.roles import ROLES_OF_ACT
 from schemas.identity import RESIDENT_CARD, check_resident_number
-from schemas.names import CaseId, Epoch, Instant, NodeId, OfficeId, OfficerId, TrackingNumber, parent_seat
+from schemas.names import (
+    CaseId,
+    Epoch,
+    Instant,
+    NodeId,
+    OfficeId,
+    OfficerId,
+    TrackingNumber,
+    parent_seat,
+)
 from schemas.wire import EntryHeader
 
 

@@ -10,7 +10,7 @@ from schemas.names import Epoch, NodeId
 from schemas.wire import Cursor, Lane, Page
 from sync.core.errors import Busy, GapFault, RemoteFault
 from sync.core.link import WINDOW_PAGES_MAX, Link
-from sync.exchange import LineDown, Responder, RunRefused, converse
+from sync.exchange import WAITING_PER_NODE_MAX, LineDown, Responder, RunRefused, converse
 from sync.frame import LINE_DICTIONARY, NO_DICTIONARY, best_dictionary, pack, read_frame, unpack
 from tests.support.line import DOWN, UP, DirectLine, Party, note, township_and_village
 
@@ -57,7 +57,7 @@ async def test_a_backlog_widens_the_window_to_four_pages(parties: tuple[Party, P
     assert arrived(township, UP) == bodies(6000)
     assert line.under_way_max == WINDOW_PAGES_MAX
     sent = [stretch for page in pages_of(line) for stretch in page.stretches if stretch.lane == Lane.RUNS]
-    assert sum(stretch.count for stretch in sent) == 6001 + 1  # The opening, and the receipt for nothing sent twice.
+    assert sum(stretch.count for stretch in sent) == 6001  # With the epoch's opening; nothing is sent twice.
 
 
 async def test_a_backlog_in_both_directions_at_once(parties: tuple[Party, Party]) -> None:
@@ -150,7 +150,7 @@ async def test_a_gap_is_healed_by_the_cursor_in_the_refusal(parties: tuple[Party
 
 
 async def test_a_refused_run_does_not_end_the_conversation(parties: tuple[Party, Party]) -> None:
-    """RULINGS A8: its numbers are consumed; the rest of the line goes on and a good copy is asked for and sent."""
+    """RULINGS A8: its numbers are consumed, the line goes on; a good copy is had once the village repaired its own."""
     township, village = parties
     await file(village, 10)
     own = village.ledger.books.own
@@ -159,9 +159,14 @@ async def test_a_refused_run_does_not_end_the_conversation(parties: tuple[Party,
     line = DirectLine(village, township)
     tally = await converse(village.pen, line)
     assert "broken_chain" in tally.refused
-    village.tables.entries[own][3] = good
+    assert arrived(township, UP) == []
     await file(township, 3, kind=DOWN)
     await converse(village.pen, line)
+    assert arrived(village, DOWN) == bodies(3)
+
+    village.tables.entries[own][3] = good
+    await village.start()
+    await converse(village.pen, DirectLine(village, township))
     assert arrived(township, UP) == bodies(10)
     assert arrived(village, DOWN) == bodies(3)
 
@@ -232,12 +237,20 @@ async def test_busy_is_for_the_courier(parties: tuple[Party, Party]) -> None:
 
 async def test_one_device_cannot_occupy_the_door(parties: tuple[Party, Party]) -> None:
     township, village = parties
-    await file(village, 3)
-    page = pack(await village.pen.page_for(township.node))
+    await file(village, 128)
+    link_up(parties).page_entries = 64
+    first = pack(await village.pen.page_for(township.node))
+    second = pack(await village.pen.page_for(township.node), overlaps=True)
     responder = Responder(township.pen)
-    results = await asyncio.gather(*(responder.respond(village.node, page) for _ in range(40)), return_exceptions=True)
-    assert {type(result) for result in results} == {bytes, Busy}
-    assert arrived(township, UP) == bodies(3)
+    waiting = [asyncio.create_task(responder.respond(village.node, second)) for _ in range(WAITING_PER_NODE_MAX)]
+    await asyncio.sleep(0)
+    with pytest.raises(Busy):
+        await responder.respond(village.node, second)
+    for task in waiting[1:]:
+        task.cancel()
+    await asyncio.gather(*waiting[1:], return_exceptions=True)
+    await responder.respond(village.node, first)
+    assert isinstance(await waiting[0], bytes)
 
 
 async def test_a_line_that_answers_nonsense_ends_the_conversation(parties: tuple[Party, Party]) -> None:

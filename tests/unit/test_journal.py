@@ -190,6 +190,10 @@ IMPOSSIBLE = {
     "a checkpoint twice": FIVE.run(checkpoints=[5, 5]),
     "a checkpoint before the run": FIVE.run(2, checkpoints=[1, 5]),
     "a salt of another length": changed(FIVE.run(), 0, replace(FIVE.lines[0], salt=b"salt")),
+    "a salt moved into the body": changed(
+        FIVE.run(), 0, replace(FIVE.lines[0], salt=b"", body=FIVE.lines[0].salt + (FIVE.lines[0].body or b""))
+    ),
+    "a salt without a body": changed(FIVE.run(), 0, replace(FIVE.lines[0], body=None, digest=bytes(32))),
     "a body too large": changed(FIVE.run(), 0, replace(FIVE.lines[0], body=b"x" * (ENTRY_BODY_BYTES_MAX + 1))),
 }
 
@@ -303,7 +307,8 @@ def test_a_proof_of_another_entry_or_by_another_key_is_none() -> None:
         ({"prev": b"short"}, "malformed"),
         ({"line": replace(FIVE.lines[2], salt=b"salt")}, "malformed"),
         ({"line": replace(FIVE.lines[2], body=b"x" * (ENTRY_BODY_BYTES_MAX + 1))}, "too_large"),
-        ({"line": replace(FIVE.lines[2], body=None)}, "incomplete"),
+        ({"line": replace(FIVE.lines[2], salt=b"", body=FIVE.lines[2].salt + b"three")}, "malformed"),
+        ({"line": replace(FIVE.lines[2], salt=b"", body=None)}, "incomplete"),
         ({"line": replace(FIVE.lines[2], head=b"\xc1")}, "malformed"),
     ],
 )

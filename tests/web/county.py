@@ -67,7 +67,13 @@ class OpenNode:
         self.ledger = Ledger(self.books)
         self.catalogue = Catalogue([load_catalogue()])
         self.desk = Desk(
-            self.ledger, casebook, self.catalogue, self.clock, self.salts, bytes(32), lambda one: seat_of(one) in DIVISIONS
+            self.ledger,
+            casebook,
+            self.catalogue,
+            self.clock,
+            self.salts,
+            bytes(32),
+            lambda one: seat_of(one) in DIVISIONS,
         )
         self.worklists = Worklists(engines.read, files, self.store, self.books, seat)
         self.accounts = Accounts(engines.write, engines.read, seat, self.clock, self.salts)

@@ -14,8 +14,11 @@ NO_CASE = "0" * 32
 
 def path_for(route: str) -> str:
     """An address of a route, with parameters that name nothing that exists."""
-    return route.replace("{case:str}", NO_CASE).replace("{kind:str}", "remark.added").replace("{code:str}", "ZZ99").replace(
-        "{name:str}", "nothing.css"
+    return (
+        route.replace("{case:str}", NO_CASE)
+        .replace("{kind:str}", "remark.added")
+        .replace("{code:str}", "ZZ99")
+        .replace("{name:str}", "nothing.css")
     )
 
 

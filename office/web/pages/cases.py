@@ -112,7 +112,7 @@ async def _list(request: AnyRequest, queue: Queue, number: int, search: str) -> 
     site, signed_in = site_of(request), guards.get_signed_in(request)
     office = signed_in.office
     listed = await site.node.worklists.list_cases(office, queue, search=search, page=number, size=PAGE_CASES)
-    rows = [summary_of(found, sight_of(found.file, office, signed_in.roles)) for found in listed.rows]
+    rows = [summary_of(found, sight_of(found.file, office, signed_in.roles), site.node.seat) for found in listed.rows]
     counts = await site.node.worklists.count(office)
     return await site.render(
         request,
@@ -142,7 +142,7 @@ async def _case(request: AnyRequest, case: str, *, is_unmasked: bool = False, re
         request,
         "case.html",
         status=refusing.status if refusing is not None else 200,
-        case=detail_of(found, lifted(sights) if is_unmasked else sights),
+        case=detail_of(found, lifted(sights) if is_unmasked else sights, site.node.seat),
         acts=forms,
         refusal=sentence,
         is_wrong=refusing is not None,

@@ -96,7 +96,7 @@ async def change_password(request: AnyRequest) -> Page:
         if password != again:
             raise AccountRefused(
                 "password_differs",
-                "两次输入的新密码不一致;请重新输入。",
+                "两次输入的新密码不一致；请重新输入。",
                 "The new password was typed in two ways; type it again.",
             )
         await site.accounts.change_password(guards.get_signed_in(request).officer, present, password)

@@ -1,0 +1,209 @@
+"""The county's own verbs: `hub init`, and `hub network` for its offices and devices.
+
+The list of offices comes as CSV or XLSX with the columns office, name, address. A sheet is printed for every office
+that has no device yet, and kept under `sheets/` until somebody deletes it. Lists are shared rows and may
+be worked on while the hub runs; confirming and revoking write entries and need the hub stopped (one pen).
+Never overwrites an enrolment. Next: `office.enrolling`, `office.sheets`.
+"""
+
+import argparse
+import csv
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from office.cli import Arguments, Verbs, show_progress
+from office.enrolling import Enrolling, Office, Sheet, parse_offices
+from office.node import Node, address_of
+from office.sheets import save_sheets, text_of
+from schemas.names import NodeId, OfficeId, seat_of
+from sync.core.errors import LocalFault
+from sync.keys import root_digest
+
+FILE_BYTES_MAX: Final = 8 * 1024 * 1024
+"""A list of 1,000 offices is 60 KiB as CSV, 100 KiB as XLSX."""
+
+
+def add_verbs(verbs: Verbs) -> None:
+    """Mount `init` and `network` on the hub's command line."""
+    init = verbs.add(
+        "init",
+        found,
+        "make the county's node: its root key, its device keys, its seat",
+        "init --office 510824 --name 苍溪县",
+    )
+    init.add_argument("--office", required=True, help="the county's six-digit code")
+    init.add_argument("--name", required=True, help="the county's name: every signature of the network carries it")
+    network = verbs.add("network", list_network, "the county's offices and their devices", "network import offices.csv")
+    group = network.add_subparsers(title="what", metavar="WHAT")
+    _add_import(verbs, group.add_parser("import", help="import the offices (CSV or XLSX) and print enrolment sheets"))
+    sheet = group.add_parser("sheet", help="print a new sheet for one office; its earlier code dies")
+    sheet.add_argument("office")
+    sheet.add_argument("--replace", action="store_true", help="the new device follows a lost one")
+    verbs.share(sheet, print_sheet)
+    verbs.share(group.add_parser("list", help="every office and its device"), list_network)
+    confirm = group.add_parser("countersign", help="confirm a device that a township enrolled (hub stopped)")
+    confirm.add_argument("device")
+    verbs.share(confirm, countersign)
+    revoke = group.add_parser("revoke", help="end a lost device: nothing more of it counts (hub stopped)")
+    revoke.add_argument("device")
+    revoke.add_argument("--reason", required=True)
+    verbs.share(revoke, revoke_device)
+
+
+def _add_import(verbs: Verbs, parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, help="columns: office, name, address (of the office's own device)")
+    parser.add_argument("--quiet", action="store_true", help="keep the sheets in the folder only")
+    verbs.share(parser, import_offices)
+
+
+async def found(arguments: Arguments) -> int:
+    """`init`"""
+    from office.founding import found_county
+
+    digest = found_county(arguments.home, OfficeId(arguments.office), arguments.name)
+    print(f"已建立县节点 made: {arguments.home}\n县根摘要 county digest: {digest}")
+    print("请将 county-root.key 转存离线介质后从本机删除 / copy county-root.key offline, then delete it here")
+    return 0
+
+
+async def import_offices(arguments: Arguments) -> int:
+    """`network import`"""
+    rows = read_rows(arguments.file)
+    node = await Node.open(arguments.home, with_pen=False)
+    try:
+        offices = parse_offices(rows, node.county, node.divisions)
+        enrolling = _lists(node)
+        await enrolling.import_offices(offices)
+        enrolled = node.books.keyring.offices()
+        waiting = [office for office in offices if _has_device(office) and office.office not in enrolled]
+        sheets: list[Sheet] = []
+        for position, office in enumerate(waiting):
+            show_progress(position, len(waiting))
+            sheets.append(await enrolling.issue_code(office, _digest(node)))
+        show_progress(len(waiting), len(waiting))
+    finally:
+        await node.close()
+    save_sheets(node.home.sheets, sheets)
+    if not arguments.quiet:
+        print("\n".join(text_of(sheet) for sheet in sheets))
+    print(f"{len(offices)} 个单位,{len(sheets)} 张注册单在 {node.home.sheets} / offices, sheets there")
+    return 0
+
+
+async def print_sheet(arguments: Arguments) -> int:
+    """`network sheet`"""
+    wanted = OfficeId(arguments.office)
+    node = await Node.open(arguments.home, with_pen=False)
+    try:
+        enrolling = _lists(node)
+        office = next((one for one in await enrolling.list_offices() if one.office == wanted), None)
+        if office is None or not _has_device(office):
+            raise LocalFault(
+                "unknown_office", f"the county's list has no office {wanted} with a device; import it first"
+            )
+        present = await enrolling.find_present(wanted, node.books)
+        if present is not None and not arguments.replace:
+            raise LocalFault("seat_taken", "this office has a device; with --replace a new one follows it")
+        sheet = await enrolling.issue_code(office, _digest(node), replaces=present)
+    finally:
+        await node.close()
+    save_sheets(node.home.sheets, [sheet])
+    print(text_of(sheet))
+    return 0
+
+
+async def list_network(arguments: Arguments) -> int:
+    """`network list`"""
+    node = await Node.open(arguments.home, with_pen=False)
+    try:
+        for office in await _lists(node).list_offices():
+            devices = node.books.keyring.devices_of(office.office)
+            names = ", ".join(
+                f"{device.node}{' (注销 revoked)' if node.books.keyring.is_revoked(device.node) else ''}"
+                for device in devices
+            )
+            print(f"{office.office}\t{office.name}\t{names or '—'}")
+    finally:
+        await node.close()
+    return 0
+
+
+async def countersign(arguments: Arguments) -> int:
+    """`network countersign`"""
+    node = await Node.open(arguments.home)
+    try:
+        await node.enrolling.countersign(NodeId(arguments.device))
+    finally:
+        await node.close()
+    print("已确认 confirmed")
+    return 0
+
+
+async def revoke_device(arguments: Arguments) -> int:
+    """`network revoke`"""
+    node = await Node.open(arguments.home)
+    try:
+        await node.enrolling.revoke(NodeId(arguments.device), arguments.reason)
+    finally:
+        await node.close()
+    print("已注销 revoked")
+    return 0
+
+
+def _lists(node: Node) -> Enrolling:
+    """The side of enrolling that works on shared rows only."""
+    address = address_of(node.settings)
+    return Enrolling(node.engines.write, node.engines.read, None, node.clock, node.salts, address)
+
+
+def _digest(node: Node) -> str:
+    return root_digest(node.books.seat.root.public_key)
+
+
+def _has_device(office: Office) -> bool:
+    """Whether an office works on a device of its own below the county: windows work on the county's."""
+    return office.office == seat_of(office.office) and len(office.office) > 6
+
+
+# --- files -----------------------------------------------------------------------------------------------------------
+
+
+def read_rows(path: Path) -> list[Mapping[str, str]]:
+    """The rows of a CSV (UTF-8) or XLSX file by column name. Raises `LocalFault` `file_unreadable`."""
+    try:
+        if path.stat().st_size > FILE_BYTES_MAX:
+            raise LocalFault("file_unreadable", f"{path.name} is larger than any list of offices; check the file")
+        if path.suffix.lower() == ".xlsx":
+            return _read_xlsx(path)
+        text = path.read_bytes().decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise LocalFault("file_unreadable", f"{path.name} cannot be read; save it as UTF-8 CSV or as XLSX") from error
+    return [dict(row) for row in csv.DictReader(io.StringIO(text))]
+
+
+def _read_xlsx(path: Path) -> list[Mapping[str, str]]:
+    from zipfile import BadZipFile
+
+    import openpyxl
+    from openpyxl.utils.exceptions import InvalidFileException
+
+    try:
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+    except (BadZipFile, InvalidFileException, KeyError) as error:
+        raise LocalFault("file_unreadable", f"{path.name} is not an XLSX file; save it again") from error
+    try:
+        sheet = book.worksheets[0]
+        rows = [[_text(cell) for cell in row] for row in sheet.iter_rows(values_only=True)]
+    finally:
+        book.close()
+    head, *body = rows or [[]]
+    return [dict(zip(head, row, strict=False)) for row in body if any(row)]
+
+
+def _text(cell: object) -> str:
+    """A cell as text. Spreadsheets turn codes into numbers; 510824.0 is 510824."""
+    if cell is None:
+        return ""
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell).strip()

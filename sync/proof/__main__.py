@@ -1,0 +1,42 @@
+"""`tongban-verify FILE --root DIGEST`: checks a proof file. Exit status 0: proved; 1: refused; 2: could not be read."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from sync.proof.checking import Refused, check
+from sync.proof.file import FILE_BYTES_MAX
+from sync.proof.words import refusal, verdict
+
+PROVED, REFUSED, UNREADABLE = 0, 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="tongban-verify",
+        description="核验通办证明文件 / Check a Tongban proof file against the county root's digest.",
+    )
+    parser.add_argument("file", type=Path, help="证明文件 / the proof file")
+    parser.add_argument(
+        "--root", required=True, help="县根摘要，64 位十六进制 / the county root's digest, 64 hex digits"
+    )
+    parser.add_argument("--en", action="store_true", help="用英文说明 / answer in English")
+    asked = parser.parse_args(arguments)
+    try:
+        with asked.file.open("rb") as file:
+            data = file.read(FILE_BYTES_MAX + 1)
+    except OSError as error:
+        print(f"{asked.file}: {error.strerror}", file=sys.stderr)
+        return UNREADABLE
+    try:
+        lines, status = verdict(check(data, asked.root), english=asked.en), PROVED
+    except Refused as refused:
+        lines, status = refusal(refused, english=asked.en), REFUSED
+    print("\n".join(lines))
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

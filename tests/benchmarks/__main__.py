@@ -1,0 +1,19 @@
+"""Runs one benchmark: `python -m tests.benchmarks ingest|wire|agent [--quick]`. The last line is JSON."""
+
+import importlib
+import sys
+
+BENCHMARKS = ("ingest", "wire", "agent")
+
+
+def main(arguments: list[str]) -> int:
+    if not arguments or arguments[0] not in BENCHMARKS:
+        print(f"say which benchmark: {' | '.join(BENCHMARKS)}", file=sys.stderr)
+        return 2
+    # Loaded only now: each needs other libraries, and the agent's figures are about what is loaded.
+    benchmark = importlib.import_module(f"tests.benchmarks.{arguments[0]}")
+    return benchmark.main(arguments[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,60 @@
+"""The hub of the ingest benchmark: the product's own node, in a process of its own. Not a test double.
+
+`python -m tests.benchmarks.hub_process FOLDER [PROFILE]`: opens the node, writes the enrolments of the load's townships
+with its own pen, and serves until told to stop. With PROFILE it also samples its own CPU by step into that file; such a
+run is never one whose rates are quoted.
+"""
+
+import asyncio
+import cProfile
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from office.node import Node
+from office.serving import serve
+from schemas.codec import encode
+from schemas.wire import KIND_ENROLLED, Certificate, Enrolled
+from sync.core.journal import Draft
+
+CERTIFICATES_FILE: Final = "townships.msgpack"
+
+
+async def run_hub(folder: Path) -> None:
+    """Open, enrol, serve, close."""
+    node = await Node.open(folder)
+    try:
+        await enrol(node, msgspec.msgpack.decode((folder / CERTIFICATES_FILE).read_bytes(), type=list[Certificate]))
+        await serve(node)
+    finally:
+        await node.close()
+
+
+async def enrol(node: Node, certificates: Sequence[Certificate]) -> None:
+    """Write the townships' certificates into the county's journal."""
+
+    async def drafting() -> Sequence[Draft]:
+        return [Draft(KIND_ENROLLED, None, encode(Enrolled(certificate))) for certificate in certificates]
+
+    await node.writer.record(drafting)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """See the module."""
+    folder = Path(arguments[0])
+    if len(arguments) == 1:
+        asyncio.run(run_hub(folder))
+        return 0
+    # CPU time of this thread: waiting for the database must not look like work.
+    profile = cProfile.Profile(time.thread_time)
+    profile.runcall(asyncio.run, run_hub(folder))
+    profile.dump_stats(arguments[1])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,143 @@
+"""Eight townships' worth of senders in a process of their own: sessions and pages over real HTTP, as devices send them.
+
+Sends frames that were packed before the clock was started, so that only the receiving side is measured. A refusal other
+than «come back later» fails the run. Next: `ingest`.
+"""
+
+import http.client
+import multiprocessing
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from schemas.codec import decode, encode
+from sync.books import Books
+from sync.http import ANSWER_PATH, PAGE_PATH, PAGE_TYPE, SESSION_PATH
+from sync.session import Challenge, Token, answer, say_hello
+
+SENDERS: Final = 8
+TRIES: Final = 200
+
+
+class Township(Struct, frozen=True):
+    """What one township sends: its books sign the session, its frames are the pages."""
+
+    books: Books
+    frames: list[bytes]
+
+
+class Sent(Struct, frozen=True):
+    """What the senders saw."""
+
+    seconds: float
+    answer_bytes: int
+    retries: int
+
+
+class Refused(Exception):
+    """The hub refused a page of the load."""
+
+
+def send_pages(port: int, townships: Sequence[Township]) -> Sent:
+    """Send every page of every township, eight townships at a time; returns when all are answered. Raises `Refused`."""
+    return _elsewhere([lambda township=township: _send_one(port, township) for township in townships])
+
+
+def post_each(port: int, events: Sequence[Sequence[bytes]]) -> Sent:
+    """The naive way: every event a POST of its own, one list of events a sender at a time. Raises `Refused`."""
+    return _elsewhere([lambda bodies=bodies: _post_each(port, bodies) for bodies in events])
+
+
+Job = Callable[[], tuple[int, int]]
+"""Sends something; returns bytes answered and retries."""
+
+
+def _elsewhere(jobs: Sequence[Job]) -> Sent:
+    """Run the jobs in a forked process, so that the senders' own CPU is nobody's who is measured."""
+    context = multiprocessing.get_context("fork")
+    results = context.SimpleQueue()
+    process = context.Process(target=_work, args=(jobs, results))
+    process.start()
+    process.join()
+    if process.exitcode != 0 or results.empty():
+        raise Refused("the senders stopped; their message stands above")
+    return results.get()
+
+
+def _work(jobs: Sequence[Job], results: "multiprocessing.SimpleQueue[Sent]") -> None:
+    waiting: queue.SimpleQueue[Job] = queue.SimpleQueue()
+    for job in jobs:
+        waiting.put(job)
+    totals: list[tuple[int, int]] = []
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            while True:
+                totals.append(waiting.get_nowait()())
+        except queue.Empty:
+            return
+        except BaseException as failure:
+            failures.append(failure)
+
+    started = time.perf_counter()
+    threads = [threading.Thread(target=work) for _ in range(SENDERS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
+    seconds = time.perf_counter() - started
+    results.put(Sent(seconds, sum(size for size, _ in totals), sum(tries for _, tries in totals)))
+
+
+def _send_one(port: int, township: Township) -> tuple[int, int]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    token = _open_session(connection, township.books)
+    headers = {"Content-Type": PAGE_TYPE, "Authorization": f"Bearer {token.hex()}"}
+    size = tries = 0
+    for frame in township.frames:
+        for _ in range(TRIES):
+            status, body = _post(connection, PAGE_PATH, frame, headers)
+            if status != 503:
+                break
+            tries += 1
+            time.sleep(0.05)
+        if status != 200:
+            raise Refused(f"{status}: {body[:300]!r}")
+        size += len(body)
+    connection.close()
+    return size, tries
+
+
+def _post_each(port: int, bodies: Sequence[bytes]) -> tuple[int, int]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    size = 0
+    for body in bodies:
+        status, answered = _post(connection, "/events", body, {"Content-Type": "application/json"})
+        if status != 201:
+            raise Refused(f"{status}: {answered[:300]!r}")
+        size += len(answered)
+    connection.close()
+    return size, 0
+
+
+def _open_session(connection: http.client.HTTPConnection, books: Books) -> bytes:
+    hello = say_hello(books)
+    _, body = _post(connection, SESSION_PATH, encode(hello), {})
+    signed = answer(books, hello, decode(body, Challenge), b"")
+    _, body = _post(connection, ANSWER_PATH, encode(signed), {})
+    return decode(body, Token).token
+
+
+def _post(
+    connection: http.client.HTTPConnection, path: str, body: bytes, headers: dict[str, str]
+) -> tuple[int, bytes]:
+    connection.request("POST", path, body, headers)
+    response = connection.getresponse()
+    return response.status, response.read()

@@ -1,0 +1,254 @@
+"""A county, a township and a village as an operator makes them: folders, sheets, databases; and what `verify` sees."""
+
+import itertools
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from office.node import Node
+from office.verifying import verify
+from office.worklists import Queue
+from schemas.casework.events import Handover, Outcome
+from schemas.casework.lifecycle import NotPermitted, Stage
+from schemas.names import CaseId, OfficeId
+from sync.core.errors import LocalFault
+from tests.support.counties import COUNTY, OTHER_TOWNSHIP, TOWNSHIP, VILLAGE, WINDOW, agent, clerk, op
+from tests.support.nodes import Network, Places, found_network
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def places(request: pytest.FixtureRequest, tmp_path: Path) -> Places:
+    """A county whose hub works on either database; the other nodes are as light as in the field."""
+    url = request.getfixturevalue("postgres_url") if request.param == "postgresql" else ""
+    return await found_network(tmp_path, url)
+
+
+async def live_a_case(network: Network) -> CaseId:
+    """Filed in the village, decided by the township, handed over, closed."""
+    village, township = network.village.desk, network.township.desk
+    slip = await network.file(1)
+    await village.offer_custody(agent(), slip.case, op(2), to=TOWNSHIP)
+    await network.settle()
+    await township.accept_custody(clerk(), slip.case, op(3))
+    await township.decide(clerk(), slip.case, op(4), outcome=Outcome.GRANTED, reason="符合条件", basis="土地管理法")
+    await township.offer_custody(clerk(), slip.case, op(5), to=VILLAGE)
+    await network.settle()
+    await village.accept_custody(agent(), slip.case, op(6))
+    await village.hand_over(agent(), slip.case, op(7), recipient="王秀英", how=Handover.HOME)
+    await village.close_case(agent(), slip.case, op(8))
+    await network.settle()
+    return slip.case
+
+
+async def test_a_case_lives_its_life_and_every_node_verifies(places: Places) -> None:
+    network = await Network.open(places)
+    try:
+        case = await live_a_case(network)
+        for node in (network.hub, network.township, network.village):
+            report = await verify(node)
+            assert report.faults == []
+            assert report.cases == 1
+            found = await node.worklists.get_case(node.seat, case)
+            assert found.file.stage is Stage.CLOSED
+            assert [traced.state for traced in found.traced] == [""] * 8
+            assert all(traced.held_by >= {VILLAGE, TOWNSHIP} for traced in found.traced)
+    finally:
+        await network.close()
+
+
+async def test_the_hop_by_hop_state_of_a_case(places: Places) -> None:
+    network = await Network.open(places)
+    try:
+        slip = await network.file()
+        found = await network.village.worklists.get_case(VILLAGE, slip.case)
+        assert found.held_by == {VILLAGE}
+        await network.settle()
+        found = await network.village.worklists.get_case(VILLAGE, slip.case)
+        assert found.held_by == {VILLAGE, TOWNSHIP, COUNTY}
+    finally:
+        await network.close()
+
+
+async def test_lists_hold_what_the_office_reads_and_nothing_else(places: Places) -> None:
+    network = await Network.open(places)
+    try:
+        first, second = await network.file(1, "RS01"), await network.file(2, "RS01")
+        await network.village.desk.offer_custody(agent(), first.case, op(3), to=TOWNSHIP)
+        await network.settle()
+        await network.township.desk.accept_custody(clerk(), first.case, op(4))
+        await network.township.desk.offer_custody(clerk(), first.case, op(5), to=WINDOW)
+        await network.settle()
+        lists = network.hub.worklists
+        assert (await lists.list_cases(COUNTY)).total == 2
+        assert (await lists.list_cases(TOWNSHIP)).total == 2
+        assert (await lists.list_cases(VILLAGE)).total == 2
+        window = await lists.list_cases(WINDOW, Queue.OFFERED)
+        assert [found.file.case for found in window.rows] == [first.case]
+        assert (await lists.list_cases(WINDOW)).total == 1
+        # Scope is by whole levels: neither a neighbour nor a longer or shorter code sees anything.
+        for stranger in (OTHER_TOWNSHIP, OfficeId("5108241"), OfficeId("510824100206"), OfficeId("510824.mzj")):
+            assert (await lists.list_cases(stranger)).total == 0
+            with pytest.raises(NotPermitted, match="no_such_case"):
+                await lists.get_case(stranger, first.case)
+        assert (await lists.count(COUNTY))[Queue.OPEN] == 2
+        assert await lists.find_by_number(TOWNSHIP, second.tracking.lower()) == second.case
+        assert await lists.find_by_number(OTHER_TOWNSHIP, second.tracking) is None
+        assert (await lists.list_cases(COUNTY, search="王")).total == 2
+        assert (await lists.list_cases(COUNTY, search="%")).total == 0
+        page = await lists.list_cases(COUNTY, size=1)
+        assert page.has_more
+        assert page.rows[0].file.case == second.case
+    finally:
+        await network.close()
+
+
+async def test_a_rebuild_gives_the_same_tables(places: Places) -> None:
+    network = await Network.open(places)
+    case = await live_a_case(network)
+    await network.file(20)
+    await network.settle()
+    await network.close()
+    for office in (COUNTY, TOWNSHIP, VILLAGE):
+        node = await Node.open(places.home(office), refold=True)
+        try:
+            assert (await verify(node)).faults == []
+            assert (await node.worklists.get_case(node.seat, case)).file.stage is Stage.CLOSED
+        finally:
+            await node.close()
+
+
+async def test_a_broken_off_rebuild_begins_anew_at_the_next_start(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = await Network.open(places)
+    await live_a_case(network)
+    await network.close()
+
+    def power_cut(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        await Node.open(places.home(COUNTY), refold=True, progress=power_cut)
+    hub = await places.open(COUNTY)
+    try:
+        assert (await verify(hub)).faults == []
+        assert (await hub.worklists.list_cases(COUNTY)).total == 1
+    finally:
+        await hub.close()
+
+
+async def test_a_second_writer_is_refused_in_words(places: Places) -> None:
+    hub = await places.open(COUNTY)
+    try:
+        with pytest.raises(LocalFault, match="second_writer"):
+            await places.open(COUNTY)
+        reader = await Node.open(places.home(COUNTY), with_pen=False)
+        assert (await verify(reader)).faults == []
+        await reader.close()
+    finally:
+        await hub.close()
+    again = await places.open(COUNTY)
+    await again.close()
+
+
+# --- somebody with the disk in their hands -------------------------------------------------------------------------
+
+Tamper = Callable[[sqlite3.Connection], None]
+
+
+def edit_a_body(store: sqlite3.Connection) -> None:
+    body = store.execute("SELECT body FROM entries WHERE kind = 'case.decided'").fetchone()[0]
+    store.execute("UPDATE entries SET body = ? WHERE kind = 'case.decided'", (body[:-1] + bytes([body[-1] ^ 1]),))
+
+
+def delete_an_entry(store: sqlite3.Connection) -> None:
+    store.execute("DELETE FROM entries WHERE kind = 'custody.accepted' AND seq = (SELECT max(seq) FROM entries)")
+    store.execute("DELETE FROM entries WHERE arrival = (SELECT min(arrival) FROM entries WHERE kind = 'case.decided')")
+
+
+def swap_two_entries(store: sqlite3.Connection) -> None:
+    rows = store.execute("SELECT arrival, journal, seq FROM entries WHERE NOT loose ORDER BY journal, seq").fetchall()
+    pairs = itertools.pairwise(rows)
+    (one, _, seq), (two, _, other) = next((low, high) for low, high in pairs if low[1] == high[1])
+    store.execute("UPDATE entries SET seq = -1 WHERE arrival = ?", (one,))
+    store.execute("UPDATE entries SET seq = ? WHERE arrival = ?", (seq, two))
+    store.execute("UPDATE entries SET seq = ? WHERE arrival = ?", (other, one))
+
+
+def move_a_body_to_another_entry(store: sqlite3.Connection) -> None:
+    rows = store.execute("SELECT arrival, salt, body FROM entries WHERE kind LIKE 'custody.%' LIMIT 2").fetchall()
+    (one, salt, body), (two, other_salt, other_body) = rows
+    store.execute("UPDATE entries SET salt = ?, body = ? WHERE arrival = ?", (other_salt, other_body, one))
+    store.execute("UPDATE entries SET salt = ?, body = ? WHERE arrival = ?", (salt, body, two))
+
+
+def cut_off_the_tail(store: sqlite3.Connection) -> None:
+    """The last entries of the longest foreign journal, and everything beside them that would show it."""
+    key, size = store.execute("SELECT key, size FROM journals ORDER BY size DESC LIMIT 1").fetchone()
+    kept = size - 3
+    tip = store.execute("SELECT hash FROM entries WHERE journal = ? AND seq = ?", (key, kept - 1)).fetchone()[0]
+    store.execute("DELETE FROM entries WHERE journal = ? AND seq >= ?", (key, kept))
+    store.execute("UPDATE journals SET size = ?, tip = ?, frontier = x'' WHERE key = ?", (kept, tip, key))
+    store.execute("DELETE FROM checkpoints WHERE journal = ? AND size > ?", (key, kept))
+
+
+def change_the_time_beside_an_entry(store: sqlite3.Connection) -> None:
+    store.execute("UPDATE entries SET at = at - 86400000 WHERE kind = 'case.filed'")
+
+
+def change_a_case_row(store: sqlite3.Connection) -> None:
+    store.execute("UPDATE cases SET custodian = '510824102'")
+
+
+def hide_a_case(store: sqlite3.Connection) -> None:
+    store.execute("DELETE FROM cases")
+
+
+def invent_a_guest(store: sqlite3.Connection) -> None:
+    store.execute("INSERT INTO case_readers (office, subject) SELECT '510824102', subject FROM cases")
+
+
+def forge_a_checkpoint(store: sqlite3.Connection) -> None:
+    store.execute("UPDATE checkpoints SET root = zeroblob(32) WHERE size = (SELECT max(size) FROM checkpoints)")
+
+
+def set_an_entry_aside(store: sqlite3.Connection) -> None:
+    store.execute(
+        "INSERT INTO dispositions SELECT journal, seq, 'quarantined', 'x' FROM entries WHERE kind = 'case.filed'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("tamper", "code"),
+    [
+        (edit_a_body, "changed"),
+        (delete_an_entry, "missing"),
+        (swap_two_entries, "changed"),
+        (move_a_body_to_another_entry, "changed"),
+        (cut_off_the_tail, "cut_off"),
+        (change_the_time_beside_an_entry, "changed"),
+        (forge_a_checkpoint, "changed"),
+        (change_a_case_row, "table_differs"),
+        (hide_a_case, "table_differs"),
+        (invent_a_guest, "table_differs"),
+        (set_an_entry_aside, "table_differs"),
+    ],
+)
+async def test_verify_names_every_change_behind_the_nodes_back(tmp_path: Path, tamper: Tamper, code: str) -> None:
+    places = await found_network(tmp_path)
+    network = await Network.open(places)
+    await live_a_case(network)
+    await network.close()
+    store = sqlite3.connect(places.home(COUNTY) / "node.db")
+    with store:
+        tamper(store)
+    store.close()
+    hub = await Node.open(places.home(COUNTY), with_pen=False)
+    try:
+        report = await verify(hub)
+    finally:
+        await hub.close()
+    assert code in {fault.code for fault in report.faults}
+    assert all(fault.where and fault.what for fault in report.faults)

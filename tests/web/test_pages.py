@@ -1,0 +1,323 @@
+"""Stories told through the browser, without JavaScript: filing, acting, looking, signing out."""
+
+import re
+from collections.abc import AsyncGenerator
+from html import unescape
+from typing import Any
+
+import pytest
+
+from office.web.acting import VERBS
+from office.web.app import create_app
+from office.web.forms import FORMS
+from office.web.labels import ACTS, MATERIALS, ROLES, STAGES, TONES
+from office.web.labels import VERBS as BUTTONS
+from schemas.casework.events import EVENTS, MaterialStatus
+from schemas.casework.lifecycle import Stage
+from schemas.casework.roles import Role
+from tests.web.county import COUNTY, OTHER_VILLAGE, TOWNSHIP, VILLAGE, Client, WebCounty, sign_in, token_of
+from tests.web.people import PASSWORD
+
+NAME = "王秀英"
+NUMBER = "510824194910010025"
+PHONE = "13800000000"
+
+
+@pytest.fixture
+async def agent(county: WebCounty) -> AsyncGenerator[Client]:
+    """The village agent's browser, signed in."""
+    await county.nodes[VILLAGE].hire("wugl", Role.AGENT, name="吴桂兰")
+    async with county.client(VILLAGE) as browser:
+        await sign_in(browser, "wugl")
+        yield browser
+
+
+@pytest.fixture
+async def clerk(county: WebCounty) -> AsyncGenerator[Client]:
+    """The township clerk's browser, signed in."""
+    await county.nodes[TOWNSHIP].hire("zhoumin", Role.CLERK, Role.APPROVER, name="周敏")
+    async with county.client(TOWNSHIP) as browser:
+        await sign_in(browser, "zhoumin")
+        yield browser
+
+
+def hidden(page: str, action: str) -> dict[str, str]:
+    """The hidden fields of the form that posts to `action`."""
+    form = page[page.index(f'action="{action}"') :]
+    found = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', form[: form.index("</form>")])
+    return {name: unescape(value) for name, value in found}
+
+
+def typed(**fields: str) -> dict[str, str]:
+    """What an agent types."""
+    return {
+        "name": NAME,
+        "document_type": "111",
+        "document_number": NUMBER,
+        "phone": PHONE,
+        "statement": "请为本人办理参保登记",
+        "mandate": "",
+    } | fields
+
+
+def materials_in(page: str) -> dict[str, str]:
+    """The first answer to each question for a material: the choice after the empty one."""
+    selects = re.findall(r'<select id="(material-\d+)".*?</select>', page, re.DOTALL)
+    bodies = re.findall(r'<select id="material-\d+".*?</select>', page, re.DOTALL)
+    return {name: re.findall(r'<option value="([a-z]+)"', body)[0] for name, body in zip(selects, bodies, strict=True)}
+
+
+async def file_case(browser: Client, item: str = "RS01", **fields: str) -> tuple[Any, dict[str, str]]:
+    """Fill in and send the form of an item; the answer, and what was sent."""
+    page = (await browser.get(f"/filing/{item}")).text
+    sent = hidden(page, f"/filing/{item}") | materials_in(page) | typed(**fields)
+    return await browser.post(f"/filing/{item}", data=sent), sent
+
+
+def case_in(page: str) -> str:
+    """The case that a page links to."""
+    found = re.search(r'href="(/cases/[0-9a-f]{32})"', page)
+    assert found is not None
+    return found.group(1)
+
+
+async def act(browser: Client, case: str, kind: str, **fields: Any) -> Any:
+    """Open the case, fill in the form of an act and send it."""
+    action = f"{case}/acts/{kind}"
+    page = (await browser.get(case)).text
+    return await browser.post(action, data=hidden(page, action) | fields, follow_redirects=False)
+
+
+async def test_an_agent_files_offers_and_the_township_decides(county: WebCounty, agent: Client, clerk: Client) -> None:
+    slip, _ = await file_case(agent)
+    assert slip.status_code == 200
+    case = case_in(slip.text)
+    assert (await act(agent, case, "custody.offered", to=TOWNSHIP, note="材料齐全")).status_code == 303
+    await county.settle()
+    assert NAME in (await clerk.get("/cases?queue=offered")).text
+    for kind, fields in (
+        ("custody.accepted", {"note": ""}),
+        ("papers.requested", {"materials": ["户口簿", "一寸照片\n"], "reason": "缺少户口簿"}),
+    ):
+        assert (await act(clerk, case, kind, **fields)).status_code == 303
+    await county.settle()
+    page = (await agent.get(case)).text
+    assert "户口簿、一寸照片" in page
+    assert (await act(agent, case, "papers.brought", materials=["户口簿", "一寸照片"])).status_code == 303
+    await county.settle()
+    assert (await act(clerk, case, "papers.received", materials=["户口簿", "一寸照片"])).status_code == 303
+    assert "已决定" not in (await clerk.get(case)).text
+    # RS01 is decided by the county: the township refers it, and the page does not offer it the decision.
+    assert "/acts/case.decided" not in (await clerk.get(case)).text
+    assert (await act(clerk, case, "custody.offered", to=COUNTY, note="")).status_code == 303
+
+
+async def test_a_form_sent_twice_is_one_case_and_one_slip(agent: Client) -> None:
+    first, sent = await file_case(agent)
+    second = await agent.post("/filing/RS01", data=sent)
+    assert second.status_code == 200
+    assert case_in(first.text) == case_in(second.text)
+    codes = [re.findall(r"[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}", answer.text) for answer in (first, second)]
+    assert codes[0] == codes[1]
+    assert len(codes[0]) == 1
+    assert (await agent.get("/api/cases?queue=all")).json()["total"] == 1
+
+
+async def test_an_act_sent_twice_is_one_act(agent: Client) -> None:
+    case = case_in((await file_case(agent))[0].text)
+    action = f"{case}/acts/remark.added"
+    sent = hidden((await agent.get(case)).text, action) | {"text": "群众来电询问"}
+    for _ in range(3):
+        assert (await agent.post(action, data=sent, follow_redirects=False)).status_code == 303
+    steps = (await agent.get("/api" + case)).json()["case"]["steps"]
+    assert [step["kind"] for step in steps] == ["case.filed", "remark.added"]
+
+
+async def test_a_form_used_for_another_act_is_refused_and_not_lost(agent: Client) -> None:
+    case = case_in((await file_case(agent))[0].text)
+    page = (await agent.get(case)).text
+    sent = hidden(page, f"{case}/acts/remark.added") | {"text": "第一次"}
+    await agent.post(f"{case}/acts/remark.added", data=sent, follow_redirects=False)
+    other = await agent.post(f"{case}/acts/papers.brought", data=sent | {"materials": "户口簿"})
+    assert other.status_code == 422
+    assert "该表单已用于另一操作" in other.text
+
+
+async def test_an_act_on_a_page_that_is_out_of_date_is_refused_with_what_was_typed(
+    county: WebCounty, agent: Client, clerk: Client
+) -> None:
+    case = case_in((await file_case(agent))[0].text)
+    await act(agent, case, "custody.offered", to=TOWNSHIP)
+    await county.settle()
+    await act(clerk, case, "custody.accepted")
+    action = f"{case}/acts/papers.requested"
+    stale = hidden((await clerk.get(case)).text, action) | {"materials": "户口簿", "reason": "缺少户口簿原件"}
+    await act(clerk, case, "papers.received", materials="身份证")
+    answer = await clerk.post(action, data=stale)
+    assert answer.status_code == 409
+    assert "缺少户口簿原件" in answer.text
+    assert hidden(answer.text, action)["operation"] != stale["operation"]
+    again = await clerk.post(action, data=hidden(answer.text, action) | {"materials": "户口簿", "reason": "x"})
+    assert again.status_code == 200
+    assert again.url.path == case
+
+
+async def test_wrong_input_is_named_beside_its_field_and_nothing_typed_is_lost(agent: Client) -> None:
+    answer, _ = await file_case(agent, document_number="510824194910010026", statement="保留这段文字")
+    assert answer.status_code == 422
+    assert 'id="document_number-wrong"' in answer.text
+    assert 'href="#document_number"' in answer.text
+    for kept in (NAME, "保留这段文字", PHONE):
+        assert kept in answer.text
+    empty, _ = await file_case(agent, name="  ", **{"material-0": ""})
+    assert empty.status_code == 422
+    assert 'id="name-wrong"' in empty.text
+    assert 'id="material-0-wrong"' in empty.text
+    assert (await agent.get("/api/cases?queue=all")).json()["total"] == 0
+
+
+async def test_what_the_desk_refuses_is_said_on_the_form(agent: Client) -> None:
+    answer, _ = await file_case(agent, "MZ10")
+    assert answer.status_code == 409
+    assert "必须本人到场" in answer.text
+    assert NAME in answer.text
+
+
+async def test_a_decision_to_refuse_needs_its_remedy(county: WebCounty, agent: Client, clerk: Client) -> None:
+    case = case_in((await file_case(agent, "WJ01"))[0].text)
+    await act(agent, case, "custody.offered", to=TOWNSHIP)
+    await county.settle()
+    await act(clerk, case, "custody.accepted")
+    refused = await act(clerk, case, "case.decided", outcome="refused", reason="不符合条件", basis="某条例第三条")
+    assert refused.status_code == 409
+    assert "救济途径" in refused.text
+    assert "某条例第三条" in refused.text
+    complete = {"outcome": "refused", "reason": "不符合条件", "basis": "某条例第三条", "remedy": "60 日内申请复议"}
+    assert (await act(clerk, case, "case.decided", **complete)).status_code == 303
+    await county.settle()
+    assert "60 日内申请复议" in (await agent.get(case)).text
+
+
+async def test_the_village_sees_hop_by_hop_how_far_its_filing_has_come(county: WebCounty, agent: Client) -> None:
+    case = case_in((await file_case(agent))[0].text)
+    api = "/api" + case
+    summary = (await agent.get(api)).json()["case"]["summary"]
+    assert summary["held_by"] == [VILLAGE]
+    assert summary["path"] == [VILLAGE, TOWNSHIP, COUNTY]
+    assert "乡镇未签收" in (await agent.get(case)).text
+    assert "1 条待送出" in (await agent.get("/line")).text
+    await county.exchange(VILLAGE)
+    assert (await agent.get(api)).json()["case"]["summary"]["held_by"] == [TOWNSHIP, VILLAGE]
+    await county.settle()
+    assert (await agent.get(api)).json()["case"]["summary"]["held_by"] == [COUNTY, TOWNSHIP, VILLAGE]
+    page = (await agent.get(case)).text
+    assert "县已签收" in page
+    assert "未签收" not in page
+    assert "已全部送出" in page
+
+
+async def test_a_neighbouring_village_finds_nothing(county: WebCounty, agent: Client) -> None:
+    case = case_in((await file_case(agent))[0].text)
+    await county.settle()
+    await county.nodes[OTHER_VILLAGE].hire("other", Role.AGENT)
+    async with county.client(OTHER_VILLAGE) as other:
+        headers = await sign_in(other, "other")
+        assert (await other.get(case)).status_code == 404
+        assert (await other.get("/api" + case)).status_code == 404
+        assert (await other.post(f"/api{case}/unmask", json={"purpose": "好奇"}, headers=headers)).status_code == 404
+        remark = {"kind": "remark.added", "operation": "00" * 8, "fields": {"text": "你好"}}
+        assert (await other.post(f"/api{case}/acts", json=remark, headers=headers)).status_code == 404
+        assert (await other.get("/api/cases?queue=all")).json()["total"] == 0
+        assert await county.nodes[OTHER_VILLAGE].worklists.set_aside() == []
+
+
+async def test_signing_in_and_out_through_the_pages(county: WebCounty) -> None:
+    await county.nodes[VILLAGE].hire("wugl", Role.AGENT, name="吴桂兰")
+    async with county.client(VILLAGE) as browser:
+        page = await browser.get("/filing?x=1", follow_redirects=True)
+        assert page.url.path == "/sign-in"
+        sent = hidden(page.text, "/sign-in") | {"login": "wugl", "password": "wrong wrong wrong"}
+        wrong = await browser.post("/sign-in", data=sent)
+        assert wrong.status_code == 401
+        assert 'value="wugl"' in wrong.text
+        assert "wrong wrong wrong" not in wrong.text
+        right = await browser.post("/sign-in", data=sent | {"password": PASSWORD}, follow_redirects=False)
+        assert right.status_code == 303
+        assert right.headers["location"] == "/filing"
+        cookie = right.headers["set-cookie"]
+        assert "HttpOnly" in cookie
+        assert "SameSite=strict" in cookie
+        assert "吴桂兰" in (await browser.get("/cases")).text
+        out = hidden((await browser.get("/cases")).text, "/sign-out")
+        assert (await browser.post("/sign-out", data=out, follow_redirects=False)).status_code == 303
+        assert (await browser.get("/api/cases")).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)", "/a\r\nSet-Cookie: x=1"],
+)
+async def test_nobody_is_sent_elsewhere_after_signing_in(county: WebCounty, target: str) -> None:
+    await county.nodes[VILLAGE].hire("wugl", Role.AGENT)
+    async with county.client(VILLAGE) as browser:
+        sent = {"_csrf_token": await token_of(browser), "login": "wugl", "password": PASSWORD, "next": target}
+        answer = await browser.post("/sign-in", data=sent, follow_redirects=False)
+        assert answer.headers["location"] == "/cases"
+
+
+async def test_without_its_token_no_form_and_no_call_changes_anything(agent: Client) -> None:
+    case = case_in((await file_case(agent))[0].text)
+    remark = {"kind": "remark.added", "operation": "01" * 8, "fields": {"text": "伪造"}}
+    forged = [
+        await agent.post(f"{case}/acts/remark.added", data={"text": "伪造", "operation": "01" * 8}),
+        await agent.post(f"{case}/acts/remark.added", data={"text": "伪造", "_csrf_token": "0" * 128}),
+        await agent.post(f"/api{case}/acts", json=remark),
+        await agent.post(f"/api{case}/acts", json=remark, headers={"x-csrftoken": "0" * 128}),
+        await agent.post("/sign-out", data={}),
+        await agent.delete("/api/session"),
+        await agent.post("/language", data={"language": "en"}),
+    ]
+    assert [answer.status_code for answer in forged] == [403] * len(forged)
+    assert "表单已失效" in forged[0].text
+    assert len((await agent.get("/api" + case)).json()["case"]["steps"]) == 1
+    assert (await agent.get("/api/cases")).status_code == 200
+
+
+async def test_a_form_that_was_open_while_the_node_restarted_is_still_good(county: WebCounty, agent: Client) -> None:
+    """The keys of forms and sessions outlive the process: nobody loses what was typed."""
+    page = (await agent.get("/filing/RS01")).text
+    sent = hidden(page, "/filing/RS01") | materials_in(page) | typed()
+    county.apps[VILLAGE] = create_app(county.nodes[VILLAGE], is_tls=False)
+    async with county.client(VILLAGE) as restarted:
+        for cookie in agent.cookies.jar:
+            restarted.cookies.set(cookie.name, cookie.value or "")
+        assert (await restarted.post("/filing/RS01", data=sent)).status_code == 200
+
+
+async def test_an_officer_changes_the_password_and_signs_in_with_it(agent: Client) -> None:
+    page = (await agent.get("/password")).text
+    sent = hidden(page, "/password") | {"present": PASSWORD, "password": "a new long password", "again": "another one"}
+    assert (await agent.post("/password", data=sent)).status_code == 422
+    done = await agent.post("/password", data=sent | {"again": "a new long password"}, follow_redirects=False)
+    assert done.status_code == 303
+    assert (await agent.get("/api/cases")).status_code == 401
+    await sign_in(agent, "wugl", "a new long password")
+
+
+async def test_style_sheets_are_served_by_their_hash_and_nothing_else_is(county: WebCounty) -> None:
+    async with county.client(VILLAGE) as browser:
+        page = (await browser.get("/sign-in")).text
+        for path in re.findall(r'"(/assets/[^"#]+)', page):
+            answer = await browser.get(path)
+            assert answer.status_code == 200
+            assert "immutable" in answer.headers["cache-control"]
+        for name in ("tongban.css", "..%2fsite.py", "%2e%2e/site.py", "icons.svg%00", "people.py"):
+            assert (await browser.get(f"/assets/{name}")).status_code == 404
+
+
+def test_every_stage_act_and_role_has_its_word_and_every_act_its_form() -> None:
+    assert set(STAGES) == set(TONES) == set(Stage)
+    assert set(ROLES) == set(Role)
+    assert set(MATERIALS) == set(MaterialStatus)
+    assert set(ACTS) == set(EVENTS)
+    assert set(FORMS) == set(BUTTONS) == set(VERBS) == set(EVENTS) - {"case.filed"}
