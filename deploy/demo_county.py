@@ -27,7 +27,8 @@ from deploy.demo_scenario import (
 )
 from deploy.demo_stores import Peek
 from deploy.demo_view import Narrator
-from office.node import load_data_key
+from office.accounts import Accounts
+from office.node import Node, load_data_key
 from office.paths import Home
 from office.seat import load_seat_file
 from schemas.casework.roles import ROLES_OF_ACT
@@ -78,15 +79,22 @@ class County:
 
     async def _open_office(self, place: Place) -> None:
         """Accounts for its people, then its pages."""
-        for person in PEOPLE:
-            if person.place == place.key:
-                roles = [word for role in person.roles for word in ("--role", role.value)]
-                words = ("--login", person.login, "--name", person.name, "--office", person.office, *roles)
-                await self._verb(place.key, "accounts", "add", "--password-stdin", *words, text=f"{PASSWORD}\n")
+        await self._add_accounts(place)
         await self.start(place.key)
         chain = [link.enrolment for link in load_seat_file(Home(self.nodes[place.key].home)).chain]
         parent = chain[-2].node if len(chain) > 1 else None
         self.peeks[place.key] = Peek(self.database(place.key), place.office, chain[-1].node, parent)
+
+    async def _add_accounts(self, place: Place) -> None:
+        """What `accounts add` does, for all its people at once."""
+        node = await Node.open(self.nodes[place.key].home, with_pen=False)
+        try:
+            accounts = Accounts(node.engines.write, node.engines.read, node.seat, node.clock, node.salts)
+            for person in PEOPLE:
+                if person.place == place.key:
+                    await accounts.add_officer(person.login, person.name, person.office, person.roles, PASSWORD)
+        finally:
+            await node.close()
 
     def _settings(self, home: Path, port: int) -> dict[str, str]:
         return {
@@ -105,9 +113,9 @@ class County:
             csv.writer(file).writerows([("office", "name", "address"), *rows])
         return path
 
-    async def _verb(self, key: str, *words: str, text: str = "") -> str:
+    async def _verb(self, key: str, *words: str) -> str:
         node = self.nodes[key]
-        return await run_verb(node.module, *words, settings=node.settings, text=text)
+        return await run_verb(node.module, *words, settings=node.settings)
 
     # --- what befalls it ---------------------------------------------------------------------------------------------
 

@@ -1,12 +1,13 @@
 """The demo's lines: one small TCP relay between each office and the one above it, which can be cut and mended.
 
 A cut line behaves as a dead village line does: open connections break off at once, new ones break off as soon as they
-are made. `lose_next_reply` is the nastiest fault of all: the request arrives and works, its answer never comes back.
+are made. `break_before_reply` is the nastiest fault of all: the request arrives and works, its answer never comes back.
 Never looks into what it carries. Next: `deploy.demo_county`, which puts one under every node.
 """
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from typing import Final
 
 CHUNK_BYTES: Final = 64 * 1024
@@ -22,7 +23,7 @@ class Line:
         self.bytes_carried = 0
         self.replies_lost = 0
         self._parent_port = parent_port
-        self._loses_next_reply = False
+        self._breaks_when: Callable[[], bool] | None = None
         self._server: asyncio.Server | None = None
         self._calls: set[asyncio.Task[None]] = set()
 
@@ -46,9 +47,12 @@ class Line:
         """Carry again. Whoever waits for the line finds out by trying."""
         self.is_cut = False
 
-    def lose_next_reply(self) -> None:
-        """Let the next request through and break off before its answer: the sender cannot know whether it worked."""
-        self._loses_next_reply = True
+    def break_before_reply(self, when: Callable[[], bool]) -> None:
+        """Break, and stay cut, before the first answer for which `when` holds: the sender cannot know what arrived.
+
+        `when` is asked as each answer comes by; a node answers only what it has durably taken in.
+        """
+        self._breaks_when = when
 
     async def close(self) -> None:
         """Stop listening and break everything off."""
@@ -89,9 +93,10 @@ class Line:
 
     async def _pump(self, source: asyncio.StreamReader, target: asyncio.StreamWriter, *, is_reply: bool) -> None:
         while chunk := await source.read(CHUNK_BYTES):
-            if is_reply and self._loses_next_reply:
-                self._loses_next_reply = False
+            if is_reply and self._breaks_when is not None and self._breaks_when():
+                self._breaks_when = None
                 self.replies_lost += 1
+                self.cut()
                 return
             self.bytes_carried += len(chunk)
             target.write(chunk)

@@ -15,7 +15,7 @@ from deploy.demo_checks import Told
 from deploy.demo_county import County
 from deploy.demo_desk import ActRefused, OfficerDesk
 from deploy.demo_processes import DemoFailed
-from deploy.demo_scenario import BY_KEY, STORIES, TOWNSHIPS, VILLAGES, Phase, Step, Story
+from deploy.demo_scenario import BY_KEY, PLACES, STORIES, TOWNSHIPS, VILLAGES, Phase, Step, Story
 from deploy.demo_stores import copy_store
 from deploy.demo_view import Narrator
 from schemas.names import OPERATION_BYTES
@@ -29,6 +29,14 @@ RESTORED_PLACE: Final = "t2"
 KILLED_PLACE: Final = "v1"
 SILENT_PLACE: Final = "t1"
 LOSSY_PLACE: Final = "v4"
+LOSSY_CASE: Final = "16"
+FORGOTTEN: Final = tuple(
+    (story.key, step)
+    for story in STORIES
+    for step in story.steps
+    if step.phase is Phase.AFTER_BACKUP and step.at == RESTORED_PLACE and step.kind == "custody.accepted"
+)
+"""(case, acceptance) that the backup does not know of."""
 
 
 class Play:
@@ -90,12 +98,18 @@ class Play:
 
     async def _villages_back(self) -> None:
         self.narrator.head(
-            "三、村线恢复,县线仍断:积压自动上送;镇里按授权受理、补正、决定。紫阳村第一次上送的应答在途中丢失。",
-            "3. The village lines are back, the county's are not: the backlog goes up, the townships work on. "
-            "The answer to 紫阳村's first sending is lost on the way.",
+            "三、村线恢复,县线仍断:积压自动上送;镇里按授权受理、补正、决定。",
+            "3. The village lines are back, the county's are not: the backlog goes up, the townships work on.",
         )
-        self.county.lines[LOSSY_PLACE].lose_next_reply()
+        line, above = self.county.lines[LOSSY_PLACE], self.county.peeks[RESTORED_PLACE]
+        line.break_before_reply(lambda: above.count_entries_about(self.cases[LOSSY_CASE]) > 0)
         self.county.mend(*VILLAGES)
+        await self._until(lambda: line.replies_lost > 0, "an answer is lost")
+        self.narrator.tell(
+            "紫阳村的件已到镇里,应答却在途中丢失:村里不知道送到没有,线路好了再送一次。",
+            "紫阳村's cases have arrived, but the answer was lost on the way: it does not know, and sends them again.",
+        )
+        self.county.mend(LOSSY_PLACE)
         await self._play(Phase.VILLAGES_BACK)
 
     async def _after_backup(self) -> None:
@@ -115,22 +129,48 @@ class Play:
             "5. 云峰镇's machine breaks and is restored from the old backup; it does not know that.",
         )
         self.county.cut(RESTORED_PLACE)
+        witnesses = [place.key for place in PLACES if place.above == RESTORED_PLACE]
+        for key in witnesses:
+            self._break_when_noticed(key)
         await self.county.kill(RESTORED_PLACE)
         self.kills += 1
         self.county.put_back(RESTORED_PLACE, "backup.db")
         self.restores += 1
         await self.county.start(RESTORED_PLACE)
-        peek = self.county.peeks[RESTORED_PLACE]
-        await self._until(lambda: peek.count_findings("rolled_back") > 0 or peek.is_quarantined(), "it is noticed")
+        await self._until(lambda: all(self.county.lines[key].is_cut for key in witnesses), "the villages notice it")
         self.narrator.tell(
-            "村里报上的编号比镇里记的还大:镇里由此知道自己被退回过,移交、决定先停,收件照常。",
-            "The villages state more than the township remembers: it knows now, and puts the pen down until caught up.",
+            "村里记得的比镇里多:镇里由此知道自己被退回过,移交、受理、决定先停,收件照常。",
+            "The villages remember more than the township: it knows now, and puts the pen down until it has caught up.",
         )
+        await self._expect_quarantine()
+        self.county.mend(*witnesses)
         self.county.mend(RESTORED_PLACE)
         await self._play(Phase.RESTORED)
         self.narrator.tell(
             "县里和村里把它自己写过的都还给了它。",
             "The county and the villages have given it back what it had written.",
+        )
+
+    def _break_when_noticed(self, key: str) -> None:
+        """Let a village's line break as soon as the township above knows from it that it was rolled back."""
+        above, seat = self.county.peeks[RESTORED_PLACE], BY_KEY[key].office
+        self.county.lines[key].break_before_reply(lambda: above.is_quarantined_toward(seat))
+
+    async def _expect_quarantine(self) -> None:
+        """The old backup offers cases for acceptance that were accepted long ago: the node must not let that happen."""
+        for story, step in FORGOTTEN:
+            desk = await self.county.desk_for(step)
+            try:
+                await desk.act(self.cases[story], step.kind, step.fields, secrets.token_bytes(OPERATION_BYTES))
+            except ActRefused as refusal:
+                if refusal.code != QUARANTINED:
+                    raise
+                self.quarantine_refusals += 1
+            else:
+                raise DemoFailed(f"case {story}: a node that was rolled back accepted it a second time")
+        self.narrator.tell(
+            "镇上经办想再受理一次已受理的件,被拒绝:请先连线补齐。",
+            "Its clerk tries to accept cases that were accepted before, and is refused: catch up first.",
         )
 
     async def _silent_township(self) -> None:

@@ -42,7 +42,7 @@ def surroundings(extra: dict[str, str]) -> dict[str, str]:
     return kept | {"PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"} | extra
 
 
-async def run_verb(module: str, *words: str, settings: dict[str, str], text: str = "") -> str:
+async def run_verb(module: str, *words: str, settings: dict[str, str]) -> str:
     """Run one verb of a node's command line to its end. Returns what it printed.
 
     Raises `DemoFailed` with the end of its output when it fails.
@@ -54,12 +54,12 @@ async def run_verb(module: str, *words: str, settings: dict[str, str], text: str
         *words,
         cwd=ROOT,
         env=surroundings(settings),
-        stdin=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
     try:
-        output, _ = await process.communicate(text.encode())
+        output, _ = await process.communicate()
     finally:
         if process.returncode is None:
             process.kill()

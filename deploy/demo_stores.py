@@ -84,10 +84,10 @@ class Peek:
             ).fetchone()
         return CaseLine(*row) if row is not None else None
 
-    def is_quarantined(self) -> bool:
-        """Whether this node has stopped custody acts until it has caught up."""
+    def is_quarantined_toward(self, seat: str) -> bool:
+        """Whether this node knows that it was rolled back and has not caught up with that neighbour yet."""
         with self.open() as connection:
-            return _number(connection, "SELECT count(*) FROM links WHERE quarantined") > 0
+            return _number(connection, "SELECT count(*) FROM links WHERE quarantined AND seat = ?", seat) > 0
 
     def count_findings(self, *codes: str) -> int:
         """How many findings of the post have one of these codes."""

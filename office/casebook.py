@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from office.routing import audience_of, readers_of
 from schemas.casework.casefile import BREACHES, CaseFile, apply, extends, fold
-from schemas.casework.events import CaseEvent, CaseFiled, UnknownKind, decode_event
+from schemas.casework.events import Act, CaseEvent, CaseFiled, UnknownKind, decode_event
 from schemas.casework.visibility import lineage
 from schemas.codec import Malformed
 from schemas.names import CaseId, OfficeId, seat_of
@@ -389,7 +389,8 @@ class CaseInterpreter:
         failed: set[CaseId] = set()
         for subject, fresh in items.items():
             try:
-                case = _extend(self._find(subject), fresh)
+                # A page holds one journal after the other, so a case's acts stand in it out of turn.
+                case = _extend(self._find(subject), sorted(fresh, key=_turn_of))
             except Exception:
                 failed.add(subject)
                 log.exception("a fold failed; the case stays as it was")
@@ -441,9 +442,10 @@ class CaseInterpreter:
         self._changed[subject] = case
         self._pending.setdefault(subject, []).extend(fresh)
         if before is not None:
-            gained = readers_of(case) - readers_of(before)
-            if gained:
-                interpretation.shared.append((subject, gained))
+            earlier, now = readers_of(before), readers_of(case)
+            # A neighbour through which somebody reads already has every entry: each was posted when it came.
+            if now != earlier and not self.books.hops(now) <= self.books.hops(earlier):
+                interpretation.shared.append((subject, now - earlier))
         self._note_readers(subject, before, case)
         self._note_own(subject, fresh)
 
@@ -505,6 +507,12 @@ def _extend(case: CaseFile | None, items: Sequence[Item]) -> CaseFile | None:
             return None
         case = apply(case, event, header)
     return case
+
+
+def _turn_of(item: Item) -> tuple[int, bool]:
+    """Acts by turn, contributions behind the act that they were made after."""
+    event = item[1]
+    return (event.turn, False) if isinstance(event, Act) else (event.after_turn, True)
 
 
 def _outcome_of(case: CaseFile | None, entry: Stored) -> Outcome:

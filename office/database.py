@@ -6,6 +6,7 @@ PostgreSQL: asyncpg; the holder of the node's pen keeps an advisory lock on a co
 Never makes a table (`office.migrations`) and never runs a query of its own besides pragmas and locks.
 """
 
+import logging
 from pathlib import Path
 from typing import Final
 
@@ -36,6 +37,10 @@ PEN_LOCK: Final = 0x746F6E6762616E
 
 SQLITE_DRIVER: Final = "sqlite+aiosqlite"
 POSTGRES_DRIVER: Final = "postgresql+asyncpg"
+
+
+# At DEBUG aiosqlite writes every statement's values into the log: names and numbers of people.
+logging.getLogger("aiosqlite").setLevel(logging.WARNING)
 
 
 class Engines(Struct, frozen=True):
@@ -79,7 +84,12 @@ def open_engines(url: URL) -> Engines:
 
 def _sqlite_writer(url: URL) -> AsyncEngine:
     engine = create_async_engine(
-        url, pool_size=1, max_overflow=0, pool_timeout=POOL_TIMEOUT_S, connect_args={"isolation_level": None}
+        url,
+        pool_size=1,
+        max_overflow=0,
+        pool_timeout=POOL_TIMEOUT_S,
+        hide_parameters=True,
+        connect_args={"isolation_level": None},
     )
 
     @event.listens_for(engine.sync_engine, "connect")
@@ -99,6 +109,7 @@ def _sqlite_readers(url: URL) -> AsyncEngine:
         pool_size=SQLITE_READERS,
         max_overflow=0,
         pool_timeout=POOL_TIMEOUT_S,
+        hide_parameters=True,
         connect_args={"isolation_level": None},
     )
 
@@ -136,6 +147,7 @@ def _postgres(url: URL, size: int) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=POOL_TIMEOUT_S,
         pool_pre_ping=True,
+        hide_parameters=True,
         connect_args={"server_settings": settings},
     )
 

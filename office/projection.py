@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from msgspec import structs
-from sqlalchemy import ColumnElement, delete, or_, select, text
+from sqlalchemy import ColumnElement, delete, false, or_, select, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -183,7 +183,8 @@ class SqlCases:
             case.offeree,
             filing.item if filing is not None else None,
             filing.office if filing is not None else None,
-            seat[:9] if len(seat) >= 9 else None,
+            seat[:6] if len(seat) in (6, 9, 12) else None,
+            seat[:9] if len(seat) in (9, 12) else None,
             seat if len(seat) == 12 else None,
             filing.tracking if filing is not None else None,
             filing.applicant.name if filing is not None else None,
@@ -202,18 +203,14 @@ async def clear_projections(connection: AsyncConnection) -> None:
 def scope_of(office: OfficeId) -> ColumnElement[bool]:
     """The cases that `office` reads, as a condition: equality on the levels of the tree, plus its guests' list.
 
-    Whole levels, never a text prefix: 510824100 must not see the cases of 5108241001. The county sees all it holds.
+    Whole levels, never a text prefix: 510824100 must not see the cases of 5108241001.
     """
     seat = seat_of(office)
     guests = cases.c.subject.in_(select(case_readers.c.subject).where(case_readers.c.office == office))
     if office != seat:
         return or_(cases.c.filing_office == office, guests)
-    if len(seat) == 12:
-        return or_(cases.c.village == seat, guests)
-    if len(seat) == 9:
-        return or_(cases.c.town == seat, guests)
-    # A county's tree is all that its node ever holds of filed cases, and no other county's case can come here.
-    return or_(cases.c.filing_office.is_not(None), guests)
+    level = {6: cases.c.county, 9: cases.c.town, 12: cases.c.village}.get(len(seat))
+    return or_(level == seat, guests) if level is not None else false()
 
 
 def _bounded(at: Instant | None) -> int | None:

@@ -178,8 +178,8 @@ class Books:
             self.inlet_keys[inlet.key] = inlet.neighbour
         for entry in await self.store.loose():
             self.loose.setdefault(entry.journal, {})[entry.seq] = entry.hash
-        await self._learn_again()
         self._find_parent()
+        await self._learn_again()
         self._load_links(loaded.links, loaded.ends)
 
     def _load_links(self, memories: list[LinkMemory], ends: dict[tuple[NodeId, int, Epoch], int]) -> None:
@@ -227,11 +227,8 @@ class Books:
         return self.keyring.counts(journal, seq) or (journal, seq) in self.released
 
     def _find_parent(self) -> None:
-        """The device above: the newest unrevoked one of the seat above; at first the one in our own chain."""
-        above = parent_seat(self.seat.office)
-        if above is None:
-            return
-        if self.parent is None and len(self.seat.chain) > 1:
+        """The device above as our own chain has it; enrolments that replace it may follow."""
+        if len(self.seat.chain) > 1:
             self.parent = self.seat.chain[-2].enrolment.node
 
     def link_to(self, node: NodeId) -> Link:

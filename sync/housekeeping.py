@@ -46,9 +46,9 @@ async def learn(books: Books, entry: Stored) -> list[Stored]:
         return []
     match body:
         case Enrolled():
-            await _take_enrolment(books, entry)
+            return await _take_enrolment(books, entry)
         case Revoked():
-            await _take_revocation(books, entry)
+            return await _take_revocation(books, entry)
         case Receipted():
             _take_receipt(books, entry, body)
         case EpochOpened():
@@ -63,27 +63,30 @@ async def learn(books: Books, entry: Stored) -> list[Stored]:
     return []
 
 
-async def _take_enrolment(books: Books, entry: Stored) -> None:
+async def _take_enrolment(books: Books, entry: Stored) -> list[Stored]:
     parent, children = books.parent, dict(books.children)
     node = books.learn_enrolment(entry)
     if books.parent != parent:
         await recovery.after_parent_replaced(books, parent)
     if node is None:
         _disbelieve(books, entry, "unbelieved_enrolment")
-        return
-    await _hear_again(books, node)
+        return []
+    released = await _hear_again(books, node)
     for seat, child in books.children.items():
         # A late enrolment may show that another device than the one it names sits there now.
         if books.epoch is not None and (child == node or children.get(seat) != child):
             books.link_to(child)
             await _first_load(books, child, seat)
+    return released
 
 
-async def _hear_again(books: Books, node: NodeId) -> None:
+async def _hear_again(books: Books, node: NodeId) -> list[Stored]:
     """What was said about a device, or by it, before it was known here: enrolments, revocations, releases (A14)."""
+    released: list[Stored] = []
     for entry in books.unheard.pop(node, []):
         books.dispose(entry, "", "")
-        await learn(books, entry)
+        released += await learn(books, entry)
+    return released
 
 
 def _disbelieve(books: Books, entry: Stored, code: str) -> None:
@@ -105,12 +108,12 @@ async def _first_load(books: Books, node: NodeId, seat: OfficeId) -> None:
         await share(books, case, frozenset({seat}))
 
 
-async def _take_revocation(books: Books, entry: Stored) -> None:
+async def _take_revocation(books: Books, entry: Stored) -> list[Stored]:
     revoked = books.learn_revocation(entry)
     if revoked is None:
         _disbelieve(books, entry, "unbelieved_revocation")
-        return
-    await recovery.after_revocation(books, revoked)
+        return []
+    return await recovery.after_revocation(books, revoked)
 
 
 async def _take_release(books: Books, entry: Stored, released: Released) -> list[Stored]:

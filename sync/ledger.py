@@ -431,6 +431,7 @@ class Ledger:
     async def _take_in(self, entry: Stored) -> None:
         """Take in a house-keeping entry at once: enrolments before the runs of the enrolled, and so on."""
         for released in await housekeeping.learn(self.books, entry):
+            await self._take_in(released)
             await self._fold_and_post([released], None)
 
     async def _settle(self, fresh: Sequence[Stored], link: Link) -> None:
@@ -447,13 +448,18 @@ class Ledger:
     async def _fold_and_post(self, entries: Sequence[Stored], giver: NodeId | None) -> None:
         """Fold entries and post each toward whoever must have it, except to the neighbour that gave it.
 
-        What arrives outside its run is on its way home as well: toward its own seat and the county (RULINGS A7).
+        What arrives outside its run is on its way home as well: toward its own seat and the county (RULINGS A7). What
+        was written at or below our seat and comes back so was lost here with the outbox rows that carried it: it goes
+        to everybody again, its giver too, who may be restored next.
         """
         for entry, hops in zip(entries, await self._interpret(entries), strict=True):
+            regained = entry.loose and self.books.below(entry.journal.origin)
             if entry.loose:
                 hops |= recovery.way_home(self.books, entry.journal)
-            for hop in sorted(hops - {giver} if giver in hops else hops):
-                await post_excerpts(self.books, hop, [entry])
+            if giver in hops and not regained:
+                hops -= {giver}
+            for hop in sorted(hops):
+                await post_excerpts(self.books, hop, [entry], lost=regained)
 
     async def _interpret(self, entries: Sequence[Stored]) -> list[frozenset[NodeId]]:
         """Fold entries and say to which neighbours each must go."""

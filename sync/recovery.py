@@ -14,7 +14,6 @@ from schemas.wire import (
     Page,
     Revoked,
     Want,
-    is_line,
 )
 from sync.books import Books, line_body
 from sync.core.journal import Tip
@@ -289,27 +288,32 @@ async def after_parent_replaced(books: Books, former: NodeId | None) -> None:
             books.post(books.parent, Lane.RUNS, journal, 0, tip.size)
 
 
-async def after_revocation(books: Books, revoked: Revoked) -> None:
-    """Hold what lies past the position, let count what no longer does; and send home what else is held (RULINGS A14).
+async def after_revocation(books: Books, revoked: Revoked) -> list[Stored]:
+    """Hold what lies past the position and send home what else is held (RULINGS A14).
 
-    Suspended is a set, whatever the order of arrival: an entry folded before the revocation came is taken out again.
+    Returns what a higher position lets count again, to be learned, folded and posted like new arrivals. Suspended is a
+    set, whatever the order of arrival: an entry folded before the revocation came is taken out again.
     Every holder of the lost device's single entries sends them toward its seat and the county (RULINGS A7 (ii)).
     """
     states = {disposition.key: disposition.code for disposition in await books.store.dispositions()}
     subjects: set[CaseId] = set()
+    raised: list[Stored] = []
     for journal in [journal for journal in books.journals if journal.origin == revoked.node]:
         for entry in await _entries_of(books, journal):
             held = states.get((journal, entry.seq)) == "revoked"
-            if is_line(entry.kind) or books.counts(journal, entry.seq) != held:
+            if books.counts(journal, entry.seq) != held:
                 continue
             books.dispose(entry, "" if held else "held", "" if held else "revoked")
-            if entry.subject is not None:
+            if held:
+                raised.append(entry)
+            elif entry.subject is not None:
                 subjects.add(entry.subject)
         await _send_home(books, journal, 0)
     reading = await books.interpreter.refold(sorted(subjects))
     books.batch.dispositions += reading.settled
     for case, offices in reading.shared:
         await share(books, case, offices)
+    return raised
 
 
 async def _entries_of(books: Books, journal: JournalId) -> list[Stored]:

@@ -38,8 +38,8 @@ TOKENS_PER_NODE_MAX: Final = 8
 CHAIN_LENGTH_MAX: Final = 8
 """County, township, village; twice over for replaced devices."""
 
-_CHALLENGE_TITLE = b"tongban session challenge\n"
-_ANSWER_TITLE = b"tongban session answer\n"
+CHALLENGE_TITLE = b"tongban session challenge\n"
+ANSWER_TITLE = b"tongban session answer\n"
 
 
 class Hello(Struct, frozen=True, array_like=True):
@@ -120,7 +120,7 @@ class Doorkeeper:
         fresh = max(0, now).to_bytes(8, "big") + self._books.salts.draw(8)
         nonce = fresh + self._seal(hello.node, hello.nonce, fresh)
         terms = Terms(hello.node, seat.node, hello.nonce, nonce, self._certificate)
-        signature = seat.signer.sign(_CHALLENGE_TITLE + encode(terms))
+        signature = seat.signer.sign(CHALLENGE_TITLE + encode(terms))
         return Challenge(seat.node, nonce, self._certificate, seat.root.public_key, seat.chain, signature)
 
     def admit(self, answer: Answer) -> Token:
@@ -134,7 +134,7 @@ class Doorkeeper:
         now = Instant(books.clock.now())
         self._check_nonce(answer, now)
         terms = Terms(answer.node, books.seat.node, answer.client_nonce, answer.server_nonce, self._certificate)
-        if not books.keyring.verify_log(answer.node, _ANSWER_TITLE + encode(terms), answer.signature):
+        if not books.keyring.verify_log(answer.node, ANSWER_TITLE + encode(terms), answer.signature):
             raise RemoteFault("bad_signature", "the answer is not signed by the device's key; check its key file")
         self._answered[answer.server_nonce] = now
         token = books.salts.draw(TOKEN_BYTES)
@@ -211,7 +211,7 @@ def answer(books: Books, hello: Hello, challenge: Challenge, seen_certificate: b
     terms = judge_server(books.keyring, books.seat.root, hello, challenge, seen_certificate)
     if books.keyring.is_revoked(challenge.node):
         raise UnknownSender("revoked_device", "the node above was revoked; ask the county for the new address")
-    signature = books.seat.signer.sign(_ANSWER_TITLE + encode(terms))
+    signature = books.seat.signer.sign(ANSWER_TITLE + encode(terms))
     return Answer(hello.node, hello.nonce, challenge.nonce, signature)
 
 
@@ -231,7 +231,7 @@ def judge_server(keyring: Keyring, root: Root, hello: Hello, challenge: Challeng
         raise RemoteFault("foreign_chain", "the node showed another device's certificates; check the address")
     known = admit_chain(keyring, root, challenge.chain)
     terms = Terms(hello.node, challenge.node, hello.nonce, challenge.nonce, challenge.certificate)
-    if not known.verify_log(challenge.node, _CHALLENGE_TITLE + encode(terms), challenge.signature):
+    if not known.verify_log(challenge.node, CHALLENGE_TITLE + encode(terms), challenge.signature):
         raise RemoteFault("bad_signature", "the node could not prove its key; check the address")
     return terms
 

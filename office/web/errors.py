@@ -7,6 +7,7 @@ are never logged and never shown. Next: `schemas.refusals`, `sync.core.errors` f
 
 import logging
 import traceback
+from pathlib import Path
 from typing import Final
 
 from litestar.exceptions import HTTPException
@@ -134,8 +135,6 @@ def _page(request: AnyRequest, answer: Answer) -> Response[object]:
 
 def log_own_fault(request: AnyRequest, error: Exception) -> None:
     """Log the type of an exception and where it arose, in our own words: no message, parameter, query or path."""
-    frames = traceback.extract_tb(error.__traceback__)[-8:]
-    places = " < ".join(
-        f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in reversed(frames)
-    )
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "site-packages" not in frame.filename]
+    places = " < ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames[-8:]))
     _log.error("a %s request failed: %s at %s", request.method, type(error).__name__, places)

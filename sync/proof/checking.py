@@ -20,7 +20,6 @@ from schemas.names import (
     node_id,
     parent_seat,
     valid_epoch,
-    valid_node,
     valid_seat,
 )
 from schemas.wire import Certificate, Checkpoint, Enrolment, Excerpt, attestation, enrolment_message
@@ -153,7 +152,7 @@ def _refuse_superfluous(devices: dict[NodeId, Enrolment], used: set[NodeId]) -> 
 def _check_entry(proof: ProofFile, author: Enrolment) -> Proved:
     excerpt = proof.entry
     line = excerpt.line
-    if not valid_node(excerpt.origin) or not valid_epoch(excerpt.epoch):
+    if not valid_epoch(excerpt.epoch):
         raise Refused("malformed", "the entry's journal cannot be one; ask for the file again")
     if (line.signature is None) == (excerpt.proof is None) or (line.digest is None) == (line.body is None):
         raise Refused("malformed", "the entry needs one proof and one body or digest; ask for the file again")

@@ -41,8 +41,8 @@ _EN: Final = {
     "erased": "Its body was lawfully erased; only the body's digest is proved here.",
     "attested": "The device signed this entry by itself.",
     "covered": "The device signed the first {size} entries of its journal, this one among them.",
-    "held": "Device {holder} of “{office}” signed: at {time}, by its clock, it held the journal's first {size} entries, "
-    "this one among them.",
+    "held": "Device {holder} of “{office}” signed: at {time}, by its clock, it held the journal's first {size} "
+    "entries, this one among them.",
     "open": "Not proved:",
     "true": "That what it says is true; who sat at the device.",
     "time": "When it was written. The device claims {at}; its clock may be wrong.",

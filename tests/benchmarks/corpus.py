@@ -5,7 +5,7 @@ what the township composes upward is the load. Deterministic: a seed decides eve
 (`Silent`): nothing goes down, and one entry in twenty is attested, as the load is defined. Next: `wire`, `ingest`.
 """
 
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Coroutine, Iterable, Iterator, Sequence
 from random import Random
 from typing import Any, Final, TypeVar
 
@@ -40,12 +40,12 @@ PAGE_ENTRIES: Final = 500
 VILLAGES: Final = 4
 """With the township itself five origins a page."""
 
-CASES_AT_WORK: Final = 45
+CASES_AT_WORK: Final = 50
 """Cases open at a time in one township: about 122 of them occur in 500 entries."""
 
 ATTESTED_EVERY: Final = 20
-ROUND_ENTRIES: Final = 25
-"""Acts between two looks at the clock: spread over the offices, at most one of each case."""
+BOUT_ENTRIES: Final = 150
+"""Acts that villages write before they talk, and that the township then writes at most."""
 
 T = TypeVar("T")
 
@@ -195,39 +195,51 @@ class Township:
         return self._pen.free_characters
 
     def work(self, entries: int) -> None:
-        """Write this many case entries, spread over the offices and the open cases."""
+        """Write at least this many case entries: at the villages, who hand them up, and at the township, in turns.
+
+        Whoever acts on a case has what it follows. What villages wrote last waits in the villages.
+        """
         done = 0
         while done < entries:
-            done += self._round(min(ROUND_ENTRIES, entries - done))
+            done += self._turn_of(self.villages, min(BOUT_ENTRIES, entries - done))
+            for village in self.villages:
+                for _ in self.hand_up(village):
+                    pass
+            done += self._turn_of([self.device], min(BOUT_ENTRIES, entries - done))
 
-    def _round(self, count: int) -> int:
+    def _turn_of(self, devices: Sequence[Device], count: int) -> int:
+        """These devices go on with the cases that lie with them, a few acts of each, in random order."""
+        offices = {device.office for device in devices}
+        done = 0
+        for affair in self._lying_with(offices):
+            if done >= count:
+                break
+            while (event := affair.waiting) is not None and event.office in offices:
+                self._write(self.devices[event.office], affair, event)
+                done += 1
+        self._affairs = [affair for affair in self._affairs if affair.waiting is not None]
+        return done
+
+    def _lying_with(self, offices: Container[OfficeId]) -> list[Affair]:
         random = self.county.random
         while len(self._affairs) < CASES_AT_WORK:
             village = random.choice(self.villages)
             desks = (self._desks[village.office], self._desks[self.device.office])
             self._affairs.append(Affair(self._pen, *desks, random.choice(self._items)))
-        chosen = random.sample(self._affairs, count)
-        by_office: dict[OfficeId, list[tuple[Affair, CaseEvent]]] = {}
-        for affair in chosen:
-            event = affair.next_event()
-            if event is None:
-                self._affairs.remove(affair)
-            else:
-                by_office.setdefault(event.office, []).append((affair, event))
-        for office, acts in by_office.items():
-            self._write(self.devices[office], acts)
-        return sum(len(acts) for acts in by_office.values())
+        found = [affair for affair in self._affairs if affair.waiting is not None and affair.waiting.office in offices]
+        random.shuffle(found)
+        return found
 
-    def _write(self, device: Device, acts: Sequence[tuple[Affair, CaseEvent]]) -> None:
-        for affair, event in acts:
-            self.county.counted += 1
-            if device is self.device and self.county.attested * ATTESTED_EVERY < self.county.counted:
-                self.county.attested += 1
-                device.reader.attest = frozenset({self._reader})
-            entry = device.write([Draft(event.kind, affair.case, encode_event(event))])[0]
-            device.reader.attest = frozenset()
-            affair.written(event, entry.hash)
-            self.written.append(entry)
+    def _write(self, device: Device, affair: Affair, event: CaseEvent) -> None:
+        county = self.county
+        county.counted += 1
+        if device is self.device and county.attested * ATTESTED_EVERY < county.counted:
+            county.attested += 1
+            device.reader.attest = frozenset({self._reader})
+        entry = device.write([Draft(event.kind, affair.case, encode_event(event))])[0]
+        device.reader.attest = frozenset()
+        affair.written(event, entry.hash)
+        self.written.append(entry)
 
     def hand_up(self, village: Device) -> Iterator[Page]:
         """The village's waiting pages, each taken in by the township."""

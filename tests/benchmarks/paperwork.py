@@ -129,7 +129,7 @@ class Desk:
 
 
 class Affair:
-    """One resident's case: a walk through the acts that its item allows. `next_event` takes the hash of the last act."""
+    """One resident's case: a walk through the acts that its item allows. `waiting` is the next one, None at the end."""
 
     def __init__(self, pen: Pen, village: Desk, township: Desk, item: ServiceItem) -> None:
         self.case = CaseId(pen.random.randbytes(16))
@@ -142,15 +142,13 @@ class Affair:
         self._applicant = pen.applicant()
         self._days = f"{max(1, item.promise_days)}个工作日"
         self._steps = self._walk()
-
-    def next_event(self) -> CaseEvent | None:
-        """What is written next, or None when nothing more comes from these two offices."""
-        return next(self._steps, None)
+        self.waiting = next(self._steps, None)
 
     def written(self, event: CaseEvent, link: bytes) -> None:
-        """The event became the entry with this hash."""
+        """The waiting event became the entry with this hash."""
         if isinstance(event, Act):
             self.turn, self.tip = event.turn, followed(link)
+        self.waiting = next(self._steps, None)
 
     # --- the walk ----------------------------------------------------------------------------------------------------
 

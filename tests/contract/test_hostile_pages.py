@@ -6,7 +6,7 @@ Bytes that do not decode are `test_bad_input`'s; here every page is one that the
 import copy
 import random
 from collections import Counter
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -50,7 +50,7 @@ ODD_VALUES: tuple[object, ...] = (
 def places(value: Any, path: tuple[int, ...] = ()) -> list[tuple[int, ...]]:
     """The paths to everything inside nested lists."""
     found = [path] if path else []
-    inside: list[Any] = value if isinstance(value, list) else []
+    inside = cast("list[Any]", value) if isinstance(value, list) else []
     for position, inner in enumerate(inside):
         found += places(inner, (*path, position))
     return found

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterator
 
 from schemas.casework.casefile import VOID, CaseFile, Item, fold
+from schemas.casework.lifecycle import Stage
 from schemas.casework.events import Act, Contribution, UnknownKind, decode_event
 from schemas.casework.visibility import readers
 from schemas.codec import Malformed
@@ -268,9 +269,10 @@ class Court:
                 yield f"{able} on {subject.hex()[:6]}"
 
     def deliveries_stand(self) -> Iterator[str]:
-        """What a resident was handed is what the case says at rest, wherever the handing over survives and counts.
+        """A case whose result was handed over says so at rest, wherever the handing over survives and counts.
 
-        Not checked when the handing over itself was destroyed everywhere or written past a revocation.
+        Not checked when the handing over itself was destroyed everywhere or written past a revocation; nor, where two
+        branches both handed something over, which of the two things the resident should keep.
         """
         for subject, (outcome, digest) in self.work.delivered.items():
             items = self._items(subject)
@@ -278,7 +280,9 @@ class Court:
                 continue
             for device in self.devices:
                 case = device.disk.cases.files.get(subject)
-                if case is not None and case.filing is not None and digest in case.superseded:
+                if case is None or case.stage in (Stage.AWAITED, Stage.HANDED_OVER, Stage.CLOSED):
+                    continue
+                if digest in case.superseded:
                     yield f"{device.name} overturned {subject.hex()[:6]} ({outcome})"
 
     # --- the line ---------------------------------------------------------------------------------------------------------
@@ -331,20 +335,13 @@ class Court:
     def rollbacks_were_noticed(self) -> Iterator[str]:
         """A device that lost entries of its own which others still hold was found out: by itself or by a neighbour.
 
-        Not checked when no disk kept anything of what was lost.
+        Not checked when no disk kept the last entry that was lost, or the opening that followed.
         """
-        for node, lost in self.faults.rollbacks:
-            seen = any(
-                key[0].origin == node and key[1] + 1 > 0 and key[0] in lost and self._beyond(key, lost)
-                for key in self.held
-            )
-            if seen and not any(
-                origin == node and code in ("rollback", "rolled_back") for _, code, origin in self.world.findings
-            ):
-                yield f"{self.world.name_of(node)} was rolled back and nobody noticed"
-
-    def _beyond(self, key: EntryKey, lost: dict[object, int]) -> bool:
-        return key[1] == lost[key[0]] - 1
+        found = {origin for _, code, origin in self.world.findings if code in ("rollback", "rolled_back")}
+        for rollback in self.faults.rollbacks:
+            proved = any((journal, size - 1) in self.held for journal, size in rollback.lost.items())
+            if proved and (rollback.opened, 0) in self.held and rollback.node not in found:
+                yield f"{self.world.name_of(rollback.node)} was rolled back and nobody noticed"
 
     def nobody_is_slandered(self) -> Iterator[str]:
         """No device is accused of a fork unless it was cloned; every hot clone that both spoke is found.

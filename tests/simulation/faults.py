@@ -9,7 +9,7 @@ Never judges. Next: `presets` for how often, `schedule` for when.
 import msgspec
 
 from schemas.codec import encode
-from schemas.names import CaseId, Instant, NodeId, parent_seat
+from schemas.names import CaseId, Instant, JournalId, NodeId
 from schemas.wire import KIND_ENROLLED, KIND_REVOKED, Enrolled, Revoked, Size
 from sync import recovery
 from sync.core import journal
@@ -23,6 +23,14 @@ YEAR = 365 * DAY
 BACKUPS_KEPT = 3
 
 
+class Rollback(msgspec.Struct, frozen=True):
+    """A device that was put back: which of its own journals reached further before, and the epoch it then opened."""
+
+    node: NodeId
+    lost: dict[JournalId, int]
+    opened: JournalId
+
+
 class Faults:
     """What may strike the county."""
 
@@ -32,7 +40,7 @@ class Faults:
         self.wakes: dict[str, int] = {}
         """Device → when somebody will switch it on again."""
         self.twins: list[Device] = []
-        self.rollbacks: list[tuple[NodeId, dict[object, int]]] = []
+        self.rollbacks: list[Rollback] = []
 
     def _note(self, fault: str, device: Device | None = None) -> None:
         self.world.counts[fault] += 1
@@ -111,8 +119,9 @@ class Faults:
         device.backups = [kept for kept in device.backups if kept.at <= backup.at]
         device.start(restored=known)
         after = _own_extents(device)
-        lost = {journal_: size for journal_, size in before.items() if size > after.get(journal_, 0)}
-        self.rollbacks.append((device.node, lost))
+        lost = {held: size for held, size in before.items() if size > after.get(held, 0)}
+        if device.up:
+            self.rollbacks.append(Rollback(device.node, lost, device.books.own))
 
     def fill_disk(self) -> None:
         """A disk is full: whatever brings entries fails."""
@@ -397,15 +406,6 @@ class Faults:
             self.work.remark(device, self.world.chance.choice(cases), extra=encode("a newer field"))
 
 
-def _own_extents(device: Device) -> dict[object, int]:
+def _own_extents(device: Device) -> dict[JournalId, int]:
     tables = device.disk.tables
-    return {
-        journal_: max(rows) + 1
-        for journal_, rows in tables.entries.items()
-        if journal_.origin == device.node and rows
-    }
-
-
-def seat_above(device: Device) -> object:
-    """The seat above a device's."""
-    return parent_seat(device.office)
+    return {held: max(rows) + 1 for held, rows in tables.entries.items() if held.origin == device.node and rows}

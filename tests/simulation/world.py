@@ -370,7 +370,7 @@ class World:
     def open_session(self, child: Device, parent: Device) -> bool:
         """The product's signed challenge, once per start of either side (RULINGS A16)."""
         wanted = (parent.name, parent.starts, child.starts)
-        if child.session == wanted:
+        if child.session == wanted and child.books.parent == parent.node:
             return True
         try:
             hello = session.say_hello(child.books)

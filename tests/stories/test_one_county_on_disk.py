@@ -1,8 +1,9 @@
 """A county, a township and a village as an operator makes them: folders, sheets, databases; and what `verify` sees."""
 
 import itertools
+import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
 import pytest
@@ -16,13 +17,29 @@ from schemas.names import CaseId, OfficeId
 from sync.core.errors import LocalFault
 from tests.support.counties import COUNTY, OTHER_TOWNSHIP, TOWNSHIP, VILLAGE, WINDOW, agent, clerk, op
 from tests.support.nodes import Network, Places, found_network
+from tests.support.postgres import PostgresServer
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-async def places(request: pytest.FixtureRequest, tmp_path: Path) -> Places:
+async def places(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[Places]:
     """A county whose hub works on either database; the other nodes are as light as in the field."""
-    url = request.getfixturevalue("postgres_url") if request.param == "postgresql" else ""
-    return await found_network(tmp_path, url)
+    if request.param == "sqlite":
+        yield await found_network(tmp_path)
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    url = await server.create_database()
+    yield await found_network(tmp_path, url)
+    await server.drop_database(url)
+
+
+@pytest.fixture(scope="module")
+async def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folders of a county in which one case has lived its life; to be copied, not touched."""
+    folder = tmp_path_factory.mktemp("lived")
+    network = await Network.open(await found_network(folder))
+    await live_a_case(network)
+    await network.close()
+    return folder
 
 
 async def live_a_case(network: Network) -> CaseId:
@@ -236,11 +253,11 @@ def set_an_entry_aside(store: sqlite3.Connection) -> None:
         (set_an_entry_aside, "table_differs"),
     ],
 )
-async def test_verify_names_every_change_behind_the_nodes_back(tmp_path: Path, tamper: Tamper, code: str) -> None:
-    places = await found_network(tmp_path)
-    network = await Network.open(places)
-    await live_a_case(network)
-    await network.close()
+async def test_verify_names_every_change_behind_the_nodes_back(
+    lived: Path, tmp_path: Path, tamper: Tamper, code: str
+) -> None:
+    shutil.copytree(lived, tmp_path, dirs_exist_ok=True)
+    places = Places(tmp_path)
     store = sqlite3.connect(places.home(COUNTY) / "node.db")
     with store:
         tamper(store)

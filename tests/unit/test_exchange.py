@@ -190,11 +190,11 @@ class Refusing(DirectLine):
 
 async def test_a_receiver_with_smaller_limits_gets_smaller_pages(parties: tuple[Party, Party]) -> None:
     township, village = parties
-    await file(village, 600)
+    await file(village, 200)
     line = Refusing(village, township)
     line.entries_max = 40
     await converse(village.pen, line)
-    assert len(arrived(township, UP)) == 600
+    assert len(arrived(township, UP)) == 200
 
 
 async def test_a_receiver_that_takes_nothing_at_all_is_a_fault_not_a_loop(parties: tuple[Party, Party]) -> None:

@@ -1,4 +1,4 @@
-"""House-keeping on the line: receipts, pins, beacons, releases; and what false ones gain whoever writes them: nothing."""
+"""House-keeping on the line: receipts, pins, beacons, releases; and what anybody gains by false ones: nothing."""
 
 from hashlib import sha256
 

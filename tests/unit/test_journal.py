@@ -174,7 +174,7 @@ def test_another_branch_is_suspected_not_proved() -> None:
 
 
 def test_a_run_damaged_below_what_is_held_is_not_compared_beyond_the_damage() -> None:
-    run = changed(FIVE.run(), 1, Line(b"\xc1", b"", b""))
+    run = changed(FIVE.run(), 1, replace(FIVE.lines[1], head=b"\xc1"))
     assert check_run(run, FIVE.tip_at(3), by_owner).code == "malformed"
     assert check_run(run, FIVE.tip_at(5), by_owner).code == "malformed"
 

@@ -151,9 +151,10 @@ def test_a_neighbour_that_a_late_page_took_back_is_told_everything_again() -> No
     theirs.hear_sizes(*first)
     theirs.hear_sizes(*ours.state_sizes({JOURNAL: 4, OTHER: 1}, theirs.heard_statement))
     assert ours.state_sizes({JOURNAL: 4, OTHER: 1}, theirs.heard_statement)[0] == 0
-    theirs.hear_sizes(*first)
+    theirs.hear_sizes(*first)  # late, off a stick
+    theirs.hear_sizes(*ours.state_sizes({JOURNAL: 4, OTHER: 1}, theirs.heard_statement))
     assert theirs.heard == {JOURNAL: 4, OTHER: 1}
-    theirs.hear_epoch(FIRST)  # a page of an older start, off a stick, makes everything forgotten …
+    theirs.hear_epoch(FIRST)  # a late page of an older start makes everything forgotten …
     theirs.hear_epoch(SECOND)
     assert theirs.heard == {}
     theirs.hear_sizes(*ours.state_sizes({JOURNAL: 4, OTHER: 1}, theirs.heard_statement))

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from schemas.codec import encode
-from schemas.names import Instant, OfficeId
+from schemas.names import Epoch, Instant, OfficeId
 from schemas.wire import Line, attestation, body_digest
 from sync.core.errors import LocalFault
 from sync.proof.__main__ import main
@@ -32,6 +32,8 @@ def network() -> Network:
     network = Network(TOWNSHIP, VILLAGE, SECOND_TOWNSHIP, real=True)
     network[VILLAGE].write(encode([1, b"\x01\x02", "王秀英", "高龄津贴"]))
     network[VILLAGE].write(b"two")
+    network.talk(network[VILLAGE], network[TOWNSHIP])
+    network[TOWNSHIP].write(b"accepted", kind="case.accepted")
     network.settle_all()
     network[COUNTY].write(encode(["granted"]), kind="case.decided")
     network.settle_all()
@@ -156,7 +158,8 @@ def test_an_entry_needs_exactly_one_proof_and_one_body(network: Network) -> None
         replace(proof.entry, line=replace(line, digest=bytes(32))),
         replace(proof.entry, line=Line(line.head, line.salt, None)),
         replace(proof.entry, line=Line(line.head, line.salt, None, bytes(32))),
-        replace(proof.entry, origin="Ä" * 16),
+        replace(proof.entry, epoch=Epoch(2**32, b"nonce1")),
+        replace(proof.entry, epoch=Epoch(1, b"nonce")),
     ):
         assert code_of(altered(network, entry=entry), root) == "malformed"
 
@@ -176,6 +179,14 @@ def test_a_receipt_of_somebody_else_or_about_something_else_proves_nothing(netwo
         replace(good, heads=[replace(head, size=head.size + 1) for head in good.heads]),
     ):
         assert code_of(altered(network, holdings=[holding]), root) in ("bad_receipt", "superfluous")
+
+
+def test_a_receipt_that_also_lists_other_journals_proves_nothing_by_those(network: Network) -> None:
+    proof = from_bytes(filing(network))
+    (good,) = [holding for holding in proof.holdings if holding.office == COUNTY]
+    assert len(good.heads) > 1
+    other = replace(good, which=1 - good.which)
+    assert code_of(altered(network, holdings=[other]), network.root.digest) == "bad_receipt"
 
 
 def test_a_forgers_own_chain_does_not_reach_the_root(network: Network) -> None:

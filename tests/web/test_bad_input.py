@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from schemas.casework.roles import Role
-from tests.web.county import VILLAGE, Client, WebCounty, sign_in
+from tests.web.county import COUNTY, TOWNSHIP, VILLAGE, Client, sign_in, web_county
 from tests.web.test_pages import NAME, NUMBER, case_in, file_case
 
 OPERATION = "0a" * 8
@@ -21,12 +21,14 @@ class Signed:
         self.case = case
 
 
-@pytest.fixture
-async def signed(county: WebCounty) -> AsyncGenerator[Signed]:
-    await county.nodes[VILLAGE].hire("wugl", Role.AGENT, Role.CLERK, Role.APPROVER, Role.LEADER)
-    async with county.client(VILLAGE) as browser:
-        headers = await sign_in(browser, "wugl")
-        yield Signed(browser, headers, case_in((await file_case(browser))[0].text))
+@pytest.fixture(scope="module")
+async def signed(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Signed]:
+    """One for the whole module: bad input must leave everything as it was, also for the next test."""
+    async with web_county(tmp_path_factory.mktemp("county"), COUNTY, TOWNSHIP, VILLAGE) as county:
+        await county.nodes[VILLAGE].hire("wugl", Role.AGENT, Role.CLERK, Role.APPROVER, Role.LEADER)
+        async with county.client(VILLAGE) as browser:
+            headers = await sign_in(browser, "wugl")
+            yield Signed(browser, headers, case_in((await file_case(browser))[0].text))
 
 
 def filing(**fields: Any) -> dict[str, Any]:
@@ -206,8 +208,10 @@ async def test_forms_that_do_not_read(signed: Signed, name: str) -> None:
 async def test_what_was_typed_cannot_become_markup(signed: Signed) -> None:
     attack = '"><script>alert(1)</script><img src=x onerror=alert(1)>{{7*7}}'
     given = {"kind": "remark.added", "operation": OPERATION, "fields": {"text": attack}}
-    assert (await signed.browser.post(f"/api{signed.case}/acts", json=given, headers=signed.headers)).status_code == 201
-    page = (await signed.browser.get(signed.case)).text
+    slip, _ = await file_case(signed.browser)
+    case = case_in(slip.text)
+    assert (await signed.browser.post(f"/api{case}/acts", json=given, headers=signed.headers)).status_code == 201
+    page = (await signed.browser.get(case)).text
     assert "<script" not in page
     assert "<img" not in page
     assert "{{7*7}}" in page

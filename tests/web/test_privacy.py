@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from office.web.errors import log_own_fault
+from office.access_log import AccessLog
 from office.web.views import detail_of, lifted
 from office.worklists import Found, Traced
 from schemas.casework.casefile import CaseFile
@@ -53,8 +53,6 @@ async def test_numbers_are_masked_until_somebody_says_why(county: WebCounty) -> 
 
 async def county_log(county: WebCounty, case: str) -> list[str]:
     """Officer and purpose of every look at a case in the village."""
-    from office.access_log import AccessLog
-
     node = county.nodes[VILLAGE]
     log = AccessLog(node.engines.write, node.engines.read, node.clock)
     looks = await log.looks_at(CaseId(bytes.fromhex(case.rpartition("/")[2])))
@@ -133,7 +131,6 @@ async def test_our_own_fault_is_logged_by_its_place_and_shown_as_a_sentence(
     assert "OperationalError" in record.getMessage()
     assert "worklists.py" in record.getMessage()
     assert case.rpartition("/")[2] not in record.getMessage()
-    assert log_own_fault is not None
 
 
 def a_case() -> Found:
