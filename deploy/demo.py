@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from rich.console import Console
 from rich.table import Table
 
@@ -33,6 +34,8 @@ STAGES: Final = {
     "closed": ("已销号", "closed"),
     "missing": ("不见了", "missing"),
 }
+PAUSE_S: Final = 3.0
+"""After each phase, for whoever watches: what waits in which outbox is seen best while nothing moves."""
 INTERRUPTED: Final = 130
 """The exit status that shells give to Ctrl-C."""
 
@@ -73,10 +76,11 @@ async def _run(narrator: Narrator, home: Path | None, *, is_check: bool) -> int:
 async def _perform(county: County, narrator: Narrator, *, is_check: bool) -> int:
     await county.found(narrator)
     founded_s = time.monotonic() - narrator.began
-    play = Play(county, narrator)
+    play = Play(county, narrator, pause_s=0.0 if is_check else PAUSE_S)
     async with live_view(narrator, county.peeks, county.lines, county.running):
         await play.perform()
         narrator.head("八、核对:逐本机核验日志、签名和表。", "8. The checks: every journal, signature and table.")
+        county.told_file.write_bytes(msgspec.json.encode(play.told))
         refusals = await county.verify()
         shelves = [Shelf(key, peek, county.sealer(key)) for key, peek in county.peeks.items()]
         verdict = judge(shelves, play.told)
@@ -99,7 +103,7 @@ def _new_folder(home: Path | None) -> Path:
         return Path(tempfile.mkdtemp(prefix="tongban-demo-"))
     if home.exists() and any(home.iterdir()):
         raise DemoFailed(f"{home} is not empty; name a new folder, so that sample data never meets real data")
-    home.mkdir(parents=True, exist_ok=True)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     return home.resolve()
 
 
@@ -144,7 +148,9 @@ def _report(narrator: Narrator, verdict: Verdict) -> None:
         table.add_column(title)
     for story in STORIES:
         stage = verdict.outcomes.get(story.key, "missing")
-        table.add_row(story.key, BY_KEY[story.village].name, word(story.zh, story.en), word(*_end_of(story, stage)))
+        village = BY_KEY[story.village]
+        name, plot = word(village.name, village.name_en), word(story.zh, story.en)
+        table.add_row(story.key, name, plot, word(*_end_of(story, stage)))
     narrator.console.print(table)
     if not verdict.faults:
         zh = f"全部核对无误:丢失 {verdict.lost},重复 {verdict.doubled},隔离 {verdict.quarantined}。"
@@ -174,7 +180,8 @@ async def _stay_open(county: County, narrator: Narrator) -> None:
     for place in PLACES:
         for person in PEOPLE:
             if person.place == place.key:
-                table.add_row(place.name, county.address(place.key), person.login, person.name)
+                name, who = word(place.name, place.name_en), word(person.name, person.name_en)
+                table.add_row(name, county.address(place.key), person.login, who)
     narrator.console.print(table)
     narrator.tell(f"密码均为 {PASSWORD};按 Ctrl-C 结束。", f"Every password is {PASSWORD}. Ctrl-C ends it all.", "bold")
     await asyncio.Event().wait()

@@ -90,6 +90,12 @@ class Shelf:
                     "WHERE c.size <= journals.size"
                 )
             )
+            self.uneven = [
+                neighbour
+                for (neighbour,) in connection.execute(
+                    "SELECT neighbour FROM inlets WHERE number <> admitted + refused + duplicate"
+                )
+            ]
             self.set_aside = list(connection.execute("SELECT state, code FROM dispositions"))
             self.signed_for: dict[tuple[str, int, bytes], int] = {
                 (origin, ordinal, nonce): size
@@ -145,6 +151,8 @@ def judge(shelves: Sequence[Shelf], told: Sequence[Told]) -> Verdict:
         _check_tables(shelf, verdict)
         verdict.quarantined += len(shelf.set_aside)
         verdict.faults += [f"{shelf.key}: an entry is set aside as {state} ({code})" for state, code in shelf.set_aside]
+        # RULINGS A16: every number of every stream is accounted for.
+        verdict.faults += [f"{shelf.key}: what came from {neighbour} does not add up" for neighbour in shelf.uneven]
         if shelf.key != COUNTY:
             _check_receipts(shelf, verdict)
     _check_told(county, told, verdict)

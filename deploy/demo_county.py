@@ -56,7 +56,6 @@ class County:
         narrator.head("建县:县中心建节点、导入单位、打印注册单;镇村凭单注册。", "Founding the county.")
         for place in PLACES:
             home = self.folder / place.key
-            home.mkdir()
             port = free_port()
             self.nodes[place.key] = NodeProcess(place.module, home, port, self._settings(home, port))
         hub = BY_KEY[HUB]
@@ -165,6 +164,11 @@ class County:
         return [fault for fault in found if fault]
 
     # --- looking at it -----------------------------------------------------------------------------------------------
+
+    @property
+    def told_file(self) -> Path:
+        """What the officers were told, for whoever looks into a kept folder (`demo_checks.Told`)."""
+        return self.folder / "told.json"
 
     def database(self, key: str) -> Path:
         """A node's store."""

@@ -20,8 +20,8 @@ from deploy.demo_stores import copy_store
 from deploy.demo_view import Narrator
 from schemas.names import OPERATION_BYTES
 
-PATIENCE_S: Final = 30.0
-"""How long an officer waits for a case to arrive: with a back-off of at most 2 s this is a line that does not work."""
+PATIENCE_S: Final = 60.0
+"""How long an officer waits for a case to arrive: with a back-off of at most 1 s this is a line that does not work."""
 GLANCE_S: Final = 0.15
 QUARANTINED: Final = "node_quarantined"
 """`office.desk.NodeQuarantined`: this node was rolled back and has not caught up."""
@@ -42,9 +42,11 @@ FORGOTTEN: Final = tuple(
 class Play:
     """One performance. `told` is what the officers were told had been written."""
 
-    def __init__(self, county: County, narrator: Narrator) -> None:
+    def __init__(self, county: County, narrator: Narrator, *, pause_s: float = 0.0) -> None:
+        """`pause_s`: how long each phase's end stays as it is, for whoever watches."""
         self.county = county
         self.narrator = narrator
+        self.pause_s = pause_s
         self.told: list[Told] = []
         self.cases: dict[str, bytes] = {}
         self.quarantine_refusals = 0
@@ -86,7 +88,7 @@ class Play:
         self.county.cut(*VILLAGES, *TOWNSHIPS)
         await self._play(Phase.LINES_DOWN)
         self.narrator.tell(
-            "白观村的电脑被强行断电(SIGKILL),再开机。", "白观村's computer is killed (SIGKILL) and started."
+            "白观村的电脑被强行断电(SIGKILL),再开机。", "Baiguan's computer is killed (SIGKILL) and started."
         )
         before = self._entries_at(KILLED_PLACE)
         await self.county.kill(KILLED_PLACE)
@@ -107,7 +109,7 @@ class Play:
         await self._until(lambda: line.replies_lost > 0, "an answer is lost")
         self.narrator.tell(
             "紫阳村的件已到镇里,应答却在途中丢失:村里不知道送到没有,线路好了再送一次。",
-            "紫阳村's cases have arrived, but the answer was lost on the way: it does not know, and sends them again.",
+            "Ziyang's cases have arrived, but the answer was lost on the way: it does not know, and sends them again.",
         )
         self.county.mend(LOSSY_PLACE)
         await self._play(Phase.VILLAGES_BACK)
@@ -115,7 +117,7 @@ class Play:
     async def _after_backup(self) -> None:
         self.narrator.head(
             "四、给云峰镇做备份;县线恢复,继续办件。",
-            "4. A backup of 云峰镇 is taken while it runs; the county's lines are back and work goes on.",
+            "4. A backup of Yunfeng is taken while it runs; the county's lines are back and work goes on.",
         )
         node = self.county.nodes[RESTORED_PLACE]
         await asyncio.to_thread(copy_store, self.county.database(RESTORED_PLACE), node.home / "backup.db")
@@ -126,7 +128,7 @@ class Play:
     async def _restored(self) -> None:
         self.narrator.head(
             "五、云峰镇的机器坏了,用旧备份恢复;它自己并不知道。",
-            "5. 云峰镇's machine breaks and is restored from the old backup; it does not know that.",
+            "5. Yunfeng's machine breaks and is restored from the old backup; it does not know that.",
         )
         self.county.cut(RESTORED_PLACE)
         witnesses = [place.key for place in PLACES if place.above == RESTORED_PLACE]
@@ -176,7 +178,7 @@ class Play:
     async def _silent_township(self) -> None:
         self.narrator.head(
             "六、陵江镇失联,县中心把一件改派给云峰镇。",
-            "6. 陵江镇 falls silent; the county reassigns one of its cases to 云峰镇.",
+            "6. Lingjiang falls silent; the county reassigns one of its cases to Yunfeng.",
         )
         self.county.cut(SILENT_PLACE)
         await self._play(Phase.SILENT_TOWNSHIP)
@@ -201,6 +203,7 @@ class Play:
                         group.create_task(self._live(story, phase))
         except* (DemoFailed, ActRefused) as failures:
             raise DemoFailed(str(failures.exceptions[0])) from failures
+        await asyncio.sleep(self.pause_s)
 
     async def _live(self, story: Story, phase: Phase) -> None:
         for step in story.steps:
@@ -264,7 +267,7 @@ class Play:
     def _say(self, story: Story, step: Step) -> None:
         place = BY_KEY[step.at]
         zh, en = ACTS[step.kind]
-        self.narrator.tell(f"{story.key} 号件:{place.name}{zh}", f"case {story.key}: {place.name} {en}")
+        self.narrator.tell(f"{story.key} 号件:{place.name}{zh}", f"case {story.key}: {place.name_en} {en}")
 
 
 ACTS: Final = {

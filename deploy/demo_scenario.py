@@ -27,6 +27,7 @@ class Place(Struct, frozen=True):
     module: str
     office: OfficeId
     name: str
+    name_en: str
     above: str | None
 
 
@@ -37,6 +38,8 @@ class Person(Struct, frozen=True):
     place: str
     office: OfficeId
     name: str
+    name_en: str
+    """For the demo's own English table; the account has the Chinese name."""
     roles: tuple[Role, ...]
 
 
@@ -94,13 +97,13 @@ class Story(Struct, frozen=True):
 
 
 PLACES: Final = (
-    Place("hub", "hub", OfficeId("510824"), "苍溪县政务服务中心", None),
-    Place("t1", "township_node", OfficeId("510824100"), "陵江镇便民服务中心", "hub"),
-    Place("t2", "township_node", OfficeId("510824102"), "云峰镇便民服务中心", "hub"),
-    Place("v1", "village_agent", OfficeId("510824100205"), "白观村便民服务站", "t1"),
-    Place("v2", "village_agent", OfficeId("510824100206"), "太平村便民服务站", "t1"),
-    Place("v3", "village_agent", OfficeId("510824102204"), "陈石村便民服务站", "t2"),
-    Place("v4", "village_agent", OfficeId("510824102206"), "紫阳村便民服务站", "t2"),
+    Place("hub", "hub", OfficeId("510824"), "苍溪县政务服务中心", "Cangxi county", None),
+    Place("t1", "township_node", OfficeId("510824100"), "陵江镇便民服务中心", "Lingjiang township", "hub"),
+    Place("t2", "township_node", OfficeId("510824102"), "云峰镇便民服务中心", "Yunfeng township", "hub"),
+    Place("v1", "village_agent", OfficeId("510824100205"), "白观村便民服务站", "Baiguan village", "t1"),
+    Place("v2", "village_agent", OfficeId("510824100206"), "太平村便民服务站", "Taiping village", "t1"),
+    Place("v3", "village_agent", OfficeId("510824102204"), "陈石村便民服务站", "Chenshi village", "t2"),
+    Place("v4", "village_agent", OfficeId("510824102206"), "紫阳村便民服务站", "Ziyang village", "t2"),
 )
 BY_KEY: Final = {place.key: place for place in PLACES}
 VILLAGES: Final = ("v1", "v2", "v3", "v4")
@@ -111,17 +114,24 @@ WINDOW_NAME: Final = "苍溪县人社局窗口"
 
 
 def _agent(place: str, name: str) -> Person:
-    return Person("agent", place, BY_KEY[place].office, name, (Role.AGENT,))
+    return Person("agent", place, BY_KEY[place].office, name, "village agent", (Role.AGENT,))
 
 
 PEOPLE: Final = (
-    Person("leader", "hub", OfficeId("510824"), "样例·县中心值班领导", (Role.LEADER, Role.SUPERVISOR)),
-    Person("window", "hub", WINDOW, "样例·人社局窗口", (Role.CLERK, Role.APPROVER)),
-    Person("admin", "hub", OfficeId("510824"), "样例·县管理员", (Role.ADMINISTRATOR,)),
-    Person("clerk", "t1", OfficeId("510824100"), "样例·陵江镇经办", (Role.CLERK,)),
-    Person("approver", "t1", OfficeId("510824100"), "样例·陵江镇审批", (Role.APPROVER,)),
-    Person("clerk", "t2", OfficeId("510824102"), "样例·云峰镇经办", (Role.CLERK,)),
-    Person("approver", "t2", OfficeId("510824102"), "样例·云峰镇审批", (Role.APPROVER,)),
+    Person(
+        "leader",
+        "hub",
+        OfficeId("510824"),
+        "样例·县中心值班领导",
+        "county leader on duty",
+        (Role.LEADER, Role.SUPERVISOR),
+    ),
+    Person("window", "hub", WINDOW, "样例·人社局窗口", "the department's window", (Role.CLERK, Role.APPROVER)),
+    Person("admin", "hub", OfficeId("510824"), "样例·县管理员", "county administrator", (Role.ADMINISTRATOR,)),
+    Person("clerk", "t1", OfficeId("510824100"), "样例·陵江镇经办", "handling officer", (Role.CLERK,)),
+    Person("approver", "t1", OfficeId("510824100"), "样例·陵江镇审批", "approver", (Role.APPROVER,)),
+    Person("clerk", "t2", OfficeId("510824102"), "样例·云峰镇经办", "handling officer", (Role.CLERK,)),
+    Person("approver", "t2", OfficeId("510824102"), "样例·云峰镇审批", "approver", (Role.APPROVER,)),
     _agent("v1", "样例·白观村代办员"),
     _agent("v2", "样例·太平村代办员"),
     _agent("v3", "样例·陈石村代办员"),

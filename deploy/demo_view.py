@@ -115,7 +115,7 @@ def _table(
         shot = snapshots.get(place.key, Snapshot())
         line = lines.get(place.key)
         table.add_row(
-            f"{'  ' * (len(place.office) // 3 - 2)}{place.name}",
+            f"{'  ' * (len(place.office) // 3 - 2)}{word(place.name, place.name_en)}",
             _state(narrator, line, shot, is_running=running.get(place.key, False)),
             *(
                 str(number)

@@ -35,6 +35,7 @@ def add_verbs(verbs: Verbs) -> None:
     )
     init.add_argument("--office", required=True, help="the county's six-digit code")
     init.add_argument("--name", required=True, help="the county's name: every signature of the network carries it")
+    verbs.add("nightly", nightly, "verify this node's store if not done within a day; for the system's scheduler")
     network = verbs.add("network", list_network, "the county's offices and their devices", "network import offices.csv")
     group = network.add_subparsers(title="what", metavar="WHAT")
     _add_import(verbs, group.add_parser("import", help="import the offices (CSV or XLSX) and print enrolment sheets"))
@@ -66,6 +67,16 @@ async def found(arguments: Arguments) -> int:
     print(f"已建立县节点 made: {arguments.home}\n县根摘要 county digest: {digest}")
     print("请将 county-root.key 转存离线介质后从本机删除 / copy county-root.key offline, then delete it here")
     return 0
+
+
+async def nightly(arguments: Arguments) -> int:
+    """`nightly`: what `hub.worker` does when Redis wakes it."""
+    from hub.jobs import find_verified, verify_when_due
+
+    result = await verify_when_due(arguments.home) or find_verified(arguments.home)
+    faults = result.faults if result is not None else []
+    print("\n".join(faults) if faults else "已核验,未发现问题 verified, nothing found")
+    return 1 if faults else 0
 
 
 async def import_offices(arguments: Arguments) -> int:

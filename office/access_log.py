@@ -9,6 +9,7 @@ from typing import Final
 
 from msgspec import Struct
 from sqlalchemy import func, insert, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from office.account_tables import access_log
@@ -19,6 +20,9 @@ from sync.ports import Clock
 
 PURPOSE_CHARACTERS_MIN: Final = 2
 PURPOSE_CHARACTERS_MAX: Final = 200
+ATTEMPTS_MAX: Final = 5
+"""Two reading processes of a hub may draw the same next number; the one that comes second draws again."""
+
 _START: Final = bytes(32)
 
 
@@ -57,6 +61,16 @@ class AccessLog:
         purpose = purpose.strip()
         if not PURPOSE_CHARACTERS_MIN <= len(purpose) <= PURPOSE_CHARACTERS_MAX:
             raise PurposeRefused
+        for attempt in range(ATTEMPTS_MAX):
+            try:
+                await self._append(officer, office, subject, purpose)
+            except IntegrityError:
+                if attempt == ATTEMPTS_MAX - 1:
+                    raise
+            else:
+                return
+
+    async def _append(self, officer: OfficerId, office: OfficeId, subject: CaseId, purpose: str) -> None:
         async with self._write.begin() as connection:
             newest = select(access_log.c.number, access_log.c.hash).order_by(access_log.c.number.desc()).limit(1)
             last = (await connection.execute(newest)).one_or_none()

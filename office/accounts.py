@@ -171,14 +171,20 @@ class Accounts:
             await connection.execute(delete(sessions).where(sessions.c.officer == officer))
 
     async def change_password(self, officer: OfficerId, present: str, password: str) -> None:
-        """Replace one's own password, stating the present one. Raises `AccountRefused`."""
+        """Replace one's own password, stating the present one. Raises `AccountRefused`; `SignInRefused` too early."""
         row = await self._find_row(officers.c.officer == officer)
         if row is None:
             raise _no_such_officer()
+        # Whoever finds an unattended screen must not be able to guess here what the sign-in page would slow down.
+        keys = _delay_keys(row.login, f"the session of {row.login}")
+        await self._count_attempt(keys)
         if not await self._verify(row.password, present):
             raise AccountRefused(
                 "password_wrong", "现用密码不正确；请重新输入。", "The present password is not right; type it again."
             )
+        async with self._write.begin() as connection:
+            await connection.execute(delete(login_delays).where(login_delays.c.key == keys[0]))
+            await self._give_back(connection, keys[1])
         await self.set_password(officer, password)
 
     async def suspend_officer(self, officer: OfficerId) -> None:

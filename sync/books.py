@@ -6,8 +6,8 @@ everything staged away by `load`. Next: `sync.ledger` (the write path), `sync.pa
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, TypeVar
 
 from msgspec import Struct
 
@@ -67,6 +67,10 @@ def line_body(entry: Stored, kind: type[T]) -> T | None:
     except Malformed:
         return None
     return value if isinstance(value, kind) else None
+
+
+LESSONS: Final = (KIND_ENROLLED, KIND_REVOKED, KIND_RELEASED, KIND_BEACON, KIND_PINNED)
+"""House-keeping that must be known again after a start; `Books` learns each kind by a method of its own."""
 
 
 class Seat(Struct, frozen=True):
@@ -164,10 +168,15 @@ class Books:
     # --- loading ---------------------------------------------------------------------------------------------------
 
     async def load(self) -> None:
-        """Read everything from the store: at start, and after a failed commit."""
+        """Read everything from the store: at start, and after a failed commit.
+
+        Reads first and changes the books afterwards without waiting, so nobody ever sees them half empty.
+        """
+        loaded = await self.store.load()
+        loose = await self.store.loose()
+        lessons = [entry for kind in LESSONS for entry in await self.store.entries_of_kind(kind)]
         self._clear()
         self.interpreter.reset()
-        loaded = await self.store.load()
         self.arrival = loaded.arrival
         for state in loaded.journals:
             self.journals[state.journal] = state
@@ -176,10 +185,10 @@ class Books:
         for inlet in loaded.inlets:
             self.inlets[(inlet.neighbour, inlet.lane, inlet.epoch)] = inlet
             self.inlet_keys[inlet.key] = inlet.neighbour
-        for entry in await self.store.loose():
+        for entry in loose:
             self.loose.setdefault(entry.journal, {})[entry.seq] = entry.hash
         self._find_parent()
-        await self._learn_again()
+        self._learn_again(lessons)
         self._load_links(loaded.links, loaded.ends)
 
     def _load_links(self, memories: list[LinkMemory], ends: dict[tuple[NodeId, int, Epoch], int]) -> None:
@@ -200,20 +209,19 @@ class Books:
                 link.rollbacks_shown = set(memory.rollbacks_shown)
                 link.quarantined = memory.quarantined
 
-    async def _learn_again(self) -> None:
+    def _learn_again(self, entries: Sequence[Stored]) -> None:
         """What house-keeping taught us, in the order in which it came, believed or not as it was then."""
-        lessons: dict[str, Callable[[Stored], object]] = {
-            KIND_ENROLLED: self.learn_enrolment,
-            KIND_REVOKED: self.learn_revocation,
-            KIND_RELEASED: self.learn_release,
-            KIND_BEACON: self.learn_beacon,
-            KIND_PINNED: self._learn_pin,
-        }
-        entries = [entry for kind in lessons for entry in await self.store.entries_of_kind(kind)]
+        learners: dict[str, Callable[[Stored], object]] = dict(
+            zip(
+                LESSONS,
+                (self.learn_enrolment, self.learn_revocation, self.learn_release, self.learn_beacon, self._learn_pin),
+                strict=True,
+            )
+        )
         waiting = deque(sorted(entries, key=lambda entry: entry.arrival))
         while waiting:
             entry = waiting.popleft()
-            learned = lessons[entry.kind](entry) if self.counts(entry.journal, entry.seq) else None
+            learned = learners[entry.kind](entry) if self.counts(entry.journal, entry.seq) else None
             if entry.kind == KIND_ENROLLED and isinstance(learned, str):
                 waiting.extendleft(reversed(self.unheard.pop(NodeId(learned), [])))
 

@@ -131,9 +131,15 @@ async def post_excerpts(books: Books, target: NodeId, entries: Sequence[Stored],
 
 
 def _has_already(books: Books, entry: Stored, target: NodeId) -> bool:
-    """Whether the neighbour wrote the entry, gave it to us, or gets its whole journal from us in runs."""
+    """Whether the neighbour wrote the entry, gave it to us, or gets its whole journal from us in runs.
+
+    That it once gave back what we had lost says little: it may have been restored since, and our rows went with ours.
+    """
     origin = books.seat_of_node(entry.journal.origin)
-    if entry.journal.origin == target or (entry.inlet and books.inlet_keys.get(entry.inlet) == target):
+    if entry.journal.origin == target:
+        return True
+    regained = entry.loose and books.below(entry.journal.origin)
+    if entry.inlet and books.inlet_keys.get(entry.inlet) == target and not regained:
         return True
     if target == books.parent:
         return not entry.loose and books.below(entry.journal.origin)

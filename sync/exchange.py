@@ -40,6 +40,7 @@ REFUSED_HINTS = {
     "broken_chain": "the entries do not fit the signed tree: a copy was damaged on the way; it is asked for again",
     "bad_signature": "a checkpoint or an entry is not signed by its device's key; a good copy is asked for",
     "fork_suspected": "the entries contradict what is held here; run verify on the sending node, both copies are kept",
+    "fork": "two different entries bear one number: run verify on the sending node; both are kept as evidence",
     "gap": "entries before these are missing here; they are asked for",
     "malformed": "a run of entries is not well formed; update the sending node's software",
     "unknown_origin": "the entries' device is not enrolled here yet; its enrolment is awaited, sync upward first",

@@ -101,7 +101,8 @@ async def _first_load(books: Books, node: NodeId, seat: OfficeId) -> None:
     Enrolments come first: whoever does not know an author cannot believe its entries.
     """
     for kind in (KIND_ENROLLED, *(kind for kind in LINE_BODIES if kind != KIND_ENROLLED)):
-        for entry in await books.store.entries_of_kind(kind):
+        staged = [entry for entry in books.batch.entries if entry.kind == kind]
+        for entry in [*await books.store.entries_of_kind(kind), *staged]:
             if seat in audience(books, entry):
                 await post_excerpts(books, node, [entry])
     for case in await books.interpreter.cases_of(seat):

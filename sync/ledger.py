@@ -247,7 +247,9 @@ class Ledger:
         for answer in page.answers:
             fresh += await self._admit_answer(link, answer, admission)
         await self._settle(fresh, link)
-        link.hear_sizes(page.statement, page.full, page.sizes)
+        if page.full or page.echo == books.epoch:
+            # Changes are told to one start of ours: on a page made for an earlier one they are changes to something else.
+            link.hear_sizes(page.statement, page.full, page.sizes)
         await recovery.after_page(books, link, page, started=started)
         memory = books.remember(link)
         memory.last_heard = Instant(books.clock.now())

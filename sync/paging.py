@@ -73,11 +73,28 @@ async def _excerpt_stretch(books: Books, link: Link, room: int) -> Stretch | Non
 async def _run_stretch(books: Books, link: Link, room: int, sign_at: SignAt) -> Stretch | None:
     for epoch, above, end in link.unsent(Lane.RUNS):
         rows = await books.store.outbox(link.neighbour, Lane.RUNS, epoch, above, PAGE_ENTRIES_MAX)
-        pieces, count = await _cut(books, rows, above, min(room, end - above))
+        pieces, count = await _fit(books, rows, above, min(room, end - above))
         if count:
             runs = [await run_of(books, piece, sign_at) for piece in pieces]
             return Stretch(Lane.RUNS, epoch, above + 1, count, runs, [])
     return None
+
+
+async def _fit(books: Books, rows: Sequence[OutboxRow], above: int, room: int) -> tuple[list[Piece], int]:
+    """Cut by count, and smaller while the bodies are too large for a page and a smaller cut can be made."""
+    pieces, count = await _cut(books, rows, above, room)
+    while count > 1:
+        size = 0
+        for piece in pieces:
+            held = await books.store.entries(piece.journal, piece.start, piece.stop)
+            size += sum(len(entry.body or b"") for entry in held)
+        if size <= PAGE_RAW_BYTES_TARGET:
+            break
+        smaller, less = await _cut(books, rows, above, max(1, count * PAGE_RAW_BYTES_TARGET // size))
+        if less >= count:
+            break  # one segment of another's journal: it travels whole
+        pieces, count = smaller, less
+    return pieces, count
 
 
 async def _cut(books: Books, rows: Sequence[OutboxRow], above: int, room: int) -> tuple[list[Piece], int]:

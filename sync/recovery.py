@@ -272,8 +272,8 @@ async def _second_child(books: Books, entry: Stored, opened: EpochOpened) -> boo
 async def after_parent_replaced(books: Books, former: NodeId | None) -> None:
     """Rows toward a lost device are computed again for its successor, in our present stream (RULINGS A15).
 
-    All runs at and below our seat from their beginning, and the single entries that we had sent home through it: what
-    the new device already has again costs it a comparison.
+    All runs at and below our seat from their beginning, the single entries that we had sent home through it, and those
+    of its own line that reached us through it: what the new device already has again costs it a comparison.
     """
     if books.parent is None or books.epoch is None:
         return
@@ -283,6 +283,11 @@ async def after_parent_replaced(books: Books, former: NodeId | None) -> None:
             rows = await books.store.outbox(former, Lane.EXCERPTS, epoch, 0, ROWS_MAX)
             entries = [e for row in rows for e in await books.store.entries(row.journal, row.seq, row.seq + 1)]
             await post_excerpts(books, books.parent, entries, lost=True)
+    above = books.seat_of_node(books.parent)
+    for journal in sorted(books.loose):
+        seat = books.seat_of_node(journal.origin)
+        if seat is not None and above is not None and within(seat, above):
+            await post_excerpts(books, books.parent, await _loose_beyond(books, journal, 0), lost=True)
     for journal, tip in sorted(books.tips.items()):
         if tip.size and books.below(journal.origin):
             books.post(books.parent, Lane.RUNS, journal, 0, tip.size)

@@ -9,6 +9,7 @@ import logging
 import traceback
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 from litestar.exceptions import HTTPException
 from litestar.response import Redirect, Response
@@ -18,6 +19,7 @@ from office.accounts import SignInRefused
 from office.web.forms import FormRefused
 from office.web.guards import AnyRequest
 from office.web.i18n import Language, n_, translate
+from office.web.inputs import local_path
 from office.web.site import language_for, site_of, wants_json
 from schemas.casework.lifecycle import NotPermitted
 from schemas.codec import Malformed
@@ -125,7 +127,8 @@ def _json(answer: Answer) -> Response[object]:
 def _page(request: AnyRequest, answer: Answer) -> Response[object]:
     if answer.status == 401 and request.method == "GET":
         # A page asked for without a session: the sign-in page, and back here afterwards. Paths hold no personal data.
-        return Redirect(f"/sign-in?next={request.url.path}", status_code=303)  # pyright: ignore[reportReturnType]
+        target = quote(local_path(request.url.path), safe="/")
+        return Redirect(f"/sign-in?next={target}", status_code=303)  # pyright: ignore[reportReturnType]
     try:
         return site_of(request).render_alone(request, "refused.html", status=answer.status, answer=answer)
     except Exception as error:

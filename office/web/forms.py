@@ -115,6 +115,8 @@ class Problem(Struct, frozen=True):
     field: str
     message: str
     """A message id, or a sentence already in the reader's language."""
+    label: str = ""
+    """What the field is called, where the message alone does not say which is meant."""
 
 
 class FormRefused(Refused):
@@ -151,7 +153,7 @@ def read_fields(fields: Sequence[Field], source: Mapping[str, object]) -> Values
             value, problem = _read_text(field, typed)
         values[field.name] = value
         if problem:
-            problems.append(Problem(field.name, problem))
+            problems.append(Problem(field.name, problem, field.label))
     if problems:
         raise FormRefused(problems, values)
     return values

@@ -20,6 +20,10 @@ Turn: TypeAlias = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 """1, 2, 3 … without gaps; fits a 32-bit column."""
 Follows: TypeAlias = Annotated[bytes, Meta(min_length=FOLLOWED_BYTES, max_length=FOLLOWED_BYTES)]
 """The act followed, as `schemas.names.followed` shortens its hash."""
+Office: TypeAlias = Annotated[OfficeId, Meta(min_length=6, max_length=40)]
+"""A division's code and perhaps a desk. Bounded, because it is an indexed column wherever the case is listed."""
+Author: TypeAlias = Annotated[OfficerId, Meta(max_length=120)]
+Number: TypeAlias = Annotated[TrackingNumber, Meta(max_length=40)]
 Hash: TypeAlias = Annotated[bytes, Meta(min_length=HASH_BYTES, max_length=HASH_BYTES)]
 Operation: TypeAlias = Annotated[bytes, Meta(min_length=OPERATION_BYTES, max_length=OPERATION_BYTES)]
 """The user action's own number: a double click or a re-sent form is one act (RULINGS B10)."""
@@ -95,8 +99,8 @@ class Act(Struct, frozen=True, array_like=True, gc=False):
     after: Follows | None
     """The act followed (`schemas.names.followed`); None at turn 1 only."""
     operation: Operation
-    office: OfficeId
-    officer: OfficerId
+    office: Office
+    officer: Author
 
 
 class Contribution(Struct, frozen=True, array_like=True, gc=False):
@@ -106,8 +110,8 @@ class Contribution(Struct, frozen=True, array_like=True, gc=False):
 
     after_turn: Turn
     operation: Operation
-    office: OfficeId
-    officer: OfficerId
+    office: Office
+    officer: Author
 
 
 class CaseFiled(Act, frozen=True, array_like=True, gc=False):
@@ -118,7 +122,7 @@ class CaseFiled(Act, frozen=True, array_like=True, gc=False):
     item: Word
     edition: Word
     """Version of the catalogue in force: materials are judged by it for the whole life of the case (RULINGS B8)."""
-    tracking: TrackingNumber
+    tracking: Number
     secret_hash: Annotated[bytes, Meta(min_length=16, max_length=2 * HASH_BYTES)]
     """Salt and salted hash of the slip's secret; opaque here (RULINGS B7)."""
     applicant: Applicant
@@ -134,7 +138,7 @@ class CustodyOffered(Act, frozen=True, array_like=True, gc=False):
 
     kind: ClassVar[str] = "custody.offered"
 
-    to: OfficeId
+    to: Office
     note: Text = ""
 
 
@@ -219,9 +223,9 @@ class CustodyReassigned(Act, frozen=True, array_like=True, gc=False):
 
     kind: ClassVar[str] = "custody.reassigned"
 
-    to: OfficeId
+    to: Office
     reason: Text
-    approver: OfficerId
+    approver: Author
 
 
 class PapersBrought(Contribution, frozen=True, array_like=True, gc=False):

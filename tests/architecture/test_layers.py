@@ -59,7 +59,7 @@ BANS = (
     Ban("sync", ("arq", "office", "jinja2", "babel", "argon2")),
     Ban("office", ("arq",)),
     Ban("hub", ("arq",), except_for=("hub.worker",)),
-    Ban("office", ("fcntl", "msvcrt"), except_for=("office.filesystem",)),
+    Ban("office", ("fcntl", "msvcrt"), except_for=("office.paths",)),
     Ban("village_agent", ("fcntl", "msvcrt", "pwd", "grp", "resource", "uvloop")),
 )
 

@@ -32,7 +32,6 @@ from office.founding import found_county
 from office.paths import Home
 from office.seat import load_seat
 from schemas.wire import decode_head
-from sync.frame import pack
 from tests.benchmarks import limits, senders
 from tests.benchmarks.corpus import COUNTY, COUNTY_NAME, Founded, Load, entries_in, make_load, mean_body_bytes
 from tests.benchmarks.cpu import Watched
@@ -91,7 +90,7 @@ class Bench:
         certificates = [town.device.chain[-1] for town in self.load.townships]
         (self._first / CERTIFICATES_FILE).write_bytes(msgspec.msgpack.encode(certificates))
         self.townships = [
-            senders.Township(town.device.ledger.books, [pack(page) for page in pages])
+            senders.Township(town.device.ledger.books, pages)
             for town, pages in zip(self.load.townships, self.load.pages, strict=True)
         ]
         self.entries = sum(entries_in(page) for pages in self.load.pages for page in pages)
@@ -129,6 +128,7 @@ def take_in(bench: Bench, folder: Path, database: Watched | None, count: "Counti
         def cpu() -> float:
             return process.seconds() + (database.seconds() if database is not None else 0.0)
 
+        senders.greet_all(port, bench.townships)
         before = cpu()
         first = senders.send_pages(port, bench.townships)
         middle = cpu()
@@ -195,6 +195,7 @@ def naive_bodies(bench: Bench, number: int) -> list[bytes]:
 def steps(bench: Bench, folder: Path, file: Path) -> dict[str, float]:
     """Share of each step in the application's CPU, sampled with a profiler."""
     with hub(folder, file) as (port, _):
+        senders.greet_all(port, bench.townships[:STEP_TOWNSHIPS])
         senders.send_pages(port, bench.townships[:STEP_TOWNSHIPS])
     stats = pstats.Stats(str(file)).stats  # pyright: ignore[reportAttributeAccessIssue,reportUnknownMemberType,reportUnknownVariableType]
     costs = {(Path(name[0]).name, name[2]): values[3] for name, values in stats.items()}

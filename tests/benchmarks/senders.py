@@ -13,9 +13,13 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from schemas.codec import decode, encode
+from schemas.names import Epoch
+from schemas.wire import Cursor, Page
 from sync.books import Books
+from sync.frame import pack, read_frame, unpack
 from sync.http import ANSWER_PATH, PAGE_PATH, PAGE_TYPE, SESSION_PATH
 from sync.session import Challenge, Token, answer, say_hello
 
@@ -23,11 +27,15 @@ SENDERS: Final = 8
 TRIES: Final = 200
 
 
-class Township(Struct, frozen=True):
-    """What one township sends: its books sign the session, its frames are the pages."""
+GREETINGS_MAX: Final = 20
+
+
+class Township(Struct):
+    """What one township sends: its books sign the session; frames are made of its pages by `greet_all`."""
 
     books: Books
-    frames: list[bytes]
+    pages: list[Page]
+    frames: list[bytes] = []
 
 
 class Sent(Struct, frozen=True):
@@ -40,6 +48,43 @@ class Sent(Struct, frozen=True):
 
 class Refused(Exception):
     """The hub refused a page of the load."""
+
+
+def greet_all(port: int, townships: Sequence[Township]) -> None:
+    """Let every township take what the hub has waiting for it, as a device does when it first calls, and pack its pages.
+
+    Else every answer to a page of the load would carry the same enrolments again, because no cursor ever states them.
+    """
+    for township in townships:
+        cursors, epoch = _greet(port, township)
+        township.frames = [pack(replace(page, cursors=cursors, echo=epoch)) for page in township.pages]
+
+
+def _greet(port: int, township: Township) -> tuple[list[Cursor], Epoch | None]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    headers = _headers(_open_session(connection, township.books))
+    held: dict[tuple[int, Epoch], int] = {}
+    epoch = None
+    for _ in range(GREETINGS_MAX):
+        cursors = [Cursor(lane, stream, number) for (lane, stream), number in held.items()]
+        page = replace(
+            township.pages[0], cursors=cursors, echo=epoch, statement=0, full=False, sizes=[], stretches=[], more=True
+        )
+        status, body = _post(connection, PAGE_PATH, pack(page), headers)
+        if status != 200:
+            raise Refused(f"{status}: {body[:300]!r}")
+        answered = unpack(read_frame(body))
+        epoch = answered.epoch
+        for stretch in answered.stretches:
+            held[stretch.lane, stretch.epoch] = stretch.first + stretch.count - 1
+        if not answered.stretches:
+            connection.close()
+            return cursors, epoch
+    raise Refused("the hub never runs out of things to say to a township")
+
+
+def _headers(token: bytes) -> dict[str, str]:
+    return {"Content-Type": PAGE_TYPE, "Authorization": f"Bearer {token.hex()}"}
 
 
 def send_pages(port: int, townships: Sequence[Township]) -> Sent:
@@ -98,8 +143,7 @@ def _work(jobs: Sequence[Job], results: "multiprocessing.SimpleQueue[Sent]") -> 
 
 def _send_one(port: int, township: Township) -> tuple[int, int]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    token = _open_session(connection, township.books)
-    headers = {"Content-Type": PAGE_TYPE, "Authorization": f"Bearer {token.hex()}"}
+    headers = _headers(_open_session(connection, township.books))
     size = tries = 0
     for frame in township.frames:
         for _ in range(TRIES):

@@ -60,11 +60,12 @@ from schemas.wire import (
 from sync import exchange, frame, http, ledger, receipts, recovery, session
 from sync.core import journal, link, note
 from sync.core.identity import root_digest
+from sync.core.journal import Draft
 from sync.core.receipt import receipt_message
 from sync.keys import Ed25519Key, Ed25519Signer
 from sync.proof import file as proof_file
 from sync.proof.file import Holding, ProofFile
-from tests.support.writing import AT, COUNTY_NAME, DEVICE, JOURNAL, VILLAGE, Written, write
+from tests.support.writing import AT, CASE, COUNTY_NAME, DEVICE, JOURNAL, VILLAGE, Written, write_drafts
 
 FOLDER: Final = Path(__file__).parent
 WIRE_FILE: Final = FOLDER / "wire.json"
@@ -97,8 +98,8 @@ def chain() -> list[Certificate]:
 
 def journal_of_three() -> Written:
     """An opening and two filings, as the village's first start wrote them."""
-    opened = encode(EpochOpened(VILLAGE, None, False, "tongban"))
-    return write(opened, b"one", b"two")
+    opened = Draft(KIND_EPOCH_OPENED, None, encode(EpochOpened(VILLAGE, None, False, "tongban")))
+    return write_drafts(opened, Draft("case.filed", CASE, b"one"), Draft("case.filed", CASE, b"two"))
 
 
 def receipt() -> Receipted:
@@ -298,7 +299,7 @@ def example_text() -> str:
         ("The village's page (MessagePack, before compression)", _hex(encode(page_up()))),
         ("The preface before it", _hex(encode(frame.preface_of(page_up())))),
         ("The township's answer", _hex(encode(page_down()))),
-        ("What the receipt in it is signed over (after a line of its own)", receipt_text()),
+        ("What the cosignature in its receipt covers", receipt_text()),
     ]
     fenced = [f"{title}:\n\n```\n{text.rstrip()}\n```\n" for title, text in blocks]
     return "\n".join(["| header part | bytes |", "|---|---|", *rows, "", *fenced])

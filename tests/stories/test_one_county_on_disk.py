@@ -11,10 +11,12 @@ import pytest
 from office.node import Node
 from office.verifying import verify
 from office.worklists import Queue
-from schemas.casework.events import Handover, Outcome
+from schemas.casework.events import CustodyOffered, Handover, Outcome, RemarkAdded
 from schemas.casework.lifecycle import NotPermitted, Stage
+from schemas.codec import encode
 from schemas.names import CaseId, OfficeId
 from sync.core.errors import LocalFault
+from sync.core.journal import Draft
 from tests.support.counties import COUNTY, OTHER_TOWNSHIP, TOWNSHIP, VILLAGE, WINDOW, agent, clerk, op
 from tests.support.nodes import Network, Places, found_network
 from tests.support.postgres import PostgresServer
@@ -269,3 +271,40 @@ async def test_verify_names_every_change_behind_the_nodes_back(
         await hub.close()
     assert code in {fault.code for fault in report.faults}
     assert all(fault.where and fault.what for fault in report.faults)
+
+
+# --- somebody with a key in their hands ------------------------------------------------------------------------------
+
+
+async def test_what_a_hostile_village_writes_stops_neither_the_hub_nor_other_cases(places: Places) -> None:
+    """Bodies that no desk would write, sealed and signed by an enrolled device, on either database."""
+    network = await Network.open(places)
+    try:
+        slip = await network.file(1)
+        village = network.village
+        tip, author = (await village.worklists.get_case(VILLAGE, slip.case)).file.tip, agent().officer
+        offer = encode(CustodyOffered(2, tip, op(7), VILLAGE, author, OfficeId("5" * 30_000)))
+        remark = encode(RemarkAdded(1, op(8), VILLAGE, author, "空\x00字符"))
+        far = encode(CustodyOffered(2, tip, op(9), VILLAGE, author, OfficeId("not an office")))
+        bodies = [
+            ("custody.offered", offer),
+            ("remark.added", remark),
+            ("case.decided", b"\x91" * 3000),
+            ("case.filed", b""),
+            ("custody.offered", far),
+        ]
+
+        async def drafting() -> list[Draft]:
+            return [Draft(kind, slip.case, body) for kind, body in bodies]
+
+        await village.writer.record(drafting)
+        second = await network.file(2)
+        await network.settle()
+        for node in (network.hub, network.township, village):
+            aside = [found.disposition.code for found in await node.worklists.set_aside()]
+            assert sorted(aside) == ["malformed", "malformed", "malformed", "nul_character"]
+            assert (await node.worklists.get_case(VILLAGE, second.case)).file.stage is Stage.FILED
+            assert (await node.worklists.get_case(VILLAGE, slip.case)).file.stage is Stage.OFFERED
+            assert (await verify(node)).faults == []
+    finally:
+        await network.close()

@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from schemas.names import CaseId, Epoch, Instant, JournalId, OfficeId
+from schemas.names import SALT_BYTES, CaseId, Epoch, Instant, JournalId, OfficeId
 from schemas.wire import Checkpoint, Excerpt, Line, Proof, Run, attestation
 from sync.core import note
 from sync.core.journal import Draft, Tip, seal
@@ -57,12 +57,17 @@ class Written(Struct):
 
 
 def write(*bodies: bytes, journal: JournalId = JOURNAL, after: Written | None = None) -> Written:
-    """Seal these bodies, one after another, from the beginning or behind what is there."""
+    """Seal filings with these bodies, one after another, from the beginning or behind what is there."""
+    return write_drafts(*(Draft("case.filed", CASE, body) for body in bodies), journal=journal, after=after)
+
+
+def write_drafts(*drafts: Draft, journal: JournalId = JOURNAL, after: Written | None = None) -> Written:
+    """Seal entries of any kind. The clock ticks a millisecond, the salts count up."""
     tip = after.tip if after else Tip()
     lines, links = (list(after.lines), list(after.links)) if after else ([], [])
-    for body in bodies:
-        number = tip.size.to_bytes(1, "big")
-        sealed, tip = seal(journal, tip, Draft("case.filed", CASE, body), Instant(AT + tip.size), number * 8)
+    for draft in drafts:
+        salt = bytes([tip.size]) * SALT_BYTES
+        sealed, tip = seal(journal, tip, draft, Instant(AT + tip.size), salt)
         lines.append(sealed.line)
         links.append(sealed.hash)
     return Written(journal, lines, links, tip)

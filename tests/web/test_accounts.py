@@ -264,6 +264,27 @@ async def test_every_look_is_written_down_with_its_purpose(people: People) -> No
     assert await people.access_log.find_break() is None
 
 
+async def test_an_unattended_screen_is_no_place_to_guess_the_password(people: People) -> None:
+    await hire(people)
+    _, who = await people.accounts.sign_in("zhoumin", PASSWORD, ADDRESS)
+    for _ in range(FREE_FAILURES):
+        with pytest.raises(AccountRefused):
+            await people.accounts.change_password(who.officer, "a guess at last", OTHER_PASSWORD)
+    with pytest.raises(SignInRefused) as caught:
+        await people.accounts.change_password(who.officer, PASSWORD, OTHER_PASSWORD)
+    assert caught.value.code == "sign_in_delayed"
+    assert (await people.accounts.sign_in("zhoumin", PASSWORD, ADDRESS))[0], "signing in is not delayed by it"
+
+
+async def test_looks_at_the_same_moment_are_all_written(people: People) -> None:
+    await hire(people)
+    _, who = await people.accounts.sign_in("zhoumin", PASSWORD, ADDRESS)
+    looks = [people.access_log.record(who.officer, who.office, CASE, f"purpose {number}") for number in range(4)]
+    await asyncio.gather(*looks)
+    assert await people.access_log.count() == 4
+    assert await people.access_log.find_break() is None
+
+
 @pytest.mark.parametrize("attack", ["change", "delete"])
 async def test_a_changed_or_removed_look_shows(people: People, attack: str) -> None:
     await hire(people)

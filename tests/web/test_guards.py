@@ -1,13 +1,22 @@
 """Who gets in: every route, with every role and with nobody; and an application that will not start undeclared."""
 
+import re
+
 import pytest
 from litestar import Litestar, get, post
 from litestar.params import FromPath
+from litestar.testing import AsyncTestClient
 
 from office.web import guards
+from office.web.app import create_app
 from office.web.guards import Entry, Requires, Scope, Undeclared, check_declarations, declarations
 from schemas.casework.roles import Role
+from sync.exchange import Responder
+from sync.http import sync_router
+from sync.session import Doorkeeper
+from sync.writer import Writer
 from tests.web.county import COUNTY, TOWNSHIP, VILLAGE, WebCounty, sign_in, token_of
+from tests.web.people import PASSWORD
 
 NO_CASE = "0" * 32
 
@@ -144,3 +153,43 @@ async def test_an_officer_suspended_in_mid_session_is_out_at_once(county: WebCou
         (officer,) = await node.accounts.list_officers()
         await node.accounts.suspend_officer(officer.officer)
         assert (await browser.get("/api/cases")).status_code == 401
+
+
+async def test_devices_are_not_sent_advice_for_browsers_and_must_be_declared(county: WebCounty) -> None:
+    """The sync routes as `office.serving` mounts them."""
+    node = county.nodes[TOWNSHIP]
+    writer = Writer(node.ledger)
+    doorkeeper = Doorkeeper(node.books, certificate=b"")
+    with pytest.raises(Undeclared, match="POST /sync/page"):
+        create_app(node, [sync_router(doorkeeper, Responder(writer))], is_tls=False)
+    app = create_app(node, [sync_router(doorkeeper, Responder(writer), opt=guards.device())], is_tls=False)
+    async with AsyncTestClient(app) as device:
+        for path in ("/sync/session", "/sync/session/proof", "/sync/page", "/sync/enrol"):
+            answer = await device.post(path, content=b"not a message")
+            assert 400 <= answer.status_code < 500, "no token for forms is asked of a device"
+            assert "content-security-policy" not in answer.headers
+            assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_over_tls_cookies_are_bound_to_it(county: WebCounty) -> None:
+    node = county.nodes[TOWNSHIP]
+    await node.hire("somebody", Role.CLERK)
+    app = create_app(node, is_tls=True)
+    async with AsyncTestClient(app, base_url="https://testserver.local") as browser:
+        headers = {"x-csrftoken": await token_of(browser)}
+        signed_in = {"login": "somebody", "password": PASSWORD}
+        answer = await browser.post("/api/session", json=signed_in, headers=headers)
+        cookie = answer.headers["set-cookie"]
+        assert cookie.startswith("__Host-tongban-")
+        for word in ("Secure", "HttpOnly", "SameSite=strict", "Path=/"):
+            assert word in cookie
+        assert "max-age" in answer.headers["strict-transport-security"]
+
+
+@pytest.mark.parametrize("path", ["/cases/%0d%0aset-cookie:%20x=1", "/cases/%22%3e%3cscript%3e", "/cases/%e4%bb%b6"])
+async def test_the_way_back_to_a_strange_address_is_no_way(county: WebCounty, path: str) -> None:
+    async with county.client(VILLAGE) as browser:
+        answer = await browser.get(path, follow_redirects=False)
+        assert answer.status_code == 303
+        assert re.fullmatch(r"/sign-in\?next=[A-Za-z0-9/%._-]*", answer.headers["location"])
+        assert "x" not in answer.cookies

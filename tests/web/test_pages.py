@@ -172,6 +172,7 @@ async def test_wrong_input_is_named_beside_its_field_and_nothing_typed_is_lost(a
     empty, _ = await file_case(agent, name="  ", **{"material-0": ""})
     assert empty.status_code == 422
     assert 'id="name-wrong"' in empty.text
+    assert "姓名或名称：请填写此项。" in empty.text
     assert 'id="material-0-wrong"' in empty.text
     assert (await agent.get("/api/cases?queue=all")).json()["total"] == 0
 

@@ -15,7 +15,7 @@ from office.web import guards
 from office.web.assets import served
 from office.web.forms import MISSING, Problem
 from office.web.guards import EVERYBODY, AnyRequest, Scope
-from office.web.i18n import DEFAULT, language_of
+from office.web.i18n import DEFAULT, language_of, n_
 from office.web.inputs import local_path, peer_of, read_form
 from office.web.security import IMMUTABLE
 from office.web.site import language_for, site_of
@@ -41,7 +41,8 @@ async def sign_in(request: AnyRequest) -> Page:
     site = site_of(request)
     form = await read_form(request)
     login, password, target = form.text("login"), form.text("password"), local_path(form.text("next"))
-    found = [Problem(name, MISSING) for name, value in (("login", login.strip()), ("password", password)) if not value]
+    typed = (("login", login.strip(), n_("Login")), ("password", password, n_("Password")))
+    found = [Problem(name, MISSING, label) for name, value, label in typed if not value]
     status = 422
     if not found:
         try:
@@ -100,8 +101,8 @@ async def change_password(request: AnyRequest) -> Page:
                 "The new password was typed in two ways; type it again.",
             )
         await site.accounts.change_password(guards.get_signed_in(request).officer, present, password)
-    except AccountRefused as refusal:
-        field = "present" if refusal.code == "password_wrong" else "password"
+    except (AccountRefused, SignInRefused) as refusal:
+        field = "present" if refusal.code in ("password_wrong", "sign_in_delayed") else "password"
         problem = Problem(field, refusal.text(language_for(request)))
         return await site.render(request, "password.html", status=422, found=[problem])
     return see_other("/sign-in", site.cookies.end_session())

@@ -1,0 +1,69 @@
+"""The county's regular work besides its pen: plain coroutines that only read, the same with and without Redis.
+
+A job is due by what stands in its record, a small file beside the store, never by what a queue remembers: Redis only
+wakes a worker (DESIGN 6). A job that is run twice does the same again and harms nothing. Never writes an entry: that is
+the pen's (the daily beacon is lit by the process that holds it, `office.serving`).
+Next: `hub.worker` (woken by Redis), `hub.__main__` (verb `nightly`, for a scheduler of the system's own).
+"""
+
+import logging
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from office.clock import SystemClock
+from office.node import Node
+from office.paths import write_private
+from office.verifying import verify
+from schemas.names import Instant
+
+VERIFY_EVERY_MS: Final = 24 * 3600 * 1000
+"""A county's store is verified once a day: 10 million entries take half a minute of one core (AUDIT 1.2)."""
+
+RECORD_BYTES_MAX: Final = 64 * 1024
+
+log: Final = logging.getLogger("tongban.jobs")
+
+
+class Verified(Struct, frozen=True):
+    """What the last verification of this node's own store said, and when."""
+
+    at: Instant
+    entries: int
+    journals: int
+    faults: list[str]
+    """Code and place of each fault; no text of any case."""
+
+
+def record_path(folder: Path) -> Path:
+    """Where the last result stands."""
+    return folder / "verified.json"
+
+
+def find_verified(folder: Path) -> Verified | None:
+    """The last result, or None when there is none that can be read."""
+    path = record_path(folder)
+    try:
+        return msgspec.json.decode(path.read_bytes()[:RECORD_BYTES_MAX], type=Verified)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+async def verify_when_due(folder: Path, *, now: Instant | None = None) -> Verified | None:
+    """Verify the store in `folder` unless that was done within a day. Returns the new result, or None if not due."""
+    at = SystemClock().now() if now is None else now
+    last = find_verified(folder)
+    if last is not None and 0 <= at - last.at < VERIFY_EVERY_MS:
+        return None
+    node = await Node.open(folder, with_pen=False)
+    try:
+        report = await verify(node)
+    finally:
+        await node.close()
+    result = Verified(at, report.entries, report.journals, [f"{fault.code} {fault.where}" for fault in report.faults])
+    write_private(record_path(folder), msgspec.json.encode(result))
+    if result.faults:
+        log.error("the nightly verification found %d faults; run hub verify and read them", len(result.faults))
+    return result

@@ -1,0 +1,63 @@
+"""The county's worker under a real Redis: woken, it verifies what is due; what is due never stands in a queue."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from arq import create_pool
+from arq.connections import RedisSettings
+
+from hub.jobs import VERIFY_EVERY_MS, find_verified, verify_when_due
+from office.founding import found_county
+from schemas.names import Instant, OfficeId
+
+
+@pytest.fixture
+def county(tmp_path: Path) -> Path:
+    """A county's own node, just made; the pen is nobody's."""
+    folder = tmp_path / "hub"
+    found_county(folder, OfficeId("510824"), "sample")
+    return folder
+
+
+async def _write_once(folder: Path) -> None:
+    from office.node import Node
+
+    await (await Node.open(folder)).close()
+
+
+async def test_woken_by_redis_the_worker_verifies_the_store(county: Path, redis_url: str) -> None:
+    await _write_once(county)
+    pool = await create_pool(RedisSettings.from_dsn(redis_url))
+    await pool.enqueue_job("verify_store")
+    await pool.aclose(close_connection_pool=True)
+    worker = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "arq", "--burst", "hub.worker.WorkerSettings"),
+        env={**os.environ, "TONGBAN_HOME": str(county), "REDIS_URL": redis_url},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await worker.communicate()
+    assert worker.returncode == 0, said.decode()
+    result = find_verified(county)
+    assert result is not None, said.decode()
+    assert result.faults == []
+    assert result.entries == 2
+
+
+async def test_what_is_due_is_read_from_the_record_not_from_a_queue(county: Path) -> None:
+    await _write_once(county)
+    first = await verify_when_due(county, now=Instant(1_800_000_000_000))
+    assert first is not None
+    assert await verify_when_due(county, now=Instant(1_800_000_000_000 + VERIFY_EVERY_MS - 1)) is None
+    again = await verify_when_due(county, now=Instant(1_800_000_000_000 + VERIFY_EVERY_MS))
+    assert again is not None
+    assert again.entries == first.entries
+
+
+async def test_a_damaged_record_only_means_that_it_is_due(county: Path) -> None:
+    await _write_once(county)
+    (county / "verified.json").write_bytes(b"\x00\x01")
+    assert await verify_when_due(county) is not None

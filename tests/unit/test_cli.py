@@ -1,0 +1,162 @@
+"""The command lines as an operator types them: what they print, what they refuse, how they end."""
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from hub import __main__ as hub
+from office.cli import Application, Verbs, default_home, main
+from office.founding import prepare_device
+from office.sheets import read_line
+from schemas.names import OfficeId
+from township_node import __main__ as township_node
+from village_agent import __main__ as village_agent
+
+LIST = """office,name,address
+510824,苍溪县政务服务中心,
+510824.rsj,人社局窗口,
+510824100,陵江镇,https://t1.example:8610
+510824100205,白观村,
+"""
+PASSWORD = "correct horse battery"
+
+
+def run(*words: str | Path) -> int:
+    """One command of the hub."""
+    return main(hub.APPLICATION, [str(word) for word in words])
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A founded county."""
+    home = tmp_path / "hub"
+    assert run("init", "--home", home, "--office", "510824", "--name", "苍溪县样例") == 0
+    return home
+
+
+def test_every_program_teaches_its_verbs(capsys: pytest.CaptureFixture[str]) -> None:
+    for program in (hub, township_node, village_agent):
+        with pytest.raises(SystemExit) as ended:
+            main(program.APPLICATION, ["--help"])
+        assert ended.value.code == 0
+        text = capsys.readouterr().out
+        for verb in ("init", "run", "sync", "verify", "rebuild", "doctor", "accounts"):
+            assert f"    {verb} " in text
+        assert ("network" in text) == (program is hub)
+        assert ("enrol " in text) == (program is not hub)
+
+
+def test_every_verb_has_a_help_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    for verb in ("init", "run", "sync", "verify", "rebuild", "doctor", "accounts", "network"):
+        with pytest.raises(SystemExit) as ended:
+            run(verb, "--help")
+        assert ended.value.code == 0
+        assert "--home" in capsys.readouterr().out
+
+
+def test_an_import_prints_a_sheet_for_each_device(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "offices.csv"
+    path.write_text(LIST, encoding="utf-8-sig")
+    capsys.readouterr()
+    assert run("network", "import", path, "--home", home) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("tongban:") == 2
+    sheet = read_line((home / "sheets" / "510824100205.txt").read_text(encoding="utf-8"))
+    assert sheet.office == OfficeId("510824100205")
+    assert sheet.address.startswith("http://127.0.0.1:")
+    assert (home / "sheets" / "510824100.html").exists()
+    assert run("network", "list", "--home", home) == 0
+    assert "人社局窗口" in capsys.readouterr().out
+    assert run("network", "sheet", "510824100", "--home", home) == 0
+    assert run("network", "sheet", "510824.rsj", "--home", home) == 1
+    assert "unknown_office" in capsys.readouterr().err
+
+
+def test_a_spreadsheet_works_like_a_list(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    book = openpyxl.Workbook()
+    for line in LIST.splitlines():
+        book.worksheets[0].append([int(cell) if cell.isdecimal() else cell or None for cell in line.split(",")])
+    path = tmp_path / "offices.xlsx"
+    book.save(path)
+    assert run("network", "import", path, "--home", home, "--quiet") == 0
+    assert "4 个单位,2 张注册单" in capsys.readouterr().out
+    path.write_bytes(b"no spreadsheet")
+    assert run("network", "import", path, "--home", home) == 1
+    assert "file_unreadable" in capsys.readouterr().err
+
+
+def test_a_list_that_cannot_be_read(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "offices.csv"
+    for content in (b"\xff\xfe", b"office,name\n999,x\n", b""):
+        path.write_bytes(content)
+        assert run("network", "import", path, "--home", home) == 1
+    assert run("network", "import", tmp_path / "none.csv", "--home", home) == 1
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_accounts_before_the_first_run(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("accounts", "add", "--home", home, "--login", "wang", "--name", "王", "--role", "leader")
+    monkeypatch.setattr(sys, "stdin", io.StringIO(PASSWORD + "\n"))
+    assert run(*words, "--password-stdin") == 0
+    monkeypatch.setattr(sys, "stdin", io.StringIO("short\n"))
+    assert run(*words[:5], "li", *words[6:], "--password-stdin") == 1
+    assert "password_short" in capsys.readouterr().err
+    assert run(*words[:-1], "king", "--password-stdin") == 1
+    assert "unknown_role" in capsys.readouterr().err
+    assert run("accounts", "list", "--home", home) == 0
+    assert "wang\t510824\tleader" in capsys.readouterr().out
+    monkeypatch.setattr(sys, "stdin", io.StringIO(PASSWORD + " again\n"))
+    assert run("accounts", "password", "--home", home, "--login", "wang", "--password-stdin") == 0
+    assert run("accounts", "suspend", "--home", home, "--login", "wang") == 0
+    assert run("accounts", "suspend", "--home", home, "--login", "nobody") == 1
+
+
+def test_verify_doctor_and_rebuild_of_a_new_county(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    assert run("verify", "--json", "--home", home) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["faults"] == []
+    assert run("rebuild", "--home", home) == 0
+    assert run("doctor", "--home", home) == 1
+    assert "county-root" not in capsys.readouterr().err
+    (home / "county-root.key").unlink()
+    assert run("doctor", "--home", home) == 0
+    assert run("sync", "--home", home) == 1
+    assert "no_parent" in capsys.readouterr().err
+
+
+def test_what_is_no_node(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for verb in ("run", "verify", "rebuild", "sync"):
+        assert run(verb, "--home", tmp_path / "none") == 1
+        assert "not_enrolled" in capsys.readouterr().err
+    assert run("doctor", "--home", tmp_path / "none") == 1
+
+
+def test_a_device_is_prepared_once_and_asks_for_its_sheet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--home", str(tmp_path / "v1")]
+    assert main(village_agent.APPLICATION, ["init", *words]) == 0
+    keys = (tmp_path / "v1" / "device.key").read_bytes()
+    assert main(village_agent.APPLICATION, ["init", *words]) == 0
+    assert prepare_device(tmp_path / "v1").keys.read_bytes() == keys
+    assert main(village_agent.APPLICATION, ["enrol", "7K3M-0000-0000-0000", *words]) == 1
+    assert "sheet_incomplete" in capsys.readouterr().err
+    line = f"tongban:510824100205;http://127.0.0.1:9;{'ab' * 32};{'0' * 16}"
+    assert main(village_agent.APPLICATION, ["enrol", line, *words]) == 1
+    assert "line_down" in capsys.readouterr().err
+    bare = ["enrol", "0" * 16, "--address", "http://hub.example", "--county", "ab" * 32, "--office", "510824100205"]
+    assert main(village_agent.APPLICATION, [*bare, *words]) == 1
+    assert "plain_http" in capsys.readouterr().err
+
+
+def test_the_home_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TONGBAN_HOME", str(tmp_path))
+    assert default_home("hub") == tmp_path
+    parsed = Verbs(Application("hub", "x"))
+    assert parsed.parser.prog == "hub"
