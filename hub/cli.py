@@ -10,12 +10,16 @@ import argparse
 import csv
 import io
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Final
 
-from office.cli import Arguments, Verbs, show_progress
-from office.enrolling import Enrolling, Office, Sheet, parse_offices
-from office.node import Node, address_of
+import msgspec
+
+from office.cli import Arguments, Verbs, add_sheet, show_progress
+from office.enrolling import Office, Sheet, parse_offices
+from office.node import Node
+from office.paths import Home, write_private
 from office.sheets import save_sheets, text_of
 from schemas.names import NodeId, OfficeId, seat_of
 from sync.core.errors import LocalFault
@@ -38,11 +42,9 @@ def add_verbs(verbs: Verbs) -> None:
     verbs.add("nightly", nightly, "verify this node's store if not done within a day; for the system's scheduler")
     network = verbs.add("network", list_network, "the county's offices and their devices", "network import offices.csv")
     group = network.add_subparsers(title="what", metavar="WHAT")
+    _add_catalogue(verbs)
     _add_import(verbs, group.add_parser("import", help="import the offices (CSV or XLSX) and print enrolment sheets"))
-    sheet = group.add_parser("sheet", help="print a new sheet for one office; its earlier code dies")
-    sheet.add_argument("office")
-    sheet.add_argument("--replace", action="store_true", help="the new device follows a lost one")
-    verbs.share(sheet, print_sheet)
+    add_sheet(verbs, group.add_parser("sheet", help="print a new sheet for one office; its earlier code dies"))
     verbs.share(group.add_parser("list", help="every office and its device"), list_network)
     confirm = group.add_parser("countersign", help="confirm a device that a township enrolled (hub stopped)")
     confirm.add_argument("device")
@@ -57,6 +59,33 @@ def _add_import(verbs: Verbs, parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, help="columns: office, name, address (of the office's own device)")
     parser.add_argument("--quiet", action="store_true", help="keep the sheets in the folder only")
     verbs.share(parser, import_offices)
+
+
+def _add_catalogue(verbs: Verbs) -> None:
+    catalogue = verbs.add(
+        "catalogue",
+        import_catalogue,
+        "import the county's own catalogue (YAML); every fault is named and nothing is changed while there is one",
+        "catalogue items.yaml --from 2027-01-01",
+    )
+    catalogue.add_argument("file", type=Path)
+    catalogue.add_argument("--from", dest="effective_from", type=date.fromisoformat, required=True, help="first day")
+    catalogue.add_argument("--check", action="store_true", help="only look for faults")
+
+
+async def import_catalogue(arguments: Arguments) -> int:
+    """`catalogue`"""
+    from hub.catalogue.importing import read_catalogue
+
+    report = read_catalogue(arguments.file, arguments.effective_from)
+    print(report.text())
+    print(report.text("en"))
+    if report.edition is None:
+        return 1
+    if not arguments.check:
+        write_private(Home(arguments.home).catalogue, msgspec.json.encode(report.edition))
+        print("下次启动时生效 in force from the next start")
+    return 0
 
 
 async def found(arguments: Arguments) -> int:
@@ -85,14 +114,13 @@ async def import_offices(arguments: Arguments) -> int:
     node = await Node.open(arguments.home, with_pen=False)
     try:
         offices = parse_offices(rows, node.county, node.divisions)
-        enrolling = _lists(node)
-        await enrolling.import_offices(offices)
+        await node.enrolling.import_offices(offices)
         enrolled = node.books.keyring.offices()
         waiting = [office for office in offices if _has_device(office) and office.office not in enrolled]
         sheets: list[Sheet] = []
         for position, office in enumerate(waiting):
             show_progress(position, len(waiting))
-            sheets.append(await enrolling.issue_code(office, _digest(node)))
+            sheets.append(await node.enrolling.issue_code(office, _digest(node)))
         show_progress(len(waiting), len(waiting))
     finally:
         await node.close()
@@ -103,42 +131,24 @@ async def import_offices(arguments: Arguments) -> int:
     return 0
 
 
-async def print_sheet(arguments: Arguments) -> int:
-    """`network sheet`"""
-    wanted = OfficeId(arguments.office)
-    node = await Node.open(arguments.home, with_pen=False)
-    try:
-        enrolling = _lists(node)
-        office = next((one for one in await enrolling.list_offices() if one.office == wanted), None)
-        if office is None or not _has_device(office):
-            raise LocalFault(
-                "unknown_office", f"the county's list has no office {wanted} with a device; import it first"
-            )
-        present = await enrolling.find_present(wanted, node.books)
-        if present is not None and not arguments.replace:
-            raise LocalFault("seat_taken", "this office has a device; with --replace a new one follows it")
-        sheet = await enrolling.issue_code(office, _digest(node), replaces=present)
-    finally:
-        await node.close()
-    save_sheets(node.home.sheets, [sheet])
-    print(text_of(sheet))
-    return 0
-
-
 async def list_network(arguments: Arguments) -> int:
     """`network list`"""
     node = await Node.open(arguments.home, with_pen=False)
     try:
-        for office in await _lists(node).list_offices():
+        unconfirmed = await node.enrolling.find_unconfirmed(node.books)
+        for office in await node.enrolling.list_offices():
             devices = node.books.keyring.devices_of(office.office)
-            names = ", ".join(
-                f"{device.node}{' (注销 revoked)' if node.books.keyring.is_revoked(device.node) else ''}"
-                for device in devices
-            )
+            names = ", ".join(f"{device.node}{_standing(node, device.node, unconfirmed)}" for device in devices)
             print(f"{office.office}\t{office.name}\t{names or '—'}")
     finally:
         await node.close()
     return 0
+
+
+def _standing(node: Node, device: NodeId, unconfirmed: set[NodeId]) -> str:
+    if node.books.keyring.is_revoked(device):
+        return " (已注销 revoked)"
+    return " (待县确认 unconfirmed)" if device in unconfirmed else ""
 
 
 async def countersign(arguments: Arguments) -> int:
@@ -161,12 +171,6 @@ async def revoke_device(arguments: Arguments) -> int:
         await node.close()
     print("已注销 revoked")
     return 0
-
-
-def _lists(node: Node) -> Enrolling:
-    """The side of enrolling that works on shared rows only."""
-    address = address_of(node.settings)
-    return Enrolling(node.engines.write, node.engines.read, None, node.clock, node.salts, address)
 
 
 def _digest(node: Node) -> str:

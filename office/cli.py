@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from schemas.codec import Malformed
-from schemas.names import Instant, OfficeId, OfficerId
+from schemas.names import Instant, OfficeId, OfficerId, seat_of, within
 from schemas.refusals import Refused
 from sync.core.errors import Fault, LocalFault
 
@@ -60,14 +60,17 @@ class Verbs:
 
     def add(self, name: str, verb: Verb, summary: str, example: str = "") -> argparse.ArgumentParser:
         """A verb. Returns its parser for options of its own."""
-        parser = self._group.add_parser(
+        return self.share(self.add_bare(name, summary, example), verb)
+
+    def add_bare(self, name: str, summary: str, example: str = "") -> argparse.ArgumentParser:
+        """A verb to which `share` has yet to say what it runs."""
+        return self._group.add_parser(
             name,
             help=summary,
             description=summary,
             epilog=f"example: {self.application.name} {example}" if example else None,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        return self.share(parser, verb)
 
     def share(self, parser: argparse.ArgumentParser, verb: Verb) -> argparse.ArgumentParser:
         """Give a parser the shared options and what it runs."""
@@ -274,6 +277,41 @@ async def doctor_node(arguments: Arguments) -> int:
     for finding in findings:
         print(f"{'✓' if finding.good else '✗'} {finding.subject}: {finding.zh} / {finding.en}")
     return 0 if all(finding.good for finding in findings) else 1
+
+
+# --- devices below ---------------------------------------------------------------------------------------------------
+
+
+def add_sheet(verbs: Verbs, parser: argparse.ArgumentParser) -> None:
+    """`sheet`, for the programs that have offices below them."""
+    parser.add_argument("office", help="an office below this one that has a device of its own")
+    parser.add_argument("--replace", action="store_true", help="the new device follows a lost one")
+    verbs.share(parser, print_sheet)
+
+
+async def print_sheet(arguments: Arguments) -> int:
+    """`sheet`"""
+    from office.enrolling import Office
+    from office.node import Node
+    from office.sheets import save_sheets, text_of
+
+    wanted = OfficeId(arguments.office)
+    node = await Node.open(arguments.home, with_pen=False)
+    try:
+        if seat_of(wanted) != wanted or wanted == node.seat or not within(wanted, node.seat):
+            raise LocalFault("not_below", f"{wanted} is no office below this one with a device of its own")
+        if not node.is_office(wanted):
+            raise LocalFault("unknown_office", f"the county has no office {wanted}; check the code")
+        present = await node.enrolling.find_present(wanted, node.books)
+        if present is not None and not arguments.replace:
+            raise LocalFault("seat_taken", "this office has a device; with --replace a new one follows it")
+        office = Office(wanted, node.office_name(wanted))
+        sheet = await node.enrolling.issue_code(office, node.books.seat.root.digest, replaces=present)
+    finally:
+        await node.close()
+    save_sheets(node.home.sheets, [sheet])
+    print(text_of(sheet))
+    return 0
 
 
 # --- accounts --------------------------------------------------------------------------------------------------------

@@ -135,9 +135,9 @@ class Enrolling:
     """The county's (or a township's) side: offices, codes, certificates."""
 
     def __init__(
-        self, write: AsyncEngine, read: AsyncEngine, writer: Writer | None, clock: Clock, salts: Salts, address: str
+        self, write: AsyncEngine, read: AsyncEngine, writer: Writer, clock: Clock, salts: Salts, address: str
     ) -> None:
-        """`writer`: None where only the lists are worked on. `address`: this node's own, printed on sheets."""
+        """`address`: this node's own, printed on sheets."""
         self._write = write
         self._read = read
         self._writer = writer
@@ -184,6 +184,21 @@ class Enrolling:
         """The device that works for an office now, or None: what a new one would replace."""
         return (await _present_devices(books)).get(office)
 
+    async def find_unconfirmed(self, books: Books) -> set[NodeId]:
+        """Devices that a township enrolled and the county has not yet confirmed (RULINGS A14)."""
+        confirmed: set[NodeId] = set()
+        for entry in await books.store.entries_of_kind(KIND_COUNTERSIGNED):
+            author = books.seat_of_node(entry.journal.origin)
+            if entry.body is not None and author is not None and parent_seat(author) is None:
+                confirmed.add(decode(entry.body, Countersigned).node)
+        return {
+            node
+            for node, certificate in (await _certificates(books)).items()
+            if certificate.enrolment.issuer is not None
+            and parent_seat(books.keyring.get(certificate.enrolment.issuer).office) is not None
+            and node not in confirmed
+        }
+
     # --- the exchange ----------------------------------------------------------------------------------------------
 
     async def enrol(self, request: bytes) -> bytes:
@@ -194,7 +209,7 @@ class Enrolling:
         """
         asked = decode(request, Request, limit=REQUEST_BYTES_MAX)
         self._check_proofs(asked)
-        writer = self._get_writer()
+        writer = self._writer
         node = node_id(asked.keys.log)
         async with self._trying:
             if (await _present_devices(writer.books)).get(asked.office) != node:
@@ -267,7 +282,7 @@ class Enrolling:
 
     async def _parent_address(self, office: OfficeId) -> str:
         """Where the new device talks to: this node, or the office between, as the county's list has it."""
-        writer = self._get_writer()
+        writer = self._writer
         above = parent_seat(office)
         if above is None or above == writer.books.seat.office:
             return self._address
@@ -279,14 +294,14 @@ class Enrolling:
 
     async def countersign(self, node: NodeId) -> Stored:
         """The county confirms a device that a township enrolled (RULINGS A14)."""
-        writer = self._get_writer()
+        writer = self._writer
         if writer.books.keyring.find(node) is None:
             raise LocalFault("unknown_device", f"no device {node} is enrolled in this county; check the name")
         return await self._write_line(KIND_COUNTERSIGNED, encode(Countersigned(node)))
 
     async def revoke(self, node: NodeId, reason: str) -> Stored:
         """End a lost device: nothing of it counts beyond what is held here without a gap (RULINGS A14)."""
-        writer = self._get_writer()
+        writer = self._writer
         books = writer.books
         device = books.keyring.find(node)
         if device is None or not within(device.office, books.seat.office) or device.office == books.seat.office:
@@ -306,12 +321,7 @@ class Enrolling:
         async def drafting() -> Sequence[Draft]:
             return [Draft(kind, None, body)]
 
-        return (await self._get_writer().record(drafting))[0]
-
-    def _get_writer(self) -> Writer:
-        if self._writer is None:
-            raise LocalFault("no_pen", "this process does not hold the node's pen; do this while the node runs")
-        return self._writer
+        return (await self._writer.record(drafting))[0]
 
 
 async def _present_devices(books: Books) -> dict[OfficeId, NodeId]:

@@ -103,13 +103,14 @@ def _app(node: Node, courier: Courier | None, tls: TlsFiles | None) -> Any:
 
 
 def _config(node: Node, app: Any, tls: TlsFiles | None) -> uvicorn.Config:
+    is_county = node.books.parent is None
     return uvicorn.Config(
         app,
         host=node.settings.host,
         port=node.settings.port,
-        # uvloop and httptools where they are installed (the hub); a village computer has neither and needs neither.
-        loop="auto",
-        http="auto",
+        # The county takes uvloop and httptools where they are installed; below they would only cost memory (STACK 4).
+        loop="auto" if is_county else "asyncio",
+        http="auto" if is_county else "h11",
         ws="none",
         lifespan="off",
         access_log=False,

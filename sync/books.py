@@ -30,6 +30,7 @@ from schemas.wire import (
     Revoked,
     Want,
     decode_line,
+    is_line,
 )
 from sync.core import note
 from sync.core.errors import Fault, LocalFault
@@ -101,25 +102,49 @@ class Seat(Struct, frozen=True):
 class Rules(Struct, frozen=True):
     """Protocol rules that a simulation may switch off, one at a time, to prove that it notices. Real nodes never do.
 
-    Each field names the ruling it stands for; True = as ruled.
+    True = as ruled; beside each what happens when it is False.
     """
 
     receiver_cursor: bool = True
+    """DESIGN 4. Off: a sender never goes back behind what it once heard acknowledged."""
     outbox_epochs: bool = True
+    """A1. Off: one stream for ever, its numbers used again after a restore."""
+    refuse_gaps: bool = True
+    """A3. Off: a page that starts above the cursor is taken."""
     epoch_per_start: bool = True
+    """A5. Off: a start goes on writing the newest epoch it finds."""
+    flag_only: bool = True
+    """A5. Off: entries past the size that an opening names are suspended."""
     wants: bool = True
+    """A7. Off: nobody asks."""
     stated_heads: bool = True
+    """A7. Off: nobody says what it holds."""
     give_back: bool = True
-    rollback_once: bool = True
-    quarantine: bool = True
-    echo_nonce: bool = True
-    admit_to_checkpoint: bool = True
+    """A7. Off: single entries of a neighbour's own seat are kept to ourselves."""
+    close_lost: bool = True
+    """A7. Off: a want that nobody can answer stays open."""
+    quiet_house_keeping: bool = True
+    """A9. Off: house-keeping is receipted and pinned like work."""
     proofs_for_unattested: bool = True
-    check_chain: bool = True
-    atomic_page: bool = True
-    unknown_kinds: bool = True
+    """A11. Off: an entry travels outside its run without proof."""
     highest_revocation: bool = True
+    """A14. Off: the first revocation heard of a device decides, whatever another names."""
+    first_load: bool = True
+    """A15. Off: a replaced device starts with what is written from now on."""
+    rollback_once: bool = True
+    """A1. Off: one shown rollback quarantines at every page."""
+    quarantine: bool = True
+    """B5. Off: a restored device acts at once."""
+    echo_nonce: bool = True
+    """B5. Off: a reply made before the restore lifts the quarantine."""
     share_on_offer: bool = True
+    """B4. Off: a new reader of a case gets only what is written from now on."""
+    check_chain: bool = True
+    """DESIGN 1.6. Off: a run is taken as it comes."""
+    atomic_page: bool = True
+    """DESIGN 4. Off: the cursor is durable before the entries are."""
+    unknown_kinds: bool = True
+    """DESIGN 4. Off: what cannot be read here is not passed on either."""
 
 
 class Books:
@@ -157,6 +182,7 @@ class Books:
         self.enrolled_by: dict[NodeId, EntryKey] = {}
         self.replaced: set[NodeId] = set()
         self.unheard: dict[NodeId, list[Stored]] = {}
+        self.sealed: dict[JournalId, int] = {}
         self.rollbacks: set[JournalId] = set()
         self.beacon_at = Instant(0)
         self.beacon_pinned_at = Instant(0)
@@ -232,6 +258,8 @@ class Books:
 
     def counts(self, journal: JournalId, seq: int) -> bool:
         """Whether an entry lies where its device is believed, or a person has released it (RULINGS A14)."""
+        if not self.rules.flag_only and seq >= self.sealed.get(journal, seq + 1):
+            return False
         return self.keyring.counts(journal, seq) or (journal, seq) in self.released
 
     def _find_parent(self) -> None:
@@ -252,6 +280,10 @@ class Books:
         """The seat a device is enrolled for, or None when it is not known here."""
         device = self.keyring.find(node)
         return device.office if device else None
+
+    def is_work(self, kind: str) -> bool:
+        """Whether an entry is work, which is receipted and pinned, and not house-keeping (RULINGS A9)."""
+        return not is_line(kind) or not self.rules.quiet_house_keeping
 
     def below(self, node: NodeId) -> bool:
         """Whether a device's seat is our own or stands below it: its journals go up in runs."""
@@ -345,7 +377,8 @@ class Books:
             return None
         if not self._stands_above(entry.journal.origin, revoked.node):
             return None
-        self.keyring = self.keyring.with_revocation(revoked.node, revoked.positions)
+        if self.rules.highest_revocation or not self.keyring.is_revoked(revoked.node):
+            self.keyring = self.keyring.with_revocation(revoked.node, revoked.positions)
         return revoked
 
     def learn_release(self, entry: Stored) -> Released | None:

@@ -100,6 +100,8 @@ async def _first_load(books: Books, node: NodeId, seat: OfficeId) -> None:
 
     Enrolments come first: whoever does not know an author cannot believe its entries.
     """
+    if not books.rules.first_load:
+        return
     for kind in (KIND_ENROLLED, *(kind for kind in LINE_BODIES if kind != KIND_ENROLLED)):
         staged = [entry for entry in books.batch.entries if entry.kind == kind]
         for entry in [*await books.store.entries_of_kind(kind), *staged]:

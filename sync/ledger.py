@@ -153,6 +153,8 @@ class Ledger:
         books = self.books
         books.batch.projected = books.interpreter.drain()
         batch, books.batch = books.batch, empty_batch()
+        if not books.rules.atomic_page:
+            await books.store.commit(msgspec.structs.replace(empty_batch(), inlets=batch.inlets))
         await books.store.commit(batch)
 
     # --- own pen -------------------------------------------------------------------------------------------------
@@ -201,7 +203,7 @@ class Ledger:
                 books.post(hop, Lane.EXCERPTS, own, entry.seq)
         if books.parent is not None:
             books.post(books.parent, Lane.RUNS, own, entry.seq)
-            books.work_waits = books.work_waits or not is_line(entry.kind)
+            books.work_waits = books.work_waits or books.is_work(entry.kind)
         books.unsigned_bytes += len(draft.body)
         unsigned = after.size - books.journals[own].checkpointed
         if unsigned >= CHECKPOINT_ENTRIES_MAX or books.unsigned_bytes >= CHECKPOINT_BYTES_MAX:
@@ -273,7 +275,8 @@ class Ledger:
                 raise RemoteFault("malformed", "a stretch of the page has impossible numbers; send the page again")
             if stretch.count > STRETCH_ENTRIES_MAX or lines != stretch.count:
                 raise RemoteFault("wrong_count", "a stretch holds other entries than it counts; send the page again")
-            if link.place(stretch.lane, stretch.epoch, stretch.first, stretch.count) is Placement.GAP:
+            placement = link.place(stretch.lane, stretch.epoch, stretch.first, stretch.count)
+            if placement is Placement.GAP and self.books.rules.refuse_gaps:
                 raise GapFault(
                     "gap",
                     "the page begins above what is held here; send from the stated cursor",
@@ -326,7 +329,7 @@ class Ledger:
         known = books.tips.get(journal, Tip())
         if books.keyring.find(run.origin) is None:
             return self._refuse(link, run, len(run.lines), "unknown_origin", part)
-        checked = check_run(run, known, books.verify_checkpoint)
+        checked = check_run(run, known, books.verify_checkpoint if books.rules.check_chain else None)
         part.duplicate += min(checked.skip, len(run.lines))
         if await forks.find(books, run, checked, known):
             checked = Checked(checked.skip, [], [], known, [], "fork")
@@ -337,7 +340,7 @@ class Ledger:
             if books.below(run.origin) and books.parent is not None:
                 books.post(books.parent, Lane.RUNS, journal, known.size, len(checked.links))
             downward = link.neighbour != books.parent
-            if downward and any(not is_line(entry.kind) for entry in fresh):
+            if downward and any(books.is_work(entry.kind) for entry in fresh):
                 books.due_receipts.setdefault(link.neighbour, set()).add(journal)
             # It gave us this itself: what we hold of it need not be said, until we speak to another start of it.
             link.confirmed[journal] = checked.tip.size
@@ -443,7 +446,7 @@ class Ledger:
             return
         memory = self.books.remember(link)
         for entry in fresh:
-            if not is_line(entry.kind):
+            if self.books.is_work(entry.kind):
                 memory.received += 1
                 memory.running_hash = sha256(memory.running_hash + entry.hash).digest()
 
@@ -485,6 +488,8 @@ class Ledger:
                 outcome = next(told)
                 if outcome.state:
                     books.dispose(entry, outcome.state, outcome.code)
+                if outcome.state == "unknown" and not books.rules.unknown_kinds:
+                    outcome = Outcome()
             hops.append(books.hops(outcome.audience))
         books.batch.dispositions += reading.settled
         if books.rules.share_on_offer:

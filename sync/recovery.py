@@ -69,9 +69,10 @@ def hear_numbers(books: Books, link: Link, page: Page) -> None:
     """Take the neighbour's cursors and what it saw; a number beyond a stream's end shows that we were rolled back."""
     link.seen_by_neighbour = page.seen if page.echo == books.epoch else 0
     link.echoed = page.echo == books.epoch or not books.rules.echo_nonce
-    if not books.rules.receiver_cursor:
-        return
+    before = dict(link.acknowledged)
     shown = link.hear_cursors(page.cursors, books.own_epochs(), full=page.full)
+    if not books.rules.receiver_cursor:
+        link.acknowledged = {stream: max(n, before.get(stream, 0)) for stream, n in link.acknowledged.items()}
     for _, epoch in shown:
         books.find("rolled_back", JournalId(books.seat.node, epoch), 0)
     if shown and books.rules.quarantine:
@@ -218,6 +219,8 @@ def not_helped(books: Books, link: Link, want: Want) -> None:
         return
     link.wanting.remove(want)
     link.not_held.add((want.journal, want.start))
+    if not books.rules.close_lost:
+        link.not_held.clear()
     askable = [other for other in books.links.values() if _may_hold(books, other, want.journal)]
     if not all((want.journal, want.start) in other.not_held for other in askable):
         return
@@ -240,6 +243,7 @@ async def after_opening(books: Books, entry: Stored, opened: EpochOpened) -> Non
     if parent is None:
         return
     before = JournalId(entry.journal.origin, parent.epoch)
+    books.sealed[before] = parent.size
     if extent(books, before) > parent.size or await _second_child(books, entry, opened):
         books.rollbacks.add(entry.journal)
         books.find("rollback", before, parent.size, entry.hash, entry.body or b"")

@@ -1,11 +1,14 @@
-"""The township's command line: `township-node`. All its verbs are in `office.cli`."""
+"""The township's command line: `township-node`. Common verbs: `office.cli`; its own: `township_node.cli`."""
 
 import sys
 
 from office.cli import Application
 from office.cli import main as run
+from township_node.cli import add_verbs
 
-APPLICATION = Application("township-node", "The township centre's node: work lists, decisions, its villages' lines.")
+APPLICATION = Application(
+    "township-node", "The township centre's node: work lists, decisions, its villages' lines.", add_verbs
+)
 
 
 def main() -> int:

@@ -1,6 +1,6 @@
 """How light the village agent is: `python -m tests.benchmarks agent`, one JSON line at the end.
 
-The real program (`village_agent run`) in its own process and folder, with 500 entries that no line has carried yet, under
+The real program (`village_agent run`, without the libraries that only a hub has) in its own process and folder, with 500 entries that no line has carried yet, under
 a township that is a real node too. `start_cpu_s`: CPU until the sign-in page is first answered. `rss_mib`: resident
 memory after an officer has signed in, 100 requests were served and the 500 entries are at the township. Three starts;
 the middle one counts.
@@ -45,7 +45,7 @@ STARTS: Final = 3
 ENTRIES: Final = 500
 REQUESTS: Final = 100
 LOGIN: Final = "zhang"
-PASSWORD: Final = "hills-and-terraces-27"  # noqa: S105 (of an account that lives for a minute)
+PASSWORD: Final = "hills-and-terraces-27"
 PAGES: Final = ("/cases", "/api/cases", "/api/line", "/sign-in", "/line")
 
 
@@ -74,7 +74,7 @@ async def fill(folder: Path, pen: Pen, village: Desk, township: Desk) -> None:
     node = await Node.open(folder)
     try:
         accounts = Accounts(node.engines.write, node.engines.read, node.seat, node.clock, node.salts)
-        await accounts.add_officer(LOGIN, "张代办", [Role.AGENT], PASSWORD)
+        await accounts.add_officer(LOGIN, "张代办", node.seat, [Role.AGENT], PASSWORD)
         items = list(load_catalogue().items.values())
         written = 0
         while written < ENTRIES:
@@ -118,7 +118,7 @@ def weigh(folder: Path, start: int) -> Weight:
     asyncio.run(fill(lower.folder, Pen(Random(SEED), RANDOM_TEXT), *desks))
     with running(["tests.benchmarks.hub_process", str(upper.folder)]):
         wait_until(lambda: accepts(above), "the township to serve")
-        with running(["village_agent", "run", "--home", str(lower.folder)]) as process:
+        with running(["tests.benchmarks.agent_process", "run", "--home", str(lower.folder)]) as process:
             agent = psutil.Process(process.pid)
             wait_until(lambda: process.poll() is not None or accepts(port), "the agent to serve")
             httpx.get(f"http://127.0.0.1:{port}/sign-in").raise_for_status()

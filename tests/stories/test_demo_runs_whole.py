@@ -137,7 +137,11 @@ def told_in(home: Path) -> list[Told]:
             "misses 1",
         ),
         ("hub", "UPDATE entries SET salt = x'00' WHERE kind = 'case.decided'", "does not have its hash"),
-        ("hub", "UPDATE entries SET head = head || x'00' WHERE kind = 'case.closed'", "does not have its hash"),
+        (
+            "hub",
+            "UPDATE entries SET head = CAST(head || 'x' AS BLOB) WHERE kind = 'case.closed'",
+            "does not have its hash",
+        ),
         ("t1", "UPDATE checkpoints SET root = zeroblob(32)", "has another root"),
         ("t2", "UPDATE journals SET tip = zeroblob(32) WHERE size > 0", "does not end where its head says"),
         ("t2", "UPDATE entries SET seq = seq + 1000 WHERE NOT loose AND seq = 2", "hash"),

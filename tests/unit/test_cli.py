@@ -22,6 +22,14 @@ LIST = """office,name,address
 510824100,陵江镇,https://t1.example:8610
 510824100205,白观村,
 """
+CATALOGUE = """
+version: "2027.01"
+items:
+- {code: MZ99, name: 高龄津贴, en: Old-age allowance, dept: 县民政局, listed: null, type: 承诺件, power: "05",
+   basis: ["老年人权益保障法第33条"], legal: {n: 20, unit: wd, from: accepted}, promise: 5, src: sample,
+   mat: {must: [居民身份证]}, fee: 0, accept: [village, township], decide: township/便民服务中心, deleg: "yes",
+   flow: [受理, 审核], peak: []}
+"""
 PASSWORD = "correct horse battery"
 
 
@@ -74,8 +82,9 @@ def test_an_import_prints_a_sheet_for_each_device(
     assert run("network", "list", "--home", home) == 0
     assert "人社局窗口" in capsys.readouterr().out
     assert run("network", "sheet", "510824100", "--home", home) == 0
-    assert run("network", "sheet", "510824.rsj", "--home", home) == 1
-    assert "unknown_office" in capsys.readouterr().err
+    for office, code in (("510824.rsj", "not_below"), ("510824", "not_below"), ("510824999", "unknown_office")):
+        assert run("network", "sheet", office, "--home", home) == 1
+        assert code in capsys.readouterr().err
 
 
 def test_a_spreadsheet_works_like_a_list(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -89,6 +98,28 @@ def test_a_spreadsheet_works_like_a_list(home: Path, tmp_path: Path, capsys: pyt
     path.write_bytes(b"no spreadsheet")
     assert run("network", "import", path, "--home", home) == 1
     assert "file_unreadable" in capsys.readouterr().err
+
+
+def test_a_catalogue_is_imported_whole_or_not_at_all(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "items.yaml"
+    path.write_text("version: x\nitems:\n- {code: AB01}\n", encoding="utf-8")
+    assert run("catalogue", path, "--from", "2027-01-01", "--home", home) == 1
+    assert "AB01" in capsys.readouterr().out
+    path.write_text("a: [", encoding="utf-8")
+    assert run("catalogue", path, "--from", "2027-01-01", "--home", home) == 1
+    assert "catalogue_not_yaml" in capsys.readouterr().err
+    assert not (home / "catalogue.json").exists()
+    path.write_text(CATALOGUE, encoding="utf-8")
+    assert run("catalogue", path, "--from", "2027-01-01", "--check", "--home", home) == 0
+    assert not (home / "catalogue.json").exists()
+    assert run("catalogue", path, "--from", "2027-01-01", "--home", home) == 0
+    assert (home / "catalogue.json").exists()
+    assert run("verify", "--home", home) == 0
+    (home / "catalogue.json").write_bytes(b"{")
+    assert run("verify", "--home", home) == 1
+    assert "bad_catalogue" in capsys.readouterr().err
 
 
 def test_a_list_that_cannot_be_read(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
