@@ -24,6 +24,8 @@ from schemas.wire import EntryHeader
 from sync.ports import Sealer
 
 COUNTY: Final = "hub"
+EXPECTED: Final = frozenset({"rollback", "rolled_back"})
+"""Findings that the restored backup must cause; every other one is a fault."""
 
 
 class Told(Struct, frozen=True):
@@ -96,6 +98,7 @@ class Shelf:
                     "SELECT neighbour FROM inlets WHERE number <> admitted + refused + duplicate"
                 )
             ]
+            self.findings = [(code, seq) for code, seq in connection.execute("SELECT code, seq FROM evidence")]
             self.set_aside = list(connection.execute("SELECT state, code FROM dispositions"))
             self.signed_for: dict[tuple[str, int, bytes], int] = {
                 (origin, ordinal, nonce): size
@@ -151,6 +154,9 @@ def judge(shelves: Sequence[Shelf], told: Sequence[Told]) -> Verdict:
         _check_tables(shelf, verdict)
         verdict.quarantined += len(shelf.set_aside)
         verdict.faults += [f"{shelf.key}: an entry is set aside as {state} ({code})" for state, code in shelf.set_aside]
+        verdict.faults += [
+            f"{shelf.key}: it found «{code}» at entry {seq}" for code, seq in shelf.findings if code not in EXPECTED
+        ]
         # RULINGS A16: every number of every stream is accounted for.
         verdict.faults += [f"{shelf.key}: what came from {neighbour} does not add up" for neighbour in shelf.uneven]
         if shelf.key != COUNTY:

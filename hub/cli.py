@@ -14,12 +14,10 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from office.cli import Arguments, Verbs, add_sheet, show_progress
 from office.enrolling import Office, Sheet, parse_offices
-from office.node import Node
-from office.paths import Home, write_private
+from office.node import Node, keep_edition
+from office.paths import Home
 from office.sheets import save_sheets, text_of
 from schemas.names import NodeId, OfficeId, seat_of
 from sync.core.errors import LocalFault
@@ -83,7 +81,7 @@ async def import_catalogue(arguments: Arguments) -> int:
     if report.edition is None:
         return 1
     if not arguments.check:
-        write_private(Home(arguments.home).catalogue, msgspec.json.encode(report.edition))
+        keep_edition(Home(arguments.home), report.edition)
         print("下次启动时生效 in force from the next start")
     return 0
 

@@ -17,11 +17,15 @@ from schemas.names import Instant
 class Catalogue:
     """The editions that this node knows, at least one."""
 
-    def __init__(self, editions: Sequence[Edition]) -> None:
-        """Raises ValueError without an edition: a node always ships with one."""
+    def __init__(self, editions: Sequence[Edition], known: Sequence[Edition] = ()) -> None:
+        """`known`: editions that are never in force here, yet may be what an old case was filed under.
+
+        Raises ValueError without an edition: a node always ships with one.
+        """
         if not editions:
             raise ValueError("a catalogue needs at least one edition")
         self._editions = sorted(editions, key=lambda edition: (edition.effective_from, edition.version))
+        self._known = [*known, *self._editions]
 
     def in_force(self, now: Instant) -> Edition:
         """The edition that judges acts of today; the first or last one when the clock lies outside them all."""
@@ -46,10 +50,10 @@ class Catalogue:
         """The item of a case as it was when filed, else as any edition has it: for its name on screens."""
         if case.filing is None:
             return None
-        for edition in (self._edition(case.filing.edition), *reversed(self._editions)):
+        for edition in (self._edition(case.filing.edition), *reversed(self._known)):
             if edition is not None and case.filing.item in edition.items:
                 return edition.items[case.filing.item]
         return None
 
     def _edition(self, version: str) -> Edition | None:
-        return next((edition for edition in self._editions if edition.version == version), None)
+        return next((edition for edition in reversed(self._known) if edition.version == version), None)

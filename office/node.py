@@ -25,7 +25,7 @@ from office.database import Engines, PenLock, database_url, open_engines
 from office.desk import Desk
 from office.enrolling import Enrolling
 from office.migrations import migrate
-from office.paths import Home, WritingLock, read_private, remove
+from office.paths import Home, WritingLock, read_private, remove, write_private
 from office.projection import SqlCases
 from office.seat import load_seat, load_seat_file
 from office.seeds import SAMPLE_COUNTY, load_catalogue, load_divisions
@@ -310,13 +310,25 @@ def _slip_key(data_key: bytes) -> bytes:
 
 
 def load_editions(home: Home) -> Catalogue:
-    """The county's own catalogue, or the sample that ships with every node. Raises `LocalFault` for a damaged file."""
+    """The county's own editions, or the sample that ships with every node. Raises `LocalFault` for a damaged file."""
+    own = read_editions(home)
+    return Catalogue(own, [load_catalogue()]) if own else Catalogue([load_catalogue()])
+
+
+def read_editions(home: Home) -> list[Edition]:
+    """Every edition that the county has imported here, oldest first. Raises `LocalFault` `bad_catalogue`."""
     if not home.catalogue.exists():
-        return Catalogue([load_catalogue()])
+        return []
     try:
-        return Catalogue([msgspec.json.decode(home.catalogue.read_bytes(), type=Edition)])
+        return msgspec.json.decode(home.catalogue.read_bytes(), type=list[Edition])
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise LocalFault("bad_catalogue", f"{home.catalogue} cannot be read; import the catalogue again") from error
+
+
+def keep_edition(home: Home, edition: Edition) -> None:
+    """Keep a new edition beside the older ones, under which cases were filed; one of the same version is replaced."""
+    kept = [older for older in read_editions(home) if older.version != edition.version]
+    write_private(home.catalogue, msgspec.json.encode([*kept, edition]))
 
 
 def load_tree(home: Home, office: OfficeId) -> DivisionTree | None:

@@ -68,7 +68,7 @@ class Home:
 
     @property
     def catalogue(self) -> Path:
-        """The county's own catalogue edition, when it has imported one."""
+        """The county's own editions of the catalogue, when it has imported any."""
         return self.folder / "catalogue.json"
 
     @property

@@ -1,1 +1,1 @@
-"""The network's language: pure values and what they mean. No clock, no I/O. Start at `names`, `wire`, `casework.lifecycle`."""
+"""The network's language: pure values and what they mean. No clock, no I/O. Start at `names` and `wire`."""

@@ -45,7 +45,7 @@ def encode(value: object) -> bytes:
 
 
 def decode(data: bytes | memoryview, kind: type[T], *, limit: int = PAGE_BYTES_MAX) -> T:
-    """Read `data` as `kind`. Raises `Malformed` for wrong types, truncation, trailing bytes, deep nesting, over-size."""
+    """Read `data` as `kind`. Raises `Malformed`: wrong types, truncation, trailing bytes, deep nesting, over-size."""
     if len(data) > limit:
         raise Malformed("too_large", f"at most {limit} bytes are read here; send smaller pages")
     decoder = _decoders.get(kind)

@@ -1,8 +1,8 @@
 """Names of the things the network speaks about: offices, devices, cases, officers, epochs, journals.
 
 Never holds a rule about who may do what (see `schemas.casework.lifecycle`) and never makes a name from a clock or from
-chance by itself: randomness is handed in. Next: `schemas.divisions` for the tree behind an office's code, `schemas.wire`
-for what travels.
+chance by itself: randomness is handed in. Next: `schemas.divisions` for the tree behind an office's code,
+`schemas.wire` for what travels.
 """
 
 import base64
@@ -29,7 +29,7 @@ TrackingNumber = NewType("TrackingNumber", str)
 """The number printed on the slip: office + 2 random characters of the epoch + serial + check character (RULINGS B7)."""
 
 Instant = NewType("Instant", int)
-"""Milliseconds since 1970-01-01T00:00Z as the device's clock claimed. A claim: order never comes from it (RULINGS A6)."""
+"""Milliseconds since 1970-01-01T00:00Z as the device's clock claimed: order never comes from it (RULINGS A6)."""
 
 NODE_ID_LENGTH = 16
 CASE_ID_BYTES = 16
@@ -39,10 +39,10 @@ SALT_BYTES = 8
 """Random bytes before a body's digest, erased with the body: with the operation's 8 inside the body they hide an erased
 one behind 128 random bits. Nothing compresses them, so they are no longer than that (`sync/DECISIONS.md`)."""
 OPERATION_BYTES = 8
-"""A user action's own number, unique among the actions of one node: at a million of them 3 in 10⁸ that two are equal."""
+"""A user action's own number, unique among one node's actions: at a million of them 3 in 10⁸ that two are equal."""
 FOLLOWED_BYTES = 16
-"""Leading bytes of an act's hash by which the next act names it. They choose among the few acts of one case at one turn:
-to make that ambiguous its author must find two with equal 128 bits, and sign both in one journal."""
+"""Leading bytes of an act's hash by which the next act names it. They choose among the few acts of one case at one
+turn: to make that ambiguous its author must find two with equal 128 bits, and sign both in one journal."""
 
 NUMBER_MAX = 2**53
 """Sequence numbers, sizes, cursors: more than all villages of China write in an age, and safe in every database."""

@@ -1,4 +1,4 @@
-"""What travels between neighbours and what is hashed: entries, runs, excerpts, checkpoints, cursors, pages, `line.*` bodies.
+"""What travels between neighbours and what is hashed: entries, runs, excerpts, checkpoints, pages, `line.*` bodies.
 
 Pure values. Never looks into a case's body (those are `schemas.casework.events`). The byte layout here is frozen by
 `tests/golden`; `sync/PROTOCOL.md` explains it for another implementation.
@@ -40,7 +40,7 @@ class Head(Struct, frozen=True, array_like=True):
 
 
 class Checkpoint(Struct, frozen=True, array_like=True):
-    """A signed tree head: the journal's size, its RFC 6962 root and the owner's Ed25519 signature over the C2SP note."""
+    """A signed tree head: the journal's size, its RFC 6962 root, the owner's Ed25519 signature over the C2SP note."""
 
     size: int
     root: bytes
@@ -48,7 +48,7 @@ class Checkpoint(Struct, frozen=True, array_like=True):
 
 
 class Line(Struct, frozen=True, array_like=True):
-    """One entry inside a run: everything the receiver cannot recompute. An erased body is None and its digest travels."""
+    """One entry inside a run: what the receiver cannot recompute. An erased body is None and its digest travels."""
 
     head: bytes
     salt: bytes
@@ -272,8 +272,8 @@ class JournalHead(Struct, frozen=True, array_like=True):
 class Receipted(Struct, frozen=True, array_like=True):
     """`line.receipted`: «I hold these journals up to here», all under one cosignature (RULINGS A9, A10).
 
-    The signature is a C2SP cosignature (`cosignature/v1`, time = `at` in whole seconds) by the holder's cosigner key over
-    the checkpoint of a tree whose leaves are the MessagePack bytes of `heads` (origin line `<county>/<office>/<holder>/receipt`).
+    The signature is a C2SP cosignature (`cosignature/v1`, time = `at` in whole seconds) by the holder's cosigner key
+    over the checkpoint of a tree whose leaves are the MessagePack bytes of `heads` (`sync.core.receipt`).
     """
 
     holder: NodeId
@@ -313,7 +313,7 @@ class Countersigned(Struct, frozen=True, array_like=True):
 
 
 class Revoked(Struct, frozen=True, array_like=True):
-    """`line.revoked`: nothing of this device after `positions` counts without review (RULINGS A14). A position, not a time."""
+    """`line.revoked`: nothing of this device past `positions` counts without review (RULINGS A14). No time is named."""
 
     node: NodeId
     positions: list[Size]
@@ -428,7 +428,7 @@ def entry_hash(prefix: bytes, seq: int, prev: bytes, digest: bytes, head: bytes)
 
 
 def line_digest(line: Line) -> bytes:
-    """The body's digest of a line, computed or, for an absent body, as stated. Raises `Malformed` when it has neither."""
+    """A line's body digest, computed or, for an absent body, as stated. Raises `Malformed` when it has neither."""
     if line.body is not None:
         return body_digest(line.salt, line.body)
     if line.digest is None or len(line.digest) != 32:

@@ -168,6 +168,8 @@ class Books:
         self.tips: dict[JournalId, Tip] = {}
         self.loose: dict[JournalId, dict[int, bytes]] = {}
         self.links: dict[NodeId, Link] = {}
+        self.remembered: dict[NodeId, Link] = {}
+        """What the disk holds of lines to devices that are no neighbours, as far as is known now."""
         self.memories: dict[NodeId, LinkMemory] = {}
         self.inlets: dict[tuple[NodeId, int, Epoch], Inlet] = {}
         self.inlet_keys: dict[int, NodeId] = {}
@@ -218,22 +220,22 @@ class Books:
         self._load_links(loaded.links, loaded.ends)
 
     def _load_links(self, memories: list[LinkMemory], ends: dict[tuple[NodeId, int, Epoch], int]) -> None:
+        self.memories = {memory.neighbour: memory for memory in memories}
+        self.remembered = {}
+        for (neighbour, lane, epoch), end in ends.items():
+            self._remembered(neighbour).ends[(lane, epoch)] = end
+        for (neighbour, lane, epoch), inlet in self.inlets.items():
+            self._remembered(neighbour).held[(lane, epoch)] = inlet.number
         for memory in memories:
-            self.memories[memory.neighbour] = memory
+            link = self._remembered(memory.neighbour)
+            link.acknowledged = {(lane, epoch): number for lane, epoch, number in memory.acknowledged}
+            link.rollbacks_shown = set(memory.rollbacks_shown)
+            link.quarantined = memory.quarantined
         for node in [*self.children.values(), *([self.parent] if self.parent else [])]:
             self.link_to(node)
-        for (neighbour, lane, epoch), end in ends.items():
-            if neighbour in self.links:
-                self.links[neighbour].ends[(lane, epoch)] = end
-        for (neighbour, lane, epoch), inlet in self.inlets.items():
-            if neighbour in self.links:
-                self.links[neighbour].held[(lane, epoch)] = inlet.number
-        for memory in memories:
-            link = self.links.get(memory.neighbour)
-            if link is not None:
-                link.acknowledged = {(lane, epoch): number for lane, epoch, number in memory.acknowledged}
-                link.rollbacks_shown = set(memory.rollbacks_shown)
-                link.quarantined = memory.quarantined
+
+    def _remembered(self, node: NodeId) -> Link:
+        return self.remembered.setdefault(node, Link(node, OfficeId("")))
 
     def _learn_again(self, entries: Sequence[Stored]) -> None:
         """What house-keeping taught us, in the order in which it came, believed or not as it was then."""
@@ -271,7 +273,9 @@ class Books:
         """The link to a neighbour, made when first needed."""
         link = self.links.get(node)
         if link is None:
-            link = self.links[node] = Link(node, self.keyring.get(node).office)
+            # A neighbour of before, whose enrolment comes later than our start, goes on with the numbers that it knows.
+            link = self.links[node] = self.remembered.pop(node, None) or Link(node, OfficeId(""))
+            link.seat = self.keyring.get(node).office
         return link
 
     # --- who is where -------------------------------------------------------------------------------------------------

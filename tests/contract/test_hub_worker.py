@@ -44,7 +44,7 @@ async def test_woken_by_redis_the_worker_verifies_the_store(county: Path, redis_
     result = find_verified(county)
     assert result is not None, said.decode()
     assert result.faults == []
-    assert result.entries == 2
+    assert result.entries == 1
 
 
 async def test_what_is_due_is_read_from_the_record_not_from_a_queue(county: Path) -> None:

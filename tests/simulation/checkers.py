@@ -83,9 +83,9 @@ class Court:
                 for seq in rows:
                     if (device.name, (journal, seq)) not in world.rotten:
                         self.held.setdefault((journal, seq), []).append(device)
-        self.office_of = {d.node: d.office for d in world.devices.values()}
+        self._truths: dict[CaseId, CaseFile | None] = {}
 
-    # --- bytes ----------------------------------------------------------------------------------------------------------
+    # --- bytes -------------------------------------------------------------------------------------------------------
 
     def chains_are_whole(self) -> Iterator[str]:
         """Each journal on each disk, recomputed from bytes: hashes, links, numbers, tips, the newest checkpoint's root.
@@ -116,9 +116,9 @@ class Court:
                 if prev != entry.hash:
                     yield f"{device.name} {journal}:{seq} hashes to something else"
                     return
-            if not any(record.hash == prev for record in self.world.written.get((journal, seq), ())):
-                if device.world.written.get((journal, seq)):
-                    yield f"{device.name} {journal}:{seq} was never written so"
+            known = self.world.written.get((journal, seq), ())
+            if known and not any(record.hash == prev for record in known):
+                yield f"{device.name} {journal}:{seq} was never written so"
             leaves.append(prev)
         if size and prev != device.disk.tables.journals[journal].tip:
             yield f"{device.name} {journal} has another tip"
@@ -136,7 +136,7 @@ class Court:
         if entry.seq < size:
             yield f"{device.name} {entry.journal}:{entry.seq} is loose inside its run"
 
-    # --- who must hold what ----------------------------------------------------------------------------------------------
+    # --- who must hold what ------------------------------------------------------------------------------------------
 
     def _required(self, key: EntryKey, subject: bytes | None, kind: str, office: OfficeId) -> set[OfficeId]:
         seats = {o for o in self.world.seats if within(office, o)}
@@ -151,8 +151,6 @@ class Court:
         if subject not in self._truths:
             self._truths[subject] = fold(self._items(subject))
         return self._truths[subject]
-
-    _truths: dict[CaseId, CaseFile | None] = {}
 
     def _items(self, subject: CaseId) -> list[Item]:
         return self._items_on(self.devices, subject)
@@ -180,7 +178,6 @@ class Court:
         Entries whose every copy was destroyed are excused, and branches of a cloned device beyond the fork. Does not
         check that entries of offices aside reach nobody else (privacy: `tests` of routing) nor bodies' secrecy.
         """
-        self._truths = {}
         for key, records in self.world.written.items():
             record = records[0]
             holders = self.held.get(key)
@@ -194,7 +191,7 @@ class Court:
     def _is_forked(self, key: EntryKey) -> bool:
         return key[1] >= self.fork_from.get(key[0], 1 << 60)
 
-    # --- cases ------------------------------------------------------------------------------------------------------------
+    # --- cases -------------------------------------------------------------------------------------------------------
 
     def everything_is_folded_once(self) -> Iterator[str]:
         """Each readable entry that counts has exactly one place in its case: on the branch, beside it, or held.
@@ -285,7 +282,7 @@ class Court:
                 if digest in case.superseded:
                     yield f"{device.name} overturned {subject.hex()[:6]} ({outcome})"
 
-    # --- the line ---------------------------------------------------------------------------------------------------------
+    # --- the line ----------------------------------------------------------------------------------------------------
 
     def accounts_balance(self) -> Iterator[str]:
         """Per inlet: highest number = admitted + refused + duplicate, and admitted = entries that name the inlet.
@@ -396,7 +393,7 @@ def _sketch(case: CaseFile | None) -> str:
     return f"{case.stage}/{case.turn}/{case.tip.hex()[:6]} held {len(case.held)} beside {len(case.superseded)} notes {len(case.contributions)} breaches {len(case.breaches)}"
 
 
-# --- hashing, from the written description alone ------------------------------------------------------------------------
+# --- hashing, from the written description alone ---------------------------------------------------------------------
 
 
 def _hash(entry: Stored, prev: bytes) -> bytes:

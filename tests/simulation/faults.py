@@ -17,7 +17,18 @@ from sync.core.journal import Draft
 from sync.enrolment import certify
 from sync.keys import KeyedHashSigner
 from tests.simulation.workload import Workload
-from tests.simulation.world import COUNTY, DAY, HOUR, Backup, Device, Message, World, enrolment_of
+from tests.simulation.world import (
+    COUNTY,
+    DAY,
+    HOUR,
+    Backup,
+    Device,
+    DiskFull,
+    Message,
+    PowerCut,
+    World,
+    enrolment_of,
+)
 
 YEAR = 365 * DAY
 BACKUPS_KEPT = 3
@@ -53,7 +64,7 @@ class Faults:
         """Machines that are on, twins included."""
         return [device for device in self.world.devices.values() if device.up and not device.wrecked]
 
-    # --- power ----------------------------------------------------------------------------------------------------------
+    # --- power -------------------------------------------------------------------------------------------------------
 
     def cut_power_before_commit(self) -> None:
         """The next transaction of some machine never reaches its disk."""
@@ -87,7 +98,7 @@ class Faults:
                 self._note("switched on", device)
                 device.start()
 
-    # --- disks ----------------------------------------------------------------------------------------------------------
+    # --- disks -------------------------------------------------------------------------------------------------------
 
     def back_up(self) -> None:
         """Some office makes its backup."""
@@ -158,7 +169,7 @@ class Faults:
         world.rotten.add((device.name, (entry.journal, entry.seq)))
         self._note("copy rotted", device)
 
-    # --- devices ---------------------------------------------------------------------------------------------------------
+    # --- devices -----------------------------------------------------------------------------------------------------
 
     def lose_device(self) -> None:
         """A laptop is stolen, a township office burns: the disk is gone for good."""
@@ -247,8 +258,6 @@ class Faults:
 
     def write(self, device: Device, drafts: list[Draft]) -> bool:
         """Write house-keeping with a device's pen; False when its machine failed meanwhile."""
-        from tests.simulation.world import DiskFull, PowerCut
-
         try:
             device.write(drafts)
         except DiskFull:
@@ -288,7 +297,7 @@ class Faults:
             twin.stop()
             twin.wrecked = True
 
-    # --- clocks -----------------------------------------------------------------------------------------------------------
+    # --- clocks ------------------------------------------------------------------------------------------------------
 
     def turn_clock(self) -> None:
         """A machine's clock jumps: minutes, or years, either way."""
@@ -298,7 +307,7 @@ class Faults:
             device.skew_ms = self.world.chance.randrange(-reach, reach)
             self._note("clock turned", device)
 
-    # --- lines ------------------------------------------------------------------------------------------------------------
+    # --- lines -------------------------------------------------------------------------------------------------------
 
     def cut_line(self) -> None:
         """A line upward is down."""
@@ -363,7 +372,7 @@ class Faults:
         for _ in range(world.chance.choice((1, 1, 2))):
             world.post(message, world.now + world.chance.randrange(1, 20) * HOUR)
 
-    # --- versions ----------------------------------------------------------------------------------------------------------
+    # --- versions ----------------------------------------------------------------------------------------------------
 
     def write_unknown_kind(self) -> None:
         """A newer office writes a step that nobody else knows yet."""

@@ -76,7 +76,9 @@ BURST: Final = replace(
     RURAL, name="burst", faults=RURAL.faults | {"black_out": 0.02, "back_up": 0.02, "restore_unknowingly": 0.004}
 )
 
-CASES: Final = replace(CALM, name="cases", acts=0.65, talks=0.3, reassigns=0.15, faults={"cut_line": 0.02, "mend_line": 0.03})
+CASES: Final = replace(
+    CALM, name="cases", acts=0.65, talks=0.3, reassigns=0.15, faults={"cut_line": 0.02, "mend_line": 0.03}
+)
 
 PRESETS: Final = {preset.name: preset for preset in (CALM, RURAL, RESTORE, STORM, BURST, CASES)}
 

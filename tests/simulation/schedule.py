@@ -5,6 +5,7 @@ is what people do: mend lines, free disks, switch on, replace what is lost, take
 Next: `checkers` (the judgement), `presets` (the rates).
 """
 
+import traceback
 from collections import Counter
 
 from msgspec import Struct
@@ -14,7 +15,7 @@ from tests.simulation import checkers
 from tests.simulation.faults import Faults
 from tests.simulation.presets import Preset, preset_of
 from tests.simulation.workload import Workload
-from tests.simulation.world import DAY, MINUTE, World, found_county
+from tests.simulation.world import DAY, MINUTE, Device, World, found_county
 
 ROUNDS_TO_REST_MAX = 60
 ENTRIES_MIN = 50
@@ -47,16 +48,16 @@ class Schedule:
         self.rounds = 0
 
     def run(self) -> Told:
-        """Live, heal, rest, judge."""
+        """Live, heal, rest, judge. An exception out of product code is a violation like any other."""
         world = self.world
-        self._set_weather()
-        while self.steps < self.preset.steps or world.entries < ENTRIES_MIN:
-            self.step()
-            if self.steps > 5 * self.preset.steps:
-                break
-        self.heal()
-        self.rest()
-        self.violations += checkers.judge(world, self.work, self.faults)
+        try:
+            self.live()
+            self.heal()
+            self.rest()
+            self.judge()
+        except Exception as failure:
+            where = traceback.extract_tb(failure.__traceback__)[-1]
+            self.violations.append(f"crash: {failure!r} in {where.name}")
         return Told(
             world.seed,
             self.preset.name,
@@ -68,6 +69,19 @@ class Schedule:
             world.counts,
             world.trace,
         )
+
+    def live(self) -> None:
+        """All steps; more of them while too little was written."""
+        self._set_weather()
+        while self.steps < self.preset.steps or self.world.entries < ENTRIES_MIN:
+            self.step()
+            if self.steps > 5 * self.preset.steps:
+                return
+
+    def judge(self) -> list[str]:
+        """Everything that is wrong at rest, added to what went wrong before."""
+        self.violations += checkers.judge(self.world, self.work, self.faults)
+        return self.violations
 
     def _set_weather(self) -> None:
         weather = self.world.weather
@@ -109,7 +123,7 @@ class Schedule:
             for _ in range(world.chance.choice((1, 1, 2))):
                 world.talk(child)
 
-    # --- afterwards -------------------------------------------------------------------------------------------------------
+    # --- afterwards --------------------------------------------------------------------------------------------------
 
     def heal(self) -> None:
         """People repair everything that can be repaired."""
@@ -142,10 +156,7 @@ class Schedule:
                 return
         self.violations.append(f"rest: something still moves after {ROUNDS_TO_REST_MAX} rounds")
 
-    def _talk_out(self, child: object, number: int) -> None:
-        from tests.simulation.world import Device
-
-        assert isinstance(child, Device)
+    def _talk_out(self, child: Device, number: int) -> None:
         world = self.world
         parent = world.above(child)
         assert parent is not None

@@ -39,7 +39,7 @@ from schemas.casework.visibility import readers
 from schemas.catalogue import CaseType, Decider, Delegation, LegalTerm, ServiceItem, TermSource, TermStart, TermUnit
 from schemas.catalogue import Materials as ItemMaterials
 from schemas.divisions import Tier
-from schemas.names import OPERATION_BYTES, CaseId, OfficeId, OfficerId, TrackingNumber, parent_seat, seat_of
+from schemas.names import OPERATION_BYTES, CaseId, OfficeId, OfficerId, TrackingNumber, parent_seat
 from sync.core.journal import Draft
 from tests.simulation.world import COUNTY, TOWNSHIP_A, TOWNSHIP_B, Device, DiskFull, PowerCut, World, run
 
@@ -98,7 +98,7 @@ class Workload:
         self.touched: set[CaseId] = set()
         """Cases acted upon since somebody last looked."""
 
-    # --- one officer, one act ---------------------------------------------------------------------------------------------
+    # --- one officer, one act ----------------------------------------------------------------------------------------
 
     def act(self, device: Device) -> bool:
         """Some officer at this device does something. False when nothing was open to them."""
@@ -192,7 +192,7 @@ class Workload:
                 return True
         return False
 
-    # --- choosing ----------------------------------------------------------------------------------------------------------
+    # --- choosing ----------------------------------------------------------------------------------------------------
 
     def _choose(self, device: Device, case: CaseFile) -> CaseEvent | None:
         office, chance = device.office, self.world.chance
@@ -303,8 +303,3 @@ def _longer(body: bytes, extra: bytes) -> bytes:
     if body[0] >> 4 != 0x9 or count + added > 15:
         return body
     return bytes([0x90 | (count + added)]) + body[1:] + extra
-
-
-def seat(office: OfficeId) -> OfficeId:
-    """The seat of an office (windows share their division's device)."""
-    return seat_of(office)

@@ -262,7 +262,9 @@ class Network:
         self.rules = Rules()
         self.verify: Verify = verify_ed25519 if real else verify_keyed_hash
         self.case = CaseId(self.random.randbytes(16))
-        self.root_key: SecretKey = Ed25519Key(self.random.randbytes(32)) if real else KeyedHashKey(self.random.randbytes(16))
+        self.root_key: SecretKey = (
+            Ed25519Key(self.random.randbytes(32)) if real else KeyedHashKey(self.random.randbytes(16))
+        )
         self.root = Root("cangxi", self.root_key.public_key)
         self.readers = readers if readers is not None else frozenset({COUNTY, *offices})
         self.nodes: dict[OfficeId, Node] = {}

@@ -1,0 +1,64 @@
+"""Which edition judges which act (RULINGS B8), and a clock that cannot be right."""
+
+from datetime import date
+
+import pytest
+from msgspec import structs
+
+from office.catalogue import Catalogue
+from office.seeds import load_catalogue
+from schemas.casework.casefile import apply
+from schemas.catalogue import Edition
+from schemas.names import Instant
+from tests.support.casebook import Casebook
+
+DAY_MS = 86_400_000
+JUNE_2026 = Instant(1_780_272_000_000)
+JUNE_2027 = Instant(JUNE_2026 + 365 * DAY_MS)
+
+
+def edition(version: str, first: date, promise_days: int) -> Edition:
+    item = structs.replace(load_catalogue().get_item("RS01"), promise_days=promise_days)
+    return structs.replace(
+        load_catalogue(), version=version, effective_from=first, items={**load_catalogue().items, "RS01": item}
+    )
+
+
+OLD = edition("2026.11-sample", date(2026, 1, 1), 5)
+NEW = edition("2027.1", date(2027, 1, 1), 3)
+
+
+def test_a_decision_follows_the_edition_of_the_day_and_all_else_the_cases_own() -> None:
+    catalogue = Catalogue([NEW, OLD])
+    case = apply(None, *Casebook().file())
+    own = catalogue.find_item(case, "papers.requested", "RS01", JUNE_2027)
+    present = catalogue.find_item(case, "case.decided", "RS01", JUNE_2027)
+    assert own is not None
+    assert present is not None
+    assert (own.promise_days, present.promise_days) == (5, 3)
+    assert catalogue.in_force(JUNE_2026) is OLD
+    assert catalogue.item_of(case) == own
+
+
+def test_outside_all_dates_the_nearest_edition_is_used() -> None:
+    last = structs.replace(NEW, effective_until=date(2028, 12, 31))
+    first = structs.replace(OLD, effective_until=date(2026, 12, 31))
+    catalogue = Catalogue([last, first])
+    assert catalogue.in_force(Instant(0)) is first
+    assert catalogue.in_force(Instant(4_070_908_800_000)) is last
+
+
+def test_an_edition_that_is_never_in_force_still_names_old_cases() -> None:
+    gone = structs.replace(NEW, items={})
+    catalogue = Catalogue([gone], known=[OLD])
+    case = apply(None, *Casebook().file())
+    item = catalogue.item_of(case)
+    assert item is not None
+    assert item.promise_days == 5
+    assert catalogue.find_item(case, "case.decided", "RS01", JUNE_2027) is None
+    assert catalogue.in_force(JUNE_2026).version == "2027.1"
+
+
+def test_a_catalogue_without_an_edition_is_a_defect() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        Catalogue([])
