@@ -93,6 +93,7 @@ async def _perform(county: County, narrator: Narrator, *, is_check: bool) -> int
     if is_check:
         print(json.dumps(figures, ensure_ascii=False), flush=True)
     else:
+        await play.leave_open()
         await _stay_open(county, narrator)
     return 1 if verdict.faults else 0
 
@@ -175,8 +176,11 @@ async def _stay_open(county: County, narrator: Narrator) -> None:
     """Addresses and logins, then wait for Ctrl-C."""
     word = narrator.word
     table = Table(title=word("页面地址和样例账号", "Pages and sample accounts"))
-    for title in (word("单位", "office"), word("地址", "address"), word("登录名", "login"), word("身份", "who")):
-        table.add_column(title)
+    table.add_column(word("单位", "office"))
+    # An address that is cut off on a narrow terminal is of no use; the other columns may wrap.
+    table.add_column(word("地址", "address"), no_wrap=True)
+    table.add_column(word("登录名", "login"))
+    table.add_column(word("身份", "who"))
     for place in PLACES:
         for person in PEOPLE:
             if person.place == place.key:

@@ -188,7 +188,9 @@ class County:
 
     def describe(self) -> str:
         """All nodes in a few words, for a failure's text."""
-        return "\n".join(f"  {key}: {peek.snapshot()}" for key, peek in self.peeks.items())
+        lines = [f"  {key}: {peek.snapshot()}" for key, peek in self.peeks.items()]
+        lines += [f"  {key}: {complaint}" for key, node in self.nodes.items() for complaint in node.complaints()]
+        return "\n".join(lines)
 
     async def desk_for(self, step: Step) -> OfficerDesk:
         """The desk of an officer who may write this step, signed in."""

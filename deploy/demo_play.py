@@ -8,14 +8,14 @@ hand. Next: `demo_scenario` (what is played), `demo_county` (the machines), `dem
 import asyncio
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from deploy.demo_checks import Told
 from deploy.demo_county import County
 from deploy.demo_desk import ActRefused, OfficerDesk
 from deploy.demo_processes import DemoFailed
-from deploy.demo_scenario import BY_KEY, PLACES, STORIES, TOWNSHIPS, VILLAGES, Phase, Step, Story
+from deploy.demo_scenario import BY_KEY, OPEN_STORIES, PLACES, STORIES, TOWNSHIPS, VILLAGES, Phase, Step, Story
 from deploy.demo_stores import copy_store
 from deploy.demo_view import Narrator
 from schemas.names import OPERATION_BYTES
@@ -73,6 +73,11 @@ class Play:
         await self._restored()
         await self._silent_township()
         await self._all_back()
+
+    async def leave_open(self) -> None:
+        """File a few cases and leave them midway, for a person to go on with."""
+        self.narrator.head("另有几件留给您办理。", "A few cases are left open for you.")
+        await self._play(Phase.LEFT_OPEN, OPEN_STORIES)
 
     # --- phases ------------------------------------------------------------------------------------------------------
 
@@ -194,11 +199,11 @@ class Play:
 
     # --- acts --------------------------------------------------------------------------------------------------------
 
-    async def _play(self, phase: Phase) -> None:
+    async def _play(self, phase: Phase, stories: Sequence[Story] = STORIES) -> None:
         """Everybody works at once; within one case the order is kept."""
         try:
             async with asyncio.TaskGroup() as group:
-                for story in STORIES:
+                for story in stories:
                     if any(step.phase is phase for step in story.steps):
                         group.create_task(self._live(story, phase))
         except* (DemoFailed, ActRefused) as failures:

@@ -23,6 +23,7 @@ START_S_MAX: Final = 60.0
 """A node answers after about 2 s of processor time; seven at once on two slow cores take several times that."""
 STOP_S_MAX: Final = 8.0
 LOG_TAIL_LINES: Final = 12
+COMPLAINTS_SHOWN: Final = 3
 
 
 class DemoFailed(Exception):
@@ -90,6 +91,11 @@ class NodeProcess:
     def log(self) -> Path:
         """What it printed, over all starts."""
         return self.home / "run.log"
+
+    def complaints(self) -> list[str]:
+        """The last warnings and errors in its log."""
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines() if self.log.exists() else []
+        return [line for line in lines if " WARNING " in line or " ERROR " in line][-COMPLAINTS_SHOWN:]
 
     @property
     def is_running(self) -> bool:

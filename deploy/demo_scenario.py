@@ -53,6 +53,8 @@ class Phase(IntEnum):
     RESTORED = 5
     SILENT_TOWNSHIP = 6
     ALL_BACK = 7
+    LEFT_OPEN = 8
+    """After the checks, when a person stays: cases for them to go on with."""
 
 
 class Step(Struct, frozen=True):
@@ -198,7 +200,9 @@ def _number(serial: int) -> str:
     return digits + resident_check_character(digits)
 
 
-def _story(serial: int, zh: str, en: str, item: str, steps: tuple[Step, ...], *, twice: bool = False) -> Story:
+def _story(
+    serial: int, zh: str, en: str, item: str, steps: tuple[Step, ...], *, ends_in: str = "closed", twice: bool = False
+) -> Story:
     return Story(
         key=f"{serial:02d}",
         zh=zh,
@@ -209,6 +213,7 @@ def _story(serial: int, zh: str, en: str, item: str, steps: tuple[Step, ...], *,
         phone=f"1990000{serial:04d}",
         statement="样例案件:用于演示,不是真实办件。",
         steps=steps,
+        ends_in=ends_in,
         is_clicked_twice=twice,
     )
 
@@ -433,3 +438,44 @@ STORIES: Final = (
         ),
     ),
 )
+
+OPEN_STORIES: Final = (
+    _story(17, "已收件,待移交", "filed, to be offered", "WJ05", (_file(_P.LEFT_OPEN, "v1"),), ends_in="filed"),
+    _story(
+        18, "已移交,待镇里接收", "offered, to be accepted", "RS05", _up(_P.LEFT_OPEN, "v2", "t1"), ends_in="offered"
+    ),
+    _story(
+        19,
+        "已告知补正,待补材料",
+        "papers are awaited",
+        "WJ05",
+        (
+            *_up(_P.LEFT_OPEN, "v1", "t1"),
+            _accept(_P.LEFT_OPEN, "t1"),
+            Step(_P.LEFT_OPEN, "t1", "papers.requested", {**_WANTED}),
+        ),
+        ends_in="papers_awaited",
+    ),
+    _story(
+        20,
+        "已决定,待村里接收送达",
+        "decided, to be accepted and handed over in the village",
+        "RS03",
+        (
+            *_up(_P.LEFT_OPEN, "v3", "t2"),
+            _accept(_P.LEFT_OPEN, "t2"),
+            _grant(_P.LEFT_OPEN, "t2"),
+            _offer(_P.LEFT_OPEN, "t2", _code("v3")),
+        ),
+        ends_in="returning",
+    ),
+    _story(
+        21,
+        "已上报,待县窗口接收",
+        "passed on, to be accepted at the county's window",
+        "RS06",
+        (*_up(_P.LEFT_OPEN, "v4", "t2"), _accept(_P.LEFT_OPEN, "t2"), _offer(_P.LEFT_OPEN, "t2", WINDOW)),
+        ends_in="referred",
+    ),
+)
+"""Cases for a person to try; they are filed after the verdict and have no part in it."""

@@ -17,8 +17,7 @@ from typing import Final
 
 import argon2
 from msgspec import Struct
-from sqlalchemy import Row, delete, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Row, delete, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -378,10 +377,12 @@ def _delay_ms(failures: int, free: int) -> int:
 
 
 async def _upsert_delay(connection: AsyncConnection, values: Mapping[str, object]) -> None:
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = make(login_delays).values(values)
-    rest = {name: value for name, value in values.items() if name != "key"}
-    await connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_=rest))
+    # As text, which both databases read: importing SQLAlchemy's two dialects for it costs a village 2 MiB.
+    names = ", ".join(values)
+    places = ", ".join(f":{name}" for name in values)
+    changes = ", ".join(f"{name} = excluded.{name}" for name in values if name != "key")
+    statement = f"INSERT INTO login_delays ({names}) VALUES ({places}) ON CONFLICT (key) DO UPDATE SET {changes}"  # noqa: S608
+    await connection.execute(text(statement), values)
 
 
 def _too_early(wait_s: int) -> SignInRefused:

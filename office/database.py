@@ -7,12 +7,13 @@ Never makes a table (`office.migrations`) and never runs a query of its own besi
 """
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
 from sqlalchemy import URL, event, make_url, text
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, ExceptionContext
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -80,6 +81,14 @@ def open_engines(url: URL) -> Engines:
     if url.drivername == SQLITE_DRIVER:
         return Engines(_sqlite_writer(url), _sqlite_readers(url))
     return Engines(_postgres(url, 1), _postgres(url, POSTGRES_READERS))
+
+
+def on_failure(engines: Engines, tell: Callable[[BaseException], None]) -> None:
+    """Have every failed statement of the writing engine told, before it is raised to whoever sent it."""
+
+    @event.listens_for(engines.write.sync_engine, "handle_error")
+    def hear(context: ExceptionContext) -> None:  # pyright: ignore[reportUnusedFunction]
+        tell(context.original_exception)
 
 
 def _sqlite_writer(url: URL) -> AsyncEngine:

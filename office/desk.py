@@ -166,10 +166,13 @@ class Desk:
         salts: Salts,
         slip_key: bytes,
         is_office: Callable[[OfficeId], bool],
+        *,
+        check_room: Callable[[], None] = lambda: None,
     ) -> None:
         """`slip_key`: 32 secret bytes of this node, from which slips' secrets are derived.
 
-        `is_office`: whether the county has this office, as far as this node knows.
+        `is_office`: whether the county has this office, as far as this node knows. `check_room`: raises `Refused` when
+        the disk has no room for new matters (`office.storage`).
         """
         self._pen = pen
         self._casebook = casebook
@@ -177,6 +180,7 @@ class Desk:
         self._salts = salts
         self._slip_key = slip_key
         self._is_office = is_office
+        self._check_room = check_room
         self.catalogue = catalogue
 
     # --- opening a case ----------------------------------------------------------------------------------------------
@@ -194,7 +198,8 @@ class Desk:
     ) -> Slip:
         """Take a matter in: turn 1. The slip's secret comes from the operation, so a re-sent form prints the same slip.
 
-        Works with every line down and in a quarantined node. Raises `NotPermitted`, `UnknownItem`, `IdentityRefused`.
+        Works with every line down and in a quarantined node. Raises `NotPermitted`, `UnknownItem`, `IdentityRefused`,
+        `DiskNearlyFull`.
         """
         self._check(officer, CaseFiled.kind, operation)
         applicant = self._check_applicant(applicant)
@@ -206,6 +211,7 @@ class Desk:
         async def drafting() -> Sequence[Draft]:
             if await self._is_done(operation, CaseFiled.kind, None):
                 return []
+            self._check_room()
             event = CaseFiled(
                 1,
                 None,

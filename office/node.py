@@ -21,7 +21,7 @@ from sqlalchemy import select
 from office.casebook import CaseInterpreter, CaseRows
 from office.catalogue import Catalogue
 from office.clock import SystemClock, SystemJitter, SystemSalts
-from office.database import Engines, PenLock, database_url, open_engines
+from office.database import Engines, PenLock, database_url, on_failure, open_engines
 from office.desk import Desk
 from office.enrolling import Enrolling
 from office.migrations import migrate
@@ -30,6 +30,7 @@ from office.projection import SqlCases
 from office.seat import load_seat, load_seat_file
 from office.seeds import SAMPLE_COUNTY, load_catalogue, load_divisions
 from office.settings import Settings, load_settings
+from office.storage import FolderDisk, Storage
 from office.tables import offices
 from office.worklists import Worklists
 from schemas.casework.events import EVENTS
@@ -87,6 +88,9 @@ class Node:
         self.clock = SystemClock()
         self.salts = SystemSalts()
         self.jitter = SystemJitter()
+        ballast = _ballast_of(home, engines)
+        self.storage = Storage(FolderDisk((ballast or home.ballast).parent), ballast, self.clock, self.salts)
+        on_failure(engines, self.storage.hear)
         sealer = AesGcmSealer(data_key)
         self.cases = SqlCases(engines.read, sealer)
         self.store = SqlStore(engines.write, engines.read, sealer=sealer, project=self.cases.project)
@@ -99,7 +103,14 @@ class Node:
         self.divisions = load_tree(home, seat.office)
         self.catalogue = load_editions(home)
         self.desk = Desk(
-            self.pen, self.casebook, self.catalogue, self.clock, self.salts, _slip_key(data_key), self.is_office
+            self.pen,
+            self.casebook,
+            self.catalogue,
+            self.clock,
+            self.salts,
+            _slip_key(data_key),
+            self.is_office,
+            check_room=self.storage.check_filing,
         )
         self.worklists = Worklists(engines.read, self.cases, self.store, self.books, seat.office)
         self.enrolling = Enrolling(
@@ -302,6 +313,13 @@ def load_data_key(home: Home) -> bytes:
     if len(key) != DATA_KEY_BYTES:
         raise LocalFault("bad_data_key", f"{home.data_key} is damaged; put its backup back")
     return key
+
+
+def _ballast_of(home: Home, engines: Engines) -> Path | None:
+    """Beside the SQLite file, wherever the settings put that; none on PostgreSQL, whose disk is the server's."""
+    if not engines.is_sqlite:
+        return None
+    return Path(engines.write.url.database or home.database).with_name(home.ballast.name)
 
 
 def _slip_key(data_key: bytes) -> bytes:

@@ -8,6 +8,7 @@ zeros after a power cut (RELIABILITY 1). Never holds personal data in a name. Ne
 import contextlib
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -83,7 +84,7 @@ class Home:
 
     @property
     def ballast(self) -> Path:
-        """A file of zeros to delete when the disk is full, so that the node can still write while space is made."""
+        """A file to delete when the disk is full, so that the node can still write while space is made."""
         return self.folder / "ballast"
 
     @property
@@ -103,13 +104,23 @@ class Home:
 
 def write_private(path: Path, content: bytes) -> None:
     """Write a whole file so that after a power cut it is either the old or the new one; readable by its owner only."""
+    write_private_pieces(path, [content])
+
+
+def write_private_pieces(path: Path, pieces: Iterable[bytes]) -> None:
+    """As `write_private`, piece by piece. On failure (a full disk) nothing of it stays. Raises OSError."""
     temporary = path.with_name(path.name + ".new")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE_MODE)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            for piece in pieces:
+                file.write(piece)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
     _sync_folder(path.parent)
 
 

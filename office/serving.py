@@ -8,6 +8,7 @@ Never opens a node (`office.node`) and never retries by itself (`sync.courier`).
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 from collections.abc import Generator
@@ -48,6 +49,9 @@ async def serve(node: Node) -> None:
     node.pen.on_work = courier.wake if courier is not None else None
     server = _Server(_config(node, _app(node, courier, tls), tls))
     end_on_signals(server)
+    # What stands now stays: the collector need not walk through the whole program at every page that comes in.
+    gc.collect()
+    gc.freeze()
     talking = asyncio.create_task(courier.run(), name="courier") if courier is not None else None
     tending = asyncio.create_task(light_beacons(node), name="beacon") if node.books.parent is None else None
     try:

@@ -3,6 +3,7 @@
 Pure: reads error objects. Never hides what it does not know: an unknown error stays as it is. Next: `sync.store`.
 """
 
+import errno
 from typing import Final
 
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -28,20 +29,34 @@ def is_systemic(error: BaseException) -> bool:
     )
 
 
+def is_full(error: BaseException) -> bool:
+    """Whether a write failed because no room is left on the disk."""
+    original = _original(error)
+    if isinstance(original, OSError) and original.errno == errno.ENOSPC:
+        return True
+    return _state(error) == "53100" or _sqlite_name(error) == "SQLITE_FULL"
+
+
+def is_input_or_output(error: BaseException) -> bool:
+    """Whether SQLite could not read or write its files, for whatever reason."""
+    return _sqlite_name(error).startswith("SQLITE_IOERR")
+
+
 def fault_of(error: BaseException) -> Fault | None:
     """The typed refusal for what happened, or None when it is no known condition (then it is a defect and stays)."""
     if isinstance(error, PoolTimeout):
         return Busy("store_busy", "the database is busy; try again shortly", retry_after_s=BUSY_RETRY_AFTER_S)
     state, name = _state(error), _sqlite_name(error)
-    if state == "53100" or name == "SQLITE_FULL":
+    if is_full(error):
         return Busy(
             "store_full",
-            "the disk is full, nothing was taken and nothing is lost; free space (the file ballast may go), try again",
+            "the disk is full: nothing was taken, and nothing that was saved is lost; free space on it, then try again "
+            "(磁盘已满：本次未写入，已保存的均完好；请清理磁盘后重试)",
             retry_after_s=FULL_RETRY_AFTER_S,
         )
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN")) or state == "25006":
         return LocalFault("store_readonly", "the node's folder or database cannot be written; check its owner and disk")
-    if name.startswith("SQLITE_IOERR"):
+    if is_input_or_output(error):
         return Busy(
             "store_failing", "the disk reports errors; check it and make a backup", retry_after_s=FULL_RETRY_AFTER_S
         )

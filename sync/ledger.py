@@ -347,7 +347,8 @@ class Ledger:
         if refused > 0:
             self._refuse(link, run, refused, checked.code, part)
         for entry in fresh:
-            await self._take_in(entry)
+            if is_line(entry.kind):
+                await self._take_in(entry)
         return fresh
 
     def _store_lines(

@@ -7,6 +7,7 @@ Next: `merkle` (tree), `link` (numbers), `sync.ledger` (who calls this).
 """
 
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 from itertools import pairwise
 
 from msgspec import Struct
@@ -101,15 +102,16 @@ def links_of(run: Run) -> tuple[list[bytes], list[Head], str]:
     link = run.prev
     links: list[bytes] = []
     heads: list[Head] = []
-    seq = run.start
-    for line in run.lines:
+    # `body_digest` and `entry_hash` are written out: over a page of 500 entries their calls cost as much as the hashing.
+    for seq, line in enumerate(run.lines, run.start):
         try:
             heads.append(decode_head(line.head))
-            link = entry_hash(prefix, seq, link, line_digest(line), line.head)
+            body = line.body
+            digest = sha256(line.salt + body).digest() if body is not None else line_digest(line)
         except Malformed:
             return links, heads[: len(links)], "malformed"
+        link = sha256(prefix + seq.to_bytes(8, "big") + link + digest + line.head).digest()
         links.append(link)
-        seq += 1
     return links, heads, ""
 
 

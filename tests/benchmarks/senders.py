@@ -57,7 +57,10 @@ def greet_all(port: int, townships: Sequence[Township]) -> None:
     """
     for township in townships:
         cursors, epoch = _greet(port, township)
-        township.frames = [pack(replace(page, cursors=cursors, echo=epoch)) for page in township.pages]
+        first, *rest = [replace(page, cursors=cursors, echo=epoch) for page in township.pages]
+        # What a device holds is stated in full once a start; later pages say only what changed, and nothing did.
+        rest = [replace(page, statement=0, full=False, sizes=[]) for page in rest]
+        township.frames = [pack(page) for page in (first, *rest)]
 
 
 def _greet(port: int, township: Township) -> tuple[list[Cursor], Epoch | None]:

@@ -1,8 +1,8 @@
 """The judges: what must be true while the county lives and when it has come to rest.
 
 Written apart from the protocol's code: they read the disks' dictionaries, recompute hashes from bytes with hashlib
-alone, and know the routing rules as RULINGS state them, not as `sync` implements them. The one thing they share with the
-product is the meaning of a case (`casefile.fold`, `visibility.readers`), which has its own tests.
+alone, and know the routing rules as RULINGS state them, not as `sync` implements them. The one thing they share with
+the product is the meaning of a case (`casefile.fold`, `visibility.readers`), which has its own tests.
 Each judge's docstring says what it does NOT check. None ever changes anything.
 """
 
@@ -10,8 +10,8 @@ import hashlib
 from collections.abc import Iterator
 
 from schemas.casework.casefile import VOID, CaseFile, Item, fold
-from schemas.casework.lifecycle import Stage
 from schemas.casework.events import Act, Contribution, UnknownKind, decode_event
+from schemas.casework.lifecycle import Stage
 from schemas.casework.visibility import readers
 from schemas.codec import Malformed
 from schemas.names import CaseId, JournalId, OfficeId, seat_of, within
@@ -186,7 +186,8 @@ class Court:
             offices = {device.office for device in holders}
             missing = self._required(key, record.subject, record.kind, record.office) - offices
             for office in sorted(missing):
-                yield f"{record.kind} {record.device}:{key[0].epoch.ordinal}:{key[1]} is not at {self.world.seats[office].name}"
+                place = f"{record.device}:{key[0].epoch.ordinal}:{key[1]}"
+                yield f"{record.kind} {place} is not at {self.world.seats[office].name}"
 
     def _is_forked(self, key: EntryKey) -> bool:
         return key[1] >= self.fork_from.get(key[0], 1 << 60)
@@ -297,10 +298,9 @@ class Court:
                     stored[entry.inlet] = stored.get(entry.inlet, 0) + 1
             for key, inlet in tables.inlets.items():
                 if inlet.number != inlet.admitted + inlet.refused + inlet.duplicate:
-                    yield (
-                        f"{device.name} from {self.world.name_of(inlet.neighbour)} lane {inlet.lane}: {inlet.number} is "
-                        f"not {inlet.admitted} + {inlet.refused} + {inlet.duplicate}"
-                    )
+                    sender = self.world.name_of(inlet.neighbour)
+                    parts = f"{inlet.admitted} + {inlet.refused} + {inlet.duplicate}"
+                    yield f"{device.name} from {sender} lane {inlet.lane}: {inlet.number} is not {parts}"
                 if inlet.admitted != stored.get(key, 0):
                     yield f"{device.name} inlet {key}: {inlet.admitted} admitted, {stored.get(key, 0)} stored"
 
@@ -390,7 +390,8 @@ def _read(entry: Stored) -> Act | Contribution | None:
 def _sketch(case: CaseFile | None) -> str:
     if case is None:
         return "nothing"
-    return f"{case.stage}/{case.turn}/{case.tip.hex()[:6]} held {len(case.held)} beside {len(case.superseded)} notes {len(case.contributions)} breaches {len(case.breaches)}"
+    counts = (len(case.held), len(case.superseded), len(case.contributions), len(case.breaches))
+    return f"{case.stage}/{case.turn}/{case.tip.hex()[:6]} held, beside, notes, breaches {counts}"
 
 
 # --- hashing, from the written description alone ---------------------------------------------------------------------

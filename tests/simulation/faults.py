@@ -233,7 +233,9 @@ class Faults:
                 for held in county.books.journals
                 if held.origin == device.node and not county.books.counts(held, recovery.extent(county.books, held) - 1)
             ]
-            if sizes and self.write(county, [Draft(KIND_REVOKED, None, encode(Revoked(device.node, sizes, "confirmed")))]):
+            if sizes and self.write(
+                county, [Draft(KIND_REVOKED, None, encode(Revoked(device.node, sizes, "confirmed")))]
+            ):
                 self._note("revocation confirmed higher", device)
                 confirmed = True
         return confirmed

@@ -60,7 +60,7 @@ ITEM: Final = ServiceItem(
     (Decider(Tier.TOWNSHIP, "乡镇"), Decider(Tier.COUNTY, "县")),
     Delegation.YES,
 )
-"""An item that everybody may take in and that township or county may decide: the simulator tests lines, not catalogues."""
+"""Everybody may take it in, township or county may decide: the simulator tests lines, not catalogues."""
 
 APPLICANT: Final = Applicant("王秀英", "111", "510824194910010024", "13800000000")
 MATERIALS: Final = (Material("居民身份证", MaterialStatus.PROVIDED), Material("社会保障卡", MaterialStatus.DEFERRED))

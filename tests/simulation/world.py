@@ -1,0 +1,669 @@
+"""A whole county in one process: seven nodes of the product over `MemoryStore`, virtual time, lines that carry bytes.
+
+What runs here is the product: `Ledger`, `Link`, `CaseInterpreter`, sessions, the wire codec. What is made here is the
+world around it: clocks, chance, disks, lines, and the people who switch things on and off. Nothing is shared between
+devices but bytes. Chance comes from one seeded `random.Random`, so a seed is a story that can be told again.
+Never judges (`checkers`), never breaks anything by itself (`faults`), never writes a case (`workload`).
+"""
+
+import hashlib
+import heapq
+import random
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from functools import cache
+from typing import Any, Final, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from office.casebook import CaseInterpreter, MemoryCases
+from schemas.codec import Malformed, decode, encode
+from schemas.names import Epoch, Instant, NodeId, OfficeId, parent_seat
+from schemas.wire import (
+    KIND_ENROLLED,
+    Certificate,
+    Enrolled,
+    Enrolment,
+    Page,
+    Refusal,
+    enrolment_message,
+)
+from sync import session
+from sync.books import Books, Rules, Seat
+from sync.core.errors import Fault
+from sync.core.journal import Draft
+from sync.core.link import Link
+from sync.enrolment import Root, certify
+from sync.keys import KeyedHashKey, KeyedHashSigner, verify_keyed_hash
+from sync.ledger import Ledger
+from sync.memory import MemoryStore, Tables
+from sync.ports import Batch, EntryKey
+
+T = TypeVar("T")
+
+COUNTY: Final = OfficeId("510824")
+TOWNSHIP_A: Final = OfficeId("510824100")
+TOWNSHIP_B: Final = OfficeId("510824102")
+OFFICES: Final[dict[str, OfficeId]] = {
+    "C": COUNTY,
+    "TA": TOWNSHIP_A,
+    "TB": TOWNSHIP_B,
+    "V1": OfficeId("510824100201"),
+    "V2": OfficeId("510824100202"),
+    "V3": OfficeId("510824102201"),
+    "V4": OfficeId("510824102202"),
+}
+NAMES: Final = {office: name for name, office in OFFICES.items()}
+START: Final = 1_772_769_600_000
+"""6 March 2026, 12:00 in China."""
+MINUTE: Final = 60_000
+HOUR: Final = 60 * MINUTE
+DAY: Final = 24 * HOUR
+
+_ROOT_KEY: Final = KeyedHashKey(b"county root")
+ROOT: Final = Root("cangxi", _ROOT_KEY.public_key)
+
+
+class DiskFull(OSError):
+    """The receiver's disk is full: nothing of the transaction is written."""
+
+
+class PowerCut(BaseException):
+    """The machine stops, here, whatever it was doing."""
+
+
+def run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Step a coroutine that never waits to its end (RULINGS C2)."""
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        return stop.value
+    raise AssertionError("product code waited for something: the simulator has no event loop")
+
+
+class Written(Struct, frozen=True):
+    """One entry as a pen wrote it: what must not be lost. Kept by the world, never by a node."""
+
+    key: EntryKey
+    hash: bytes
+    kind: str
+    subject: bytes | None
+    body: bytes | None
+    device: str
+    office: OfficeId
+
+
+class Disk(MemoryStore):
+    """A memory store that can be full, lose power around a commit, and is watched by the world."""
+
+    def __init__(self, tables: Tables, cases: MemoryCases, watch: Callable[[Batch], None]) -> None:
+        super().__init__(tables, cases.project)
+        self.cases = cases
+        self.watch = watch
+        self.full = False
+        self.cut_before = False
+        self.cut_after = False
+
+    async def commit(self, batch: Batch) -> None:
+        """See `Store.commit`; the faults that are armed strike here."""
+        if self.cut_before:
+            raise PowerCut
+        if self.full and batch.entries:
+            raise DiskFull("no space left on device")
+        await super().commit(batch)
+        self.watch(batch)
+        if self.cut_after:
+            raise PowerCut
+
+
+class Backup(Struct, frozen=True):
+    """A copy of a disk, and when it was made."""
+
+    at: int
+    tables: Tables
+    cases: MemoryCases
+
+
+class Exchange(Struct):
+    """A page of ours that is on its way, or whose answer is."""
+
+    number: int
+    deadline: int
+
+
+class Device:
+    """One machine: keys, disk, clock, and while it runs the product's ledger."""
+
+    def __init__(self, world: "World", name: str, signer: KeyedHashSigner, chain: list[Certificate]) -> None:
+        self.world = world
+        self.name = name
+        self.signer = signer
+        self.chain = chain
+        self.office = chain[-1].enrolment.office
+        self.node: NodeId = signer.node
+        self.skew_ms = 0
+        self.starts = 0
+        self.wrecked = False
+        self.restores = 0
+        self.ledger: Ledger | None = None
+        self.interpreter: CaseInterpreter | None = None
+        self.session: tuple[str, int, int] | None = None
+        self.outstanding: dict[int, Exchange] = {}
+        self.backups: list[Backup] = []
+        self.disk = self._new_disk(Tables(), MemoryCases())
+
+    # --- clock and chance, as the product asks for them --------------------------------------------------------------
+
+    def now(self) -> Instant:
+        """The device's clock: the world's time, off by its own error."""
+        return Instant(self.world.now + self.skew_ms)
+
+    def draw(self, size: int) -> bytes:
+        """Salts, nonces, case numbers."""
+        return self.world.chance.randbytes(size)
+
+    # --- on and off --------------------------------------------------------------------------------------------------
+
+    @property
+    def up(self) -> bool:
+        """Whether its process runs."""
+        return self.ledger is not None
+
+    @property
+    def books(self) -> Books:
+        """The running ledger's books."""
+        assert self.ledger is not None
+        return self.ledger.books
+
+    def start(self, *, restored: bool = False) -> None:
+        """Start the process: new memory, new epoch (DESIGN 4)."""
+        self.ledger = self._new_ledger()
+        try:
+            run(self.ledger.open_epoch(restored=restored))
+        except DiskFull:
+            self.world.counts["could not start: disk full"] += 1
+            self.stop()
+
+    def resume(self, epoch: Epoch | None) -> None:
+        """Go on inside an epoch, as a copied virtual machine does when it is resumed."""
+        self.ledger = self._new_ledger()
+        run(self.ledger.books.load())
+        self.ledger.books.epoch = epoch
+
+    def _new_ledger(self) -> Ledger:
+        self.starts += 1
+        self.outstanding = {}
+        self.session = None
+        interpreter = CaseInterpreter(self.disk.cases)
+        seat = Seat(self.signer, self.chain, ROOT, verify_keyed_hash)
+        books = Books(seat, self.disk, interpreter, self, self, self.world.rules)
+        interpreter.attach(books)
+        self.interpreter = interpreter
+        return Ledger(books)
+
+    def stop(self) -> None:
+        """The process is gone; the disk stays."""
+        self.ledger = None
+        self.interpreter = None
+        self.outstanding = {}
+        self.disk.cut_before = self.disk.cut_after = False
+
+    def _new_disk(self, tables: Tables, cases: MemoryCases) -> Disk:
+        return Disk(tables, cases, lambda batch: self.world.watch(self, batch))
+
+    def back_up(self) -> Backup:
+        """A consistent copy of the disk."""
+        return Backup(self.world.now, self.disk.copy(), self.disk.cases.copy())
+
+    def put_back(self, backup: Backup) -> None:
+        """Overwrite the disk with a copy."""
+        self.stop()
+        twin = MemoryStore(backup.tables)
+        self.disk = self._new_disk(twin.copy(), backup.cases.copy())
+
+    def holds(self, key: EntryKey) -> bool:
+        """Whether the disk has this entry."""
+        return key[1] in self.disk.tables.entries.get(key[0], {})
+
+    def write(self, drafts: list[Draft]) -> None:
+        """Write with the device's own pen."""
+
+        async def drafting() -> list[Draft]:
+            return drafts
+
+        assert self.ledger is not None
+        run(self.ledger.record(drafting))
+
+    def link_to(self, other: "Device") -> Link | None:
+        """The line to another device as this one sees it."""
+        return self.books.links.get(other.node)
+
+
+class Message(Struct):
+    """Bytes on a line or on a stick."""
+
+    sender: str
+    receiver: str
+    data: bytes
+    exchange: int
+    """0: a stick, to which nobody waits for an answer."""
+    is_answer: bool
+    overlaps: bool
+    start: int
+    """The start of the waiting child: an answer reaches only the process that waits for it."""
+
+
+class Wire(Struct, tag_field="t"):
+    """What an answer may be."""
+
+
+class PageAnswer(Wire, tag="p"):
+    """A page down."""
+
+    page: Page
+
+
+class RefusalAnswer(Wire, tag="r"):
+    """A refusal, with cursors where there are any."""
+
+    refusal: Refusal
+
+
+_ANSWERS: Final = msgspec.msgpack.Decoder(PageAnswer | RefusalAnswer)
+
+
+class Weather(Struct):
+    """How bad the lines are just now."""
+
+    loss: float = 0.0
+    duplicates: float = 0.0
+    reorder: float = 0.0
+    delay_ms: int = 2_000
+    cut: set[str] = set()
+    """Names of devices whose line upward is down."""
+
+
+class World:
+    """The county and everything that happens to it."""
+
+    def __init__(self, seed: int, rules: Rules | None = None, *, trace: bool = False) -> None:
+        self.seed = seed
+        self.chance = random.Random(seed)
+        self.rules = rules or Rules()
+        self.now = START
+        self.devices: dict[str, Device] = {}
+        self.seats: dict[OfficeId, Device] = {}
+        """The machine that an office uses now."""
+        self.weather = Weather()
+        self.counts: Counter[str] = Counter()
+        self.written: dict[EntryKey, list[Written]] = {}
+        self.rotten: set[tuple[str, EntryKey]] = set()
+        self.findings: set[tuple[str, str, NodeId]] = set()
+        """(device, code, whose journal) of every piece of evidence ever committed."""
+        self.clones: set[NodeId] = set()
+        self.tracing = trace
+        self.trace: list[str] = []
+        self._digest = hashlib.sha256()
+        self._network: list[tuple[int, int, Message]] = []
+        self._sent = 0
+        self._exchanges = 0
+        self.entries = 0
+        self.restless = False
+        """Whether any page since this was last cleared carried more than numbers."""
+
+    # --- telling -----------------------------------------------------------------------------------------------------
+
+    def tell(self, what: str, *about: object) -> None:
+        """One line of the story: into the digest, and when tracing into the trace."""
+        line = f"{what} {' '.join(map(str, about))}"
+        self._digest.update(line.encode())
+        if self.tracing:
+            minutes = (self.now - START) // MINUTE
+            self.trace.append(f"{minutes // 1440:>3}d {minutes // 60 % 24:02}:{minutes % 60:02}  {line}")
+
+    def digest(self) -> str:
+        """The story so far in 64 digits: equal for equal seeds, whatever the machine."""
+        return self._digest.hexdigest()
+
+    def watch(self, device: Device, batch: Batch) -> None:
+        """A device has committed: note what its pen wrote and what its post found."""
+        own = device.books.own if device.up and device.books.epoch is not None else None
+        for entry in batch.entries:
+            if entry.journal == own:
+                key = (entry.journal, entry.seq)
+                record = Written(key, entry.hash, entry.kind, entry.subject, entry.body, device.name, device.office)
+                self.written.setdefault(key, []).append(record)
+                self.entries += 1
+                self.tell("writes", device.name, entry.seq, entry.kind, entry.hash.hex()[:8])
+        for finding in batch.evidence:
+            self.findings.add((device.name, finding.code, finding.journal.origin))
+            self.counts["found " + finding.code] += 1
+            self.tell("finds", device.name, finding.code, finding.journal, finding.seq)
+
+    # --- devices -----------------------------------------------------------------------------------------------------
+
+    def add(self, name: str, signer: KeyedHashSigner, chain: list[Certificate]) -> Device:
+        """A machine that takes its seat."""
+        device = Device(self, name, signer, chain)
+        self.devices[name] = device
+        self.seats[device.office] = device
+        return device
+
+    def above(self, device: Device) -> Device | None:
+        """The machine at the office above."""
+        seat = parent_seat(device.office)
+        return self.seats[seat] if seat is not None else None
+
+    def below(self, device: Device) -> list[Device]:
+        """The machines at the offices right below."""
+        return [other for office, other in self.seats.items() if parent_seat(office) == device.office]
+
+    def children(self) -> list[Device]:
+        """Every machine with an office above it: villages, then townships."""
+        return sorted((d for d in self.seats.values() if d.office != COUNTY), key=lambda d: (-len(d.office), d.name))
+
+    def survivors(self) -> list[Device]:
+        """Machines whose disk still exists and that sit at an office."""
+        return [device for device in self.seats.values() if not device.wrecked]
+
+    # --- lines -------------------------------------------------------------------------------------------------------
+
+    def open_session(self, child: Device, parent: Device) -> bool:
+        """The product's signed challenge, once per start of either side (RULINGS A16)."""
+        wanted = (parent.name, parent.starts, child.starts)
+        if child.session == wanted and child.books.parent == parent.node:
+            return True
+        try:
+            hello = session.say_hello(child.books)
+            keeper = session.Doorkeeper(parent.books)
+            challenge = keeper.challenge(hello)
+            signed = session.answer(child.books, hello, challenge, b"")
+            assert child.ledger is not None
+            run(child.ledger.meet(challenge.chain))
+            keeper.admit(signed)
+        except Fault as fault:
+            self.counts["session refused " + fault.code] += 1
+            self.tell("session refused", child.name, parent.name, fault.code)
+            return False
+        except DiskFull:
+            return False
+        except PowerCut:
+            self.power_cut(child)
+            return False
+        child.session = wanted
+        return True
+
+    def talk(self, child: Device) -> None:
+        """The child puts its next page on the line upward."""
+        parent = self.above(child)
+        if parent is None or not child.up:
+            return
+        self.expire(child)
+        if not parent.up or not self._line_is_up(child) or not self.open_session(child, parent):
+            self.tell("no line", child.name)
+            return
+        link = child.books.links.get(parent.node)
+        if link is None or len(child.outstanding) >= link.window:
+            return
+        page = self.compose(child, parent, receipts_due=True)
+        if page is None:
+            return
+        self._exchanges += 1
+        overlaps = bool(child.outstanding)
+        child.outstanding[self._exchanges] = Exchange(self._exchanges, self.now + 10 * MINUTE)
+        message = Message(child.name, parent.name, encode(page), self._exchanges, False, overlaps, child.starts)
+        self._send(message)
+
+    def has_work(self, child: Device) -> bool:
+        """Whether anything waits on the child's line, on either side."""
+        parent = self.above(child)
+        ends = [child.books.links.get(parent.node)] if parent is not None else []
+        if parent is not None and parent.up:
+            ends.append(parent.books.links.get(child.node))
+        return any(link is not None and link.waiting() for link in ends)
+
+    def _line_is_up(self, child: Device) -> bool:
+        return child.name not in self.weather.cut
+
+    def compose(self, device: Device, neighbour: Device, *, receipts_due: bool) -> Page | None:
+        """The product's next page toward a neighbour; None when the machine failed over it."""
+        assert device.ledger is not None
+        try:
+            page = run(device.ledger.page_for(neighbour.node, receipts_due=receipts_due))
+            self.restless |= bool(page.stretches or page.wants or page.answers)
+            return page
+        except DiskFull:
+            self.counts["disk full"] += 1
+        except PowerCut:
+            self.power_cut(device)
+        return None
+
+    def power_cut(self, device: Device) -> None:
+        """What `Disk` raised has reached the outside: the machine is off."""
+        before = device.disk.cut_before
+        self.counts["crash before commit" if before else "crash after commit"] += 1
+        self.tell("power cut", device.name)
+        device.stop()
+
+    def _send(self, message: Message) -> None:
+        weather, chance = self.weather, self.chance
+        copies = 1
+        if weather.duplicates and chance.random() < weather.duplicates:
+            copies = 2
+            self.counts["duplicate"] += 1
+        for _ in range(copies):
+            if weather.loss and chance.random() < weather.loss:
+                self.counts["answer lost" if message.is_answer else "page lost"] += 1
+                continue
+            delay = chance.randrange(1, weather.delay_ms + 1)
+            if weather.reorder and chance.random() < weather.reorder:
+                delay *= 100
+                self.counts["reordered"] += 1
+            self.post(message, self.now + delay)
+
+    def post(self, message: Message, due: int) -> None:
+        """Hand bytes to the line, or a stick to a traveller, who arrives at `due`."""
+        self._sent += 1
+        heapq.heappush(self._network, (due, self._sent, message))
+
+    def deliver_due(self) -> None:
+        """Let everything arrive whose time has come."""
+        while self._network and self._network[0][0] <= self.now:
+            _, _, message = heapq.heappop(self._network)
+            self._deliver(message)
+
+    def deliver_all(self) -> None:
+        """Let everything arrive, sticks included, moving time along."""
+        while self._network:
+            self.now = max(self.now, self._network[0][0])
+            self.deliver_due()
+
+    def advance(self, milliseconds: int) -> None:
+        """Time passes; what was on its way arrives in its order."""
+        end = self.now + milliseconds
+        while self._network and self._network[0][0] <= end:
+            self.now = max(self.now, self._network[0][0])
+            self.deliver_due()
+        self.now = end
+
+    def expire(self, child: Device) -> None:
+        """Answers that did not come in time: the exchange failed (`Link.exchange_failed`)."""
+        if not any(exchange.deadline < self.now for exchange in child.outstanding.values()):
+            return
+        child.outstanding = {}
+        parent = self.above(child)
+        link = child.books.links.get(parent.node) if parent else None
+        if link is not None:
+            link.exchange_failed()
+        self.counts["time-out"] += 1
+
+    def _deliver(self, message: Message) -> None:
+        receiver = self.devices[message.receiver]
+        if not receiver.up or receiver.wrecked:
+            self.counts["receiver away"] += 1
+            return
+        child = self.devices[message.receiver if message.is_answer else message.sender]
+        if message.exchange and not self._line_is_up(child):
+            return
+        if message.exchange == 0:
+            self._take_stick(receiver, message)
+        elif message.is_answer:
+            self._take_answer(receiver, message)
+        else:
+            self._respond(receiver, message)
+
+    def _respond(self, parent: Device, message: Message) -> None:
+        """What a server does with a page: admit it, answer with one (as `sync.exchange`)."""
+        child = self.devices[message.sender]
+        answer = self._answer(parent, child, message)
+        if answer is not None:
+            reply = Message(parent.name, child.name, answer, message.exchange, True, False, message.start)
+            self._send(reply)
+
+    def _answer(self, parent: Device, child: Device, message: Message) -> bytes | None:
+        page = decode(message.data, Page)
+        link = parent.books.links.get(page.sender)
+        if link is not None and not message.overlaps:
+            # Nothing else of this child is under way, so what its cursors do not cover never arrived.
+            link.in_flight.clear()
+        refusal = self._admit(parent, page)
+        if not parent.up:
+            return None
+        if refusal is not None:
+            return encode(RefusalAnswer(refusal))
+        if link is not None:
+            self._choose_page_size(link)
+        down = self.compose(parent, child, receipts_due=not page.more)
+        return encode(PageAnswer(down)) if down is not None else None
+
+    def _take_answer(self, child: Device, message: Message) -> None:
+        parent = self.devices[message.sender]
+        if message.start != child.starts or message.exchange not in child.outstanding:
+            self.counts["answer to nobody"] += 1
+            return
+        del child.outstanding[message.exchange]
+        link = child.books.links.get(parent.node)
+        answer = _ANSWERS.decode(message.data)
+        if isinstance(answer, RefusalAnswer):
+            self.counts["refused " + answer.refusal.code] += 1
+            if link is not None and answer.refusal.code == "gap":
+                link.hear_cursors(answer.refusal.cursors, child.books.own_epochs(), full=True)
+            if link is not None:
+                link.exchange_failed()
+            return
+        if self._admit(child, answer.page) is None and link is not None and child.up:
+            link.exchange_succeeded()
+            self._choose_page_size(link)
+
+    def _choose_page_size(self, link: Link) -> None:
+        """Lines of all widths, so that pages are cut everywhere."""
+        link.page_entries = self.chance.choice((1, 2, 3, 5, 8, 20, 500))
+
+    def _take_stick(self, receiver: Device, message: Message) -> None:
+        self._admit(receiver, decode(message.data, Page))
+        self.counts["stick"] += 1
+
+    def _admit(self, receiver: Device, page: Page) -> Refusal | None:
+        assert receiver.ledger is not None
+        try:
+            admission = run(receiver.ledger.admit(page))
+        except Fault as fault:
+            self.tell("refuses", receiver.name, fault.code)
+            return fault.refusal()
+        except Malformed as fault:
+            return Refusal(fault.code, fault.hint)
+        except DiskFull:
+            self.counts["disk full"] += 1
+            return Refusal("disk_full", "free some space", [], 60)
+        except PowerCut:
+            self.power_cut(receiver)
+            return None
+        self.tell(
+            "takes",
+            receiver.name,
+            self.name_of(page.sender),
+            admission.admitted,
+            admission.duplicate,
+            admission.refused,
+        )
+        self._count_admission(page, admission.duplicate)
+        return None
+
+    def name_of(self, node: NodeId) -> str:
+        """Whose device this is, for the trace."""
+        return next((device.name for device in self.devices.values() if device.node == node), "?")
+
+    def _count_admission(self, page: Page, duplicates: int) -> None:
+        counts = self.counts
+        counts["pages"] += 1
+        if duplicates:
+            counts["repeated entries ignored"] += 1
+        if page.wants:
+            counts["wants"] += 1
+        if any(answer.run is not None for answer in page.answers):
+            counts["wants answered with a run"] += 1
+        if any(answer.excerpts for answer in page.answers):
+            counts["wants answered with excerpts"] += 1
+        for stretch in page.stretches:
+            if any(excerpt.proof is not None for excerpt in stretch.excerpts):
+                counts["excerpts proved by a tree"] += 1
+
+
+# --- the county before the story begins ------------------------------------------------------------------------------
+
+
+class Founded(Struct, frozen=True):
+    """One office as it stands at the beginning of every story."""
+
+    name: str
+    signer: KeyedHashSigner
+    chain: list[Certificate]
+    backup: Backup
+
+
+def enrolment_of(signer: KeyedHashSigner, office: OfficeId, issuer: NodeId | None, **more: Any) -> Enrolment:
+    """The statement that an issuer signs for a device."""
+    keys = signer.public_keys
+    return Enrolment(ROOT.county, signer.node, office, keys.log, keys.cosigner, issuer, Instant(START), **more)
+
+
+def certify_by_root(enrolment: Enrolment) -> Certificate:
+    """The county's own device, enrolled by the offline root."""
+    return Certificate(enrolment, _ROOT_KEY.sign(enrolment_message(enrolment)))
+
+
+@cache
+def founded() -> tuple[Founded, ...]:
+    """Seven enrolled offices that have exchanged everything: made once, copied for each story."""
+    world = World(0)
+    for name, office in OFFICES.items():
+        signer = KeyedHashSigner.from_seed(name.encode())
+        seat = parent_seat(office)
+        if seat is None:
+            chain = [certify_by_root(enrolment_of(signer, office, None))]
+        else:
+            issuer = world.seats[seat]
+            certificate = certify(issuer.signer, enrolment_of(signer, office, issuer.node))
+            chain = [*issuer.chain, certificate]
+        device = world.add(name, signer, chain)
+        device.start()
+        if seat is not None:
+            world.seats[seat].write([Draft(KIND_ENROLLED, None, encode(Enrolled(chain[-1])))])
+    for _ in range(4):
+        for child in world.children():
+            for _ in range(3):
+                world.talk(child)
+                world.deliver_all()
+    return tuple(Founded(d.name, d.signer, d.chain, d.back_up()) for d in world.devices.values())
+
+
+def found_county(seed: int, rules: Rules | None = None, *, trace: bool = False) -> World:
+    """A world in which all seven offices have just been switched on."""
+    world = World(seed, rules, trace=trace)
+    for office in founded():
+        device = world.add(office.name, office.signer, office.chain)
+        device.put_back(office.backup)
+    for device in world.devices.values():
+        device.start()
+    return world

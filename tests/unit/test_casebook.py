@@ -160,6 +160,7 @@ class _Bare:
         books = county[COUNTY].books
         self.seat_of_node = books.seat_of_node
         self.counts = books.counts
+        self.hops = books.hops
         self.seat = books.seat
         self.store = self
 

@@ -5,7 +5,7 @@ from datetime import date
 import msgspec
 import pytest
 
-from deploy.demo_scenario import BY_KEY, PEOPLE, PLACES, STORIES, WINDOW, Step, Story
+from deploy.demo_scenario import BY_KEY, OPEN_STORIES, PEOPLE, PLACES, STORIES, WINDOW, Step, Story
 from office.seeds import load_catalogue, load_divisions
 from schemas.casework.casefile import CaseFile, apply
 from schemas.casework.events import EVENTS, Act, Applicant, CaseEvent, CaseFiled
@@ -41,7 +41,7 @@ def event_of(story: Story, step: Step, case: CaseFile | None, number: int) -> Ca
     return kind(*first, **rest)  # pyright: ignore[reportCallIssue,reportArgumentType]
 
 
-@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.key)
+@pytest.mark.parametrize("story", [*STORIES, *OPEN_STORIES], ids=lambda story: story.key)
 def test_every_case_may_be_lived_as_written(story: Story) -> None:
     item = load_catalogue().get_item(story.item)
     case: CaseFile | None = None
@@ -59,7 +59,7 @@ def test_every_case_may_be_lived_as_written(story: Story) -> None:
 
 
 def test_steps_come_in_the_order_of_the_phases() -> None:
-    for story in STORIES:
+    for story in (*STORIES, *OPEN_STORIES):
         phases = [step.phase for step in story.steps]
         assert phases == sorted(phases), story.key
 
@@ -73,7 +73,7 @@ def test_the_offices_are_those_of_the_sample_county_and_stand_one_above_the_othe
 
 
 def test_somebody_at_each_place_has_the_role_for_each_step() -> None:
-    for story in STORIES:
+    for story in (*STORIES, *OPEN_STORIES):
         for step in story.steps:
             office: OfficeId = step.office or BY_KEY[step.at].office
             able = [
@@ -88,9 +88,9 @@ def test_somebody_at_each_place_has_the_role_for_each_step() -> None:
 
 def test_no_sample_person_can_be_a_real_one() -> None:
     divisions = load_divisions()
-    for story in STORIES:
+    for story in (*STORIES, *OPEN_STORIES):
         assert story.applicant.startswith("样例")
         assert check_resident_number(story.number, date(2026, 11, 1)).number == story.number
         assert story.number[:6] not in divisions
-    assert len({story.number for story in STORIES}) == len(STORIES)
+    assert len({story.number for story in (*STORIES, *OPEN_STORIES)}) == len(STORIES) + len(OPEN_STORIES)
     assert WINDOW.startswith(BY_KEY["hub"].office)

@@ -1,0 +1,109 @@
+"""Run schedules: `python -m tests.simulation SEEDS=1000`, `SEED=17` (one, told), `NIGHTLY=1` (every rule switched off).
+
+Also `FROM=` (first seed), `PRESET=` (one kind of county instead of the default mix), `WORKERS=` (processes; default 1).
+The last line of a run over many seeds is one JSON object; exit status 1 when anything was violated.
+"""
+
+import json
+import multiprocessing
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from sync.books import Rules
+from tests.simulation.presets import PRESETS, Preset
+from tests.simulation.schedule import Told, tell
+from tests.simulation.switched_off import MASKED, search
+
+PROGRESS_EVERY = 100
+
+
+def main(arguments: list[str]) -> int:
+    """Read `NAME=value` arguments and run what they ask for."""
+    wanted = dict(argument.split("=", 1) for argument in arguments)
+    unknown = wanted.keys() - {"SEEDS", "SEED", "FROM", "PRESET", "WORKERS", "NIGHTLY"}
+    if unknown:
+        print(f"unknown: {', '.join(sorted(unknown))}\n{__doc__}", file=sys.stderr)
+        return 2
+    preset = PRESETS[wanted["PRESET"]] if "PRESET" in wanted else None
+    if "SEED" in wanted:
+        return replay(int(wanted["SEED"]), preset)
+    if "NIGHTLY" in wanted:
+        return nightly(int(wanted.get("SEEDS", "300")))
+    first = int(wanted.get("FROM", "0"))
+    return run_many(range(first, first + int(wanted.get("SEEDS", "1000"))), preset, int(wanted.get("WORKERS", "1")))
+
+
+def replay(seed: int, preset: Preset | None) -> int:
+    """Tell one schedule line by line."""
+    told = tell(seed, preset, trace=True)
+    print("\n".join(told.trace))
+    for violation in told.violations:
+        print("VIOLATED", violation)
+    print(f"{told.preset}: {told.entries} entries in {told.steps} steps, rest after {told.rounds} rounds, {told.digest}")
+    return 1 if told.violations else 0
+
+
+def run_many(seeds: range, preset: Preset | None, workers: int) -> int:
+    """Run a range of seeds and print the totals as one JSON line."""
+    started, cpu = time.perf_counter(), time.process_time()
+    counts: Counter[str] = Counter()
+    failing: dict[int, list[str]] = {}
+    entries = done = 0
+    for told in _told(seeds, preset, workers):
+        done += 1
+        entries += told.entries
+        counts += told.counts
+        if told.violations:
+            failing[told.seed] = told.violations
+            print(f"seed {told.seed} ({told.preset}): {told.violations[0]}", file=sys.stderr)
+        if done % PROGRESS_EVERY == 0:
+            print(f"{done} of {len(seeds)}, {len(failing)} violated", file=sys.stderr)
+    seconds = time.perf_counter() - started
+    spent = time.process_time() - cpu if workers == 1 else seconds * workers
+    totals = {
+        "schedules": done,
+        "entries": entries,
+        "violations": sum(len(found) for found in failing.values()),
+        "schedules_per_second": round(done / seconds, 1),
+        "schedules_per_cpu_second": round(done / spent, 1),
+        "failing_seeds": sorted(failing)[:20],
+        "workers": workers,
+        "sometimes": dict(sorted(counts.items())),
+    }
+    print(json.dumps(totals, ensure_ascii=False))
+    return 1 if failing else 0
+
+
+def _told(seeds: Iterable[int], preset: Preset | None, workers: int) -> Iterator[Told]:
+    if workers == 1:
+        for seed in seeds:
+            yield tell(seed, preset)
+        return
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        jobs = [(seed, preset) for seed in seeds]
+        yield from pool.imap(_tell, jobs, chunksize=20)
+
+
+def _tell(job: tuple[int, Preset | None]) -> Told:
+    return tell(*job)
+
+
+def nightly(seeds: int) -> int:
+    """Switch every rule off, alone and in the pairs that mask each other, and say after how many schedules it shows."""
+    silent: list[str] = []
+    for rules in [(name,) for name in msgspec.structs.fields(Rules) and Rules.__struct_fields__] + list(MASKED):
+        found = search(rules, seeds)
+        name = " + ".join(rules)
+        print(f"{name}: {'nothing in ' + str(seeds) if found is None else found}", file=sys.stderr)
+        if found is None:
+            silent.append(name)
+    print(json.dumps({"rules": len(Rules.__struct_fields__), "pairs": len(MASKED), "silent": silent}))
+    return 1 if set(silent) - {" + ".join(rules) for rules in [(n,) for pair in MASKED for n in pair]} else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
