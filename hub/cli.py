@@ -1,8 +1,8 @@
 """The county's own verbs: `hub init`, and `hub network` for its offices and devices.
 
 The list of offices comes as CSV or XLSX with the columns office, name, address. A sheet is printed for every office
-that has no device yet, and kept under `sheets/` until somebody deletes it. Lists are shared rows and may
-be worked on while the hub runs; confirming and revoking write entries and need the hub stopped (one pen).
+that has no device yet, and kept under `sheets/` until somebody deletes it. Everything may be done while the hub runs:
+lists are shared rows; confirming and revoking write entries, which the running hub does when asked (`office.local`).
 Never overwrites an enrolment. Next: `office.enrolling`, `office.sheets`.
 """
 
@@ -16,6 +16,7 @@ from typing import Final
 
 from office.cli import Arguments, Verbs, add_sheet, show_progress
 from office.enrolling import Office, Sheet, parse_offices
+from office.local import RunningNode, at_the_pen
 from office.node import Node, keep_edition
 from office.paths import Home
 from office.sheets import save_sheets, text_of
@@ -44,10 +45,10 @@ def add_verbs(verbs: Verbs) -> None:
     _add_import(verbs, group.add_parser("import", help="import the offices (CSV or XLSX) and print enrolment sheets"))
     add_sheet(verbs, group.add_parser("sheet", help="print a new sheet for one office; its earlier code dies"))
     verbs.share(group.add_parser("list", help="every office and its device"), list_network)
-    confirm = group.add_parser("countersign", help="confirm a device that a township enrolled (hub stopped)")
+    confirm = group.add_parser("countersign", help="confirm a device that a township enrolled")
     confirm.add_argument("device")
     verbs.share(confirm, countersign)
-    revoke = group.add_parser("revoke", help="end a lost device: nothing more of it counts (hub stopped)")
+    revoke = group.add_parser("revoke", help="end a lost device: nothing more of it counts")
     revoke.add_argument("device")
     revoke.add_argument("--reason", required=True)
     verbs.share(revoke, revoke_device)
@@ -151,22 +152,30 @@ def _standing(node: Node, device: NodeId, unconfirmed: set[NodeId]) -> str:
 
 async def countersign(arguments: Arguments) -> int:
     """`network countersign`"""
-    node = await Node.open(arguments.home)
-    try:
-        await node.enrolling.countersign(NodeId(arguments.device))
-    finally:
-        await node.close()
+    device = NodeId(arguments.device)
+
+    async def here(node: Node) -> None:
+        await node.enrolling.countersign(device)
+
+    async def there(running: RunningNode) -> None:
+        await running.countersign(device)
+
+    await at_the_pen(arguments.home, here, there)
     print("已确认 confirmed")
     return 0
 
 
 async def revoke_device(arguments: Arguments) -> int:
     """`network revoke`"""
-    node = await Node.open(arguments.home)
-    try:
-        await node.enrolling.revoke(NodeId(arguments.device), arguments.reason)
-    finally:
-        await node.close()
+    device, reason = NodeId(arguments.device), arguments.reason
+
+    async def here(node: Node) -> None:
+        await node.enrolling.revoke(device, reason)
+
+    async def there(running: RunningNode) -> None:
+        await running.revoke(device, reason)
+
+    await at_the_pen(arguments.home, here, there)
     print("已注销 revoked")
     return 0
 

@@ -1,8 +1,8 @@
 """The command line of every node. Each application mounts these verbs beside its own (`hub` adds its own).
 
 `--help` teaches: every verb says what it does, what it needs, and shows an example. Errors are one line on standard
-error with what to do, exit status 1; a verb that found something wrong ends with status 1 too. Verbs that write need
-the node stopped (there is one pen), except the lists of offices and accounts, which are shared rows.
+error with what to do, exit status 1; a verb that found something wrong ends with status 1 too. There is one pen: while
+the node runs, verbs that write hand over what they want done (`office.local`); only `rebuild` needs it stopped.
 Never prints a key, a password or a person. Next: `office.node`, `office.founding`, `office.serving`.
 """
 
@@ -127,7 +127,9 @@ def _add_common(verbs: Verbs) -> None:
         enrol.add_argument("--county", help="with a bare code: the county digest on the sheet, 64 hexadecimal digits")
         enrol.add_argument("--office", help="with a bare code: the office on the sheet")
     verbs.add("run", run_node, "serve this node's pages and its line until stopped", "run")
-    verbs.add("sync", sync_node, "talk with the node above once, now (while the node is not running)", "sync")
+    verbs.add("sync", sync_node, "talk with the node above once, now; a running node does it itself", "sync")
+    status = verbs.add("status", show_status, "how this node stands: counts, lines, disk; shows no case", "status --json")
+    status.add_argument("--json", action="store_true", help="one JSON line")
     verify = verbs.add(
         "verify",
         verify_node,
@@ -221,19 +223,33 @@ async def run_node(arguments: Arguments) -> int:
 
 async def sync_node(arguments: Arguments) -> int:
     """`sync`"""
-    from office.node import Node
-    from office.serving import talk_once
+    from office.local import RunningNode, at_the_pen
+    from office.serving import talk_here
 
-    node = await Node.open(arguments.home, progress=show_progress)
-    try:
-        if node.books.parent is None:
-            raise LocalFault("no_parent", "nobody is above the county; its townships talk to it by themselves")
-        tally = await talk_once(node)
-        waiting = node.books.links[node.books.parent].waiting()
-    finally:
-        await node.close()
-    print(f"收到 received {tally.entries_received} · 待送 waiting {waiting}")
-    return 1 if tally.refused else 0
+    talked = await at_the_pen(arguments.home, talk_here, RunningNode.sync, progress=show_progress)
+    if not talked.is_over:
+        print(f"仍在传输 still talking · 待送 waiting {talked.waiting}")
+        return 0
+    print(f"收到 received {talked.entries_received} · 待送 waiting {talked.waiting}")
+    return 1 if talked.refused else 0
+
+
+async def show_status(arguments: Arguments) -> int:
+    """`status`"""
+    import msgspec
+
+    from office.local import find_status
+
+    status = await find_status(arguments.home)
+    if arguments.json:
+        print(msgspec.json.encode(status).decode())
+        return 0
+    print(f"{status.name} ({status.office}) · {'运行中 running' if status.is_running else '未运行 not running'}")
+    print(f"本机条目 own entries {status.own} · 县已回执 receipted by the county {status.receipted}")
+    print(f"办件 cases {status.cases['all']} · 在办 open {status.cases['open']} · 待处理 set aside {status.set_aside}")
+    for line in status.lines:
+        print(f"{line.office} · 待送 waiting {line.waiting}{'+' if line.is_more else ''}")
+    return 0
 
 
 async def verify_node(arguments: Arguments) -> int:

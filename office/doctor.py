@@ -4,7 +4,6 @@ Every finding is one line in Chinese and English. Never changes an entry and nev
 Next: `office.verifying` for the entries themselves.
 """
 
-import shutil
 import sys
 from pathlib import Path
 from typing import Final
@@ -16,11 +15,10 @@ from office.node import Node
 from office.paths import Home, WritingLock
 from office.seat import load_seat
 from office.settings import load_settings
+from office.storage import FILING_ROOM_BYTES, MEBIBYTE, WARNING_ROOM_BYTES, FolderDisk
 from schemas.codec import Malformed
 from sync.core.errors import Fault, LocalFault
-
-DISK_FREE_MIN: Final = 500 * 1024 * 1024
-"""A year of a busy village is about 50 MB; half a GB is time enough to act."""
+from sync.failures import fault_of
 
 CLOCK_FIRST: Final = 1_735_689_600_000
 """1 January 2025: no copy of this program is older."""
@@ -30,6 +28,9 @@ CLOCK_LAST: Final = 4_102_444_800_000
 
 SILENCE_MS_MAX: Final = 26 * 3600 * 1000
 """A node talks at least once a day; two hours of grace."""
+
+
+RUNNING: Final = {True: ("正在运行", "running"), False: ("未在运行", "not running")}
 
 
 class Finding(Struct, frozen=True):
@@ -51,13 +52,16 @@ async def examine(folder: Path) -> list[Finding]:
     except (Fault, Malformed) as fault:
         return [*findings, Finding(False, "seat", fault.hint, fault.hint)]
     findings.append(Finding(True, "seat", f"{seat.office} · {seat.node}", f"{seat.office} · {seat.node}"))
-    findings += [_modes(home), _root(home), _running(home)]
+    running = _running(home)
+    findings += [_modes(home), _root(home), Finding(True, "process", *RUNNING[running])]
     try:
         node = await Node.open(folder, with_pen=False)
     except Exception as error:  # whatever stops a node from opening is what the operator wants to read
-        text = error.hint if isinstance(error, Fault | Malformed) else type(error).__name__
+        told = error if isinstance(error, Fault | Malformed) else fault_of(error)
+        text = told.hint if told is not None else type(error).__name__
         return [*findings, Finding(False, "database", f"无法打开:{text}", f"cannot be opened: {text}")]
     try:
+        findings += _ballast(node, is_running=running)
         findings += await _lines(node)
     finally:
         await node.close()
@@ -73,14 +77,38 @@ def _clock() -> Finding:
 
 
 def _disk(folder: Path) -> Finding:
-    try:
-        free = shutil.disk_usage(folder).free
-    except OSError:
+    free = FolderDisk(folder).free_bytes()
+    if free is None:
         return Finding(False, "disk", f"目录不存在:{folder}", f"no such folder: {folder}")
-    megabytes = free // 1024 // 1024
-    if free >= DISK_FREE_MIN:
+    megabytes = free // MEBIBYTE
+    if free >= WARNING_ROOM_BYTES:
         return Finding(True, "disk", f"剩余 {megabytes} MB", f"{megabytes} MB free")
-    return Finding(False, "disk", f"仅剩 {megabytes} MB,请清理磁盘", f"{megabytes} MB free: make room")
+    if free >= FILING_ROOM_BYTES:
+        return Finding(False, "disk", f"仅剩 {megabytes} MB,请清理磁盘", f"{megabytes} MB free: make room")
+    return Finding(
+        False,
+        "disk",
+        f"仅剩 {megabytes} MB:已保存的均完好,办理、回执和收发照常,暂停登记新件;请立即清理磁盘",
+        f"{megabytes} MB free: what was saved is safe; decisions, receipts and the line go on, no new case is taken "
+        "in; make room now",
+    )
+
+
+def _ballast(node: Node, *, is_running: bool) -> list[Finding]:
+    """A running node without its ballast met a full disk, or never had room for it."""
+    state = node.storage.state()
+    if state.has_ballast is None:
+        return []
+    if state.has_ballast or not is_running:
+        return [Finding(True, "ballast", "备用空间正常或启动时建立", "in its place, or made at the next start")]
+    return [
+        Finding(
+            False,
+            "ballast",
+            "备用空间已释放:磁盘曾写满,已保存的均完好,办理照常;请清理磁盘,一分钟内自动恢复",
+            "given up: the disk was full; what was saved is safe, work goes on; make room, it comes back in a minute",
+        )
+    ]
 
 
 def _modes(home: Home) -> Finding:
@@ -107,14 +135,14 @@ def _root(home: Home) -> Finding:
     )
 
 
-def _running(home: Home) -> Finding:
+def _running(home: Home) -> bool:
     lock = WritingLock(home.lock)
     try:
         lock.take()
     except LocalFault:
-        return Finding(True, "process", "正在运行", "running")
+        return True
     lock.release()
-    return Finding(True, "process", "未在运行", "not running")
+    return False
 
 
 async def _lines(node: Node) -> list[Finding]:

@@ -93,6 +93,11 @@ class Home:
         return self.folder / "writer.lock"
 
     @property
+    def local(self) -> Path:
+        """Where the running node answers the command line beside it, and its token; gone when the node has stopped."""
+        return self.folder / "local.json"
+
+    @property
     def sheets(self) -> Path:
         """Enrolment sheets that were printed here; delete them once handed out."""
         return self.folder / "sheets"

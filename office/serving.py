@@ -11,16 +11,20 @@ import contextlib
 import gc
 import logging
 import signal
+import socket
 from collections.abc import Generator
 from types import FrameType
 from typing import Any, Final
 
 import uvicorn
 
+from office.local import Doorman
 from office.node import Node, is_loopback
+from office.storage import LOOK_AGAIN_S
 from office.tls import TlsFiles, ensure_tls
 from office.web.app import create_app
 from office.web.guards import device
+from office.web.local import local_router
 from sync.core.errors import Fault
 from sync.courier import Courier, Timetable
 from sync.exchange import Responder, Tally, converse
@@ -47,30 +51,54 @@ async def serve(node: Node) -> None:
     tls = None if is_loopback(node.settings.host) else ensure_tls(node.home, [node.settings.host], node.clock.now())
     courier = make_courier(node)
     node.pen.on_work = courier.wake if courier is not None else None
-    server = _Server(_config(node, _app(node, courier, tls), tls))
+    doorman = Doorman(node.home, node.salts, tls.digest if tls is not None else b"")
+    config = _config(node, _app(node, courier, tls, doorman), tls)
+    server = _Server(config, doorman)
     end_on_signals(server)
     # What stands now stays: the collector need not walk through the whole program at every page that comes in.
     gc.collect()
     gc.freeze()
     talking = asyncio.create_task(courier.run(), name="courier") if courier is not None else None
-    tending = asyncio.create_task(light_beacons(node), name="beacon") if node.books.parent is None else None
+    tending = [asyncio.create_task(keep_ballast(node), name="ballast")]
+    if node.books.parent is None:
+        tending.append(asyncio.create_task(light_beacons(node), name="beacon"))
     try:
-        await server.serve()
+        await server.serve(sockets=_sockets(config) if tls is not None else None)
     finally:
-        if tending is not None:
-            tending.cancel()
+        doorman.close()
+        for task in tending:
+            task.cancel()
         if courier is not None and talking is not None:
             courier.stop()
             await talking
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its own signal handling, which would end the process before the writer has finished."""
+    """uvicorn without its own signal handling, which would end the process before the writer has finished.
+
+    Once it listens, the door for the command line is opened (`office.local`).
+    """
+
+    def __init__(self, config: uvicorn.Config, doorman: Doorman) -> None:
+        super().__init__(config)
+        self._doorman = doorman
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen; then say where, in the node's folder."""
+        await super().startup(sockets)
+        listening = [one.getsockname() for server in self.servers for one in server.sockets]
+        self._doorman.open([(str(name[0]), int(name[1])) for name in listening])
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
         """Leave signals to `end_on_signals`."""
         yield
+
+
+def _sockets(config: uvicorn.Config) -> list[socket.socket]:
+    """The address that others use, and one on loopback for the command line beside this node."""
+    local = socket.create_server(("127.0.0.1", 0))
+    return [config.bind_socket(), local]
 
 
 def end_on_signals(server: uvicorn.Server) -> None:
@@ -99,11 +127,18 @@ async def light_beacons(node: Node) -> None:
         await node.clock.sleep(BEACON_LOOK_S)
 
 
-def _app(node: Node, courier: Courier | None, tls: TlsFiles | None) -> Any:
+async def keep_ballast(node: Node) -> None:
+    """The file that a full disk may have: written at the start, and anew when there is room again. Until cancelled."""
+    while True:
+        await asyncio.to_thread(node.storage.keep_ballast)
+        await node.clock.sleep(LOOK_AGAIN_S)
+
+
+def _app(node: Node, courier: Courier | None, tls: TlsFiles | None, doorman: Doorman) -> Any:
     doorkeeper = Doorkeeper(node.books, certificate=tls.digest if tls is not None else b"")
     responder = Responder(node.writer, courier.wake if courier is not None else None)
     routes = sync_router(doorkeeper, responder, node.enrolling, opt=device())
-    return create_app(node, [routes], is_tls=tls is not None)
+    return create_app(node, [routes, local_router(node, courier, doorman)], is_tls=tls is not None)
 
 
 def _config(node: Node, app: Any, tls: TlsFiles | None) -> uvicorn.Config:
@@ -151,10 +186,13 @@ def make_courier(node: Node) -> Courier | None:
     )
 
 
-async def talk_once(node: Node) -> Tally:
-    """One conversation with the node above, now. Raises `LineDown` or the other side's refusal as a `Fault`."""
+async def talk_here(node: Node) -> Talked:
+    """One conversation of a node that is not served, now. Raises `LineDown` or the other side's refusal as a `Fault`."""
+    if node.books.parent is None:
+        raise no_parent()
     line = HttpLine(node.writer, Wire(node.parent_address, idle_s=node.settings.idle_timeout_s))
     try:
-        return await converse(node.writer, line)
+        tally = await converse(node.writer, line)
     finally:
         line.hang_up()
+    return talked(node.books, tally)

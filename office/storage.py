@@ -1,7 +1,7 @@
 """Room on the disk: what a node does before it runs out and when it has.
 
-Beside its SQLite file a node keeps a ballast: 6 MiB that hold nothing. On a really full disk SQLite cannot even fold its
-write-ahead file into the database, so nothing works any more; the ballast is deleted at the first such failure, and
+Beside its SQLite file a node keeps a ballast: 6 MiB that hold nothing. On a really full disk SQLite cannot even fold
+its write-ahead file into the database, so nothing works any more; the ballast is deleted at the first such failure, and
 writing goes on in the room it leaves (RELIABILITY 1). It is written anew when there is room again. Before that, below
 50 MiB free, new filings are refused in words; receipts, decisions and arriving pages never are.
 Never deletes anything but the ballast. A node on PostgreSQL has none: its server's disk is watched where it stands.
@@ -88,8 +88,8 @@ class DiskNearlyFull(Refused):
             "disk_nearly_full",
             "本机磁盘剩余不足 50 兆字节，暂不能登记新件；已保存的事项均完好，办理、回执和收发不受影响。"
             "请清理磁盘后再登记，或请管理员协助。",
-            "Less than 50 MB is free on this computer, so no new case is taken in. Everything that was saved is safe, and "
-            "decisions, receipts and the line go on. Free space on the disk, then file the case again.",
+            "Less than 50 MB is free on this computer, so no new case is taken in. Everything that was saved is safe, "
+            "and decisions, receipts and the line go on. Free space on the disk, then file the case again.",
         )
 
 
@@ -143,7 +143,11 @@ class Storage:
         """Delete the ballast, if it is there. Returns whether it was."""
         if self._ballast is None or not self._ballast.exists():
             return False
-        remove(self._ballast)
+        try:
+            remove(self._ballast)
+        except OSError as error:
+            log.error("the disk is full, and the ballast cannot be deleted: %s", type(error).__name__)
+            return False
         self._given_up_at = Instant(self._clock.now())
         log.error("the disk is full: the ballast was given up so that work can go on; free space on this disk now")
         return True

@@ -185,6 +185,10 @@ class Books:
         self.replaced: set[NodeId] = set()
         self.unheard: dict[NodeId, list[Stored]] = {}
         self.sealed: dict[JournalId, int] = {}
+        self.damaged: dict[EntryKey, bytes] = {}
+        self.hopeless: set[EntryKey] = set()
+        self.missing: set[EntryKey] = set()
+        """Entries that came alone and were refused: asked for again. The next start learns of them from the evidence."""
         self.rollbacks: set[JournalId] = set()
         self.beacon_at = Instant(0)
         self.beacon_pinned_at = Instant(0)

@@ -13,7 +13,7 @@ from typing import Final
 from msgspec import Struct
 
 from schemas.names import Instant
-from sync.core.errors import Busy, Fault
+from sync.core.errors import Busy, Fault, LocalFault
 from sync.exchange import Pen, Tally, Transport, converse
 from sync.ports import Clock, Jitter, Sleeper
 
@@ -81,6 +81,7 @@ class Courier:
         self._called = asyncio.Event()
         self._work_waits = False
         self._asked_for = False
+        self._asking: list[asyncio.Future[Tally]] = []
         self._stopping = False
         self._conversation: asyncio.Task[Tally] | None = None
         self._allowance = float(self._timetable.burst)
@@ -96,6 +97,13 @@ class Courier:
         self._asked_for = True
         self._called.set()
 
+    async def talk(self) -> Tally:
+        """Talk now, as `talk_now`, and return what that conversation did. Raises the `Fault` that ended it."""
+        ended: asyncio.Future[Tally] = asyncio.get_running_loop().create_future()
+        self._asking.append(ended)
+        self.talk_now()
+        return await ended
+
     def stop(self) -> None:
         """End `run` soon. A conversation under way is broken off: whatever it did not finish is resumed next time."""
         self._stopping = True
@@ -109,14 +117,16 @@ class Courier:
         while not self._stopping:
             # Work that comes from here on may or may not be in this conversation: then it wakes us once more.
             self._work_waits = self._asked_for = False
-            delay_s = await self._talk()
+            asking, self._asking = self._asking, []
+            delay_s = await self._talk(asking)
             if self.state.failures == 0 and not self._stopping:
                 await self._wait(self._pause_s(), for_work=False)
             await self._wait(delay_s, for_work=self.state.failures == 0)
         self._transport.hang_up()
+        _answer(self._asking, _stopping())
 
-    async def _talk(self) -> float:
-        """One conversation. Returns how long to wait for the next one if nothing else happens."""
+    async def _talk(self, asking: list["asyncio.Future[Tally]"]) -> float:
+        """One conversation, for those who asked for it. Returns how long to wait for the next one by itself."""
         state = self.state
         state.talking, state.tried_at = True, Instant(self._clock.now())
         self._conversation = asyncio.create_task(converse(self._pen, self._transport))
@@ -125,13 +135,17 @@ class Courier:
         except asyncio.CancelledError:
             if not self._stopping:
                 raise
+            _answer(asking, _stopping())
             return 0.0
         except Fault as fault:
-            return self._failed(fault.code, fault.hint, fault.retry_after_s if isinstance(fault, Busy) else 0)
+            _answer(asking, fault)
+            return self._failed(fault)
         except Exception as error:
             # Our own defect must not end all talking for good. The type only: messages may hold personal data.
             _log.exception("a conversation failed: %s", type(error).__name__, exc_info=False)
-            return self._failed("own_fault", "this node failed while talking; see its log, and run doctor", 0)
+            own = LocalFault("own_fault", "this node failed while talking; see its log, and run doctor")
+            _answer(asking, own)
+            return self._failed(own)
         finally:
             state.talking, self._conversation = False, None
         state.failures, state.code, state.hint = 0, "", ""
@@ -139,12 +153,14 @@ class Courier:
         state.conversations += 1
         state.bytes_sent += tally.bytes_sent
         state.bytes_received += tally.bytes_received
+        _answer(asking, tally)
         every_s = min(self._timetable.every_s, DAY_S)
         return self._jitter.between(every_s / 2, every_s)
 
-    def _failed(self, code: str, hint: str, retry_after_s: int) -> float:
+    def _failed(self, fault: Fault) -> float:
         state = self.state
-        state.failures, state.code, state.hint = state.failures + 1, code, hint
+        state.failures, state.code, state.hint = state.failures + 1, fault.code, fault.hint
+        retry_after_s = fault.retry_after_s if isinstance(fault, Busy) else 0
         self._transport.hang_up()
         exponent = min(state.failures - 1, EXPONENT_MAX)
         ceiling_s = min(self._timetable.backoff_first_s * 2**exponent, self._timetable.backoff_max_s)
@@ -181,3 +197,18 @@ class Courier:
 
     async def _hear_call(self) -> None:
         await self._called.wait()
+
+
+def _answer(asking: list["asyncio.Future[Tally]"], outcome: Tally | Fault) -> None:
+    """Tell those who still wait how their conversation ended."""
+    for ended in asking:
+        if ended.done():
+            continue
+        if isinstance(outcome, Fault):
+            ended.set_exception(outcome)
+        else:
+            ended.set_result(outcome)
+
+
+def _stopping() -> LocalFault:
+    return LocalFault("stopping", "the node is stopping; try again when it runs")

@@ -39,8 +39,8 @@ class Piece(Struct):
 async def run_of(books: Books, piece: Piece, sign_at: SignAt | None = None) -> Run:
     """A run as it travels: lines as received, every checkpoint inside, ending at one.
 
-    Without attestations: the checkpoint proves every line, and whoever takes one out of the run proves it (RULINGS A11).
-    They would be 64 incompressible bytes in every third entry of a township.
+    Without attestations: the checkpoint proves every line, and whoever takes one out of the run proves it (RULINGS
+    A11). They would be 64 incompressible bytes in every third entry of a township.
     """
     journal = piece.journal
     entries = await books.store.entries(journal, piece.start, piece.stop)

@@ -33,7 +33,7 @@ from schemas.wire import (
     attestation,
     is_line,
 )
-from sync import forks, housekeeping, recovery
+from sync import forks, housekeeping, recovery, repair
 from sync.books import Books
 from sync.core.errors import Fault, GapFault, LocalFault, RemoteFault, UnknownSender
 from sync.core.journal import (
@@ -132,9 +132,12 @@ class Ledger:
         results: list[object | Exception] = []
         try:
             for job in jobs:
+                arrival = self.books.arrival
                 try:
                     results.append(await job())
                 except (Fault, DraftingRefused, Malformed) as refusal:
+                    if self.books.arrival != arrival:
+                        raise  # something was staged before it was refused: no refusal, but an error of ours
                     results.append(refusal.reason if isinstance(refusal, DraftingRefused) else refusal)
             await self.commit()
         except BaseException:
@@ -313,12 +316,16 @@ class Ledger:
         part = Admission()
         fresh: list[Stored] = []
         before = self.books.tips.get(journal)
+        repaired = await repair.put_right(self.books, answer)
+        alone = repair.is_ours(self.books, answer.want)
         if answer.run is not None and answer.run.journal == journal:
             fresh += await self._admit_run(link, answer.run, 0, part)
         for excerpt in answer.excerpts:
             if excerpt.journal == journal:
                 fresh += await self._admit_excerpt(excerpt, 0, part)
-        if self.books.tips.get(journal) == before:
+        if self.books.tips.get(journal) != before or repaired or (alone and fresh):
+            link.wanting.discard(answer.want)
+        else:
             recovery.not_helped(self.books, link, answer.want)
         admission.admitted += part.admitted
         return fresh
@@ -403,6 +410,7 @@ class Ledger:
             part.refused += 1
             part.codes.append(code)
             books.find(code, journal, max(0, excerpt.seq), link_hash, encode(excerpt))
+            repair.miss(books, journal, excerpt.seq)
             return []
         held = await self._held_hash(journal, excerpt.seq)
         if held is not None:
@@ -415,6 +423,7 @@ class Ledger:
         entry = msgspec.structs.replace(entry, loose=True, prev=excerpt.prev, proof=proof)
         books.journal_state(journal)
         books.loose.setdefault(journal, {})[excerpt.seq] = link_hash
+        books.missing.discard((journal, excerpt.seq))
         books.batch.entries.append(entry)
         part.admitted += 1
         await self._take_in(entry)

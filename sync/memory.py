@@ -173,6 +173,8 @@ class MemoryStore:
             entry = msgspec.structs.replace(self._get(key), loose=False, prev=None, proof=None)
             tables.entries[key[0]][key[1]] = entry
             tables.loose.pop(key, None)
+        for entry in batch.repaired:
+            tables.entries[entry.journal][entry.seq] = entry
         for (journal, size), checkpoint in batch.checkpoints.items():
             tables.checkpoints.setdefault(journal, {})[size] = checkpoint
         self._write_outbox(batch)

@@ -196,13 +196,15 @@ class Batch(Struct):
     evidence: list[Evidence]
     receipts: list[ReceiptRow]
     projected: object | None = None
+    repaired: list[Stored] = []
+    """Entries whose bytes on the disk had gone bad: head, salt, body, digest and signature are written again."""
     dropped_neighbours: list[NodeId] = []
     """Replaced devices: their outbox rows are dropped; routing computes them again for the successor (RULINGS A15)."""
 
 
 def empty_batch() -> Batch:
     """A batch that writes nothing."""
-    return Batch({}, [], [], {}, [], {}, {}, [], [], [], dropped_neighbours=[])
+    return Batch({}, [], [], {}, [], {}, {}, [], [], [], repaired=[], dropped_neighbours=[])
 
 
 class Loaded(Struct):

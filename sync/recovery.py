@@ -15,6 +15,7 @@ from schemas.wire import (
     Revoked,
     Want,
 )
+from sync import repair
 from sync.books import Books, line_body
 from sync.core.journal import Tip
 from sync.core.link import Link
@@ -154,6 +155,7 @@ def wants_for(books: Books, link: Link) -> list[Want]:
     for journal, state in books.journals.items():
         if state.lost_upto < state.wanted > state.size and _may_hold(books, link, journal):
             _want(books, link, journal, state.wanted, wants)
+    wants += [want for want in repair.wants(books, link) if _may_hold(books, link, want.journal)]
     return wants[:WANTS_PER_PAGE_MAX]
 
 
@@ -173,7 +175,10 @@ def _may_hold(books: Books, link: Link, journal: JournalId) -> bool:
 
 
 async def answers_for(books: Books, link: Link) -> list[Answer]:
-    """Answer the neighbour's wants: to an ancestor of the origin and to the seat itself (RULINGS A7)."""
+    """Answer the neighbour's wants: runs to an ancestor of the origin and to the seat itself, else what it was sent.
+
+    A want for what is damaged here waits until the good copy has come, or is known to be nowhere (RULINGS A7).
+    """
     wants, books.asked[link.neighbour] = books.asked.get(link.neighbour, []), []
     answers: list[Answer] = []
     room = PAGE_ENTRIES_MAX
@@ -181,32 +186,59 @@ async def answers_for(books: Books, link: Link) -> list[Answer]:
         if room <= 0:
             break
         answer = await _answer(books, link, want, room)
+        if answer is None:
+            continue
         room -= len(answer.run.lines) if answer.run else len(answer.excerpts) + 1
         answers.append(answer)
     return answers
 
 
-async def _answer(books: Books, link: Link, want: Want, room: int) -> Answer:
+async def _answer(books: Books, link: Link, want: Want, room: int) -> Answer | None:
     journal = want.journal
     seat = books.seat_of_node(want.origin)
     state = books.journals.get(journal)
-    if seat is None or state is None or not within(seat, link.seat):
+    if seat is None or state is None:
         return Answer(want, None, [])
+    if not within(seat, link.seat):
+        return await _answer_alone(books, link, want)
     if want.start < state.size:
         stop = await _answer_end(books, state, want.start, min(want.stop, want.start + room))
+        bad = await repair.first_damaged(books, await books.store.entries(journal, want.start, stop))
+        if bad is not None:
+            if (journal, bad) in books.damaged:
+                return None
+            stop = await _checkpoint_upto(books, journal, want.start, bad)
         if stop > want.start:
             return Answer(want, await run_of(books, Piece(journal, want.start, stop)), [])
     loose = [entry for entry in await books.store.loose_beyond(journal, want.start) if entry.seq < want.stop]
     return Answer(want, None, [await excerpt_of(books, entry) for entry in loose[:room]])
 
 
+async def _answer_alone(books: Books, link: Link, want: Want) -> Answer | None:
+    """An entry that was posted to this neighbour outside its run, and that it could not believe as it came."""
+    key = (want.journal, want.start)
+    held = await books.store.entries(want.journal, want.start, want.start + 1)
+    if not held or not await books.store.posted(link.neighbour, [key]):
+        return Answer(want, None, [])
+    if await repair.first_damaged(books, held) is not None:
+        return None if key in books.damaged else Answer(want, None, [])
+    return Answer(want, None, [await excerpt_of(books, held[0])])
+
+
 async def _answer_end(books: Books, state: JournalState, start: int, stop: int) -> int:
     """The last good checkpoint up to `stop`, or the first one after it."""
-    for checkpoint in reversed(await books.store.checkpoints(state.journal, start, stop)):
-        if books.verify_checkpoint(state.journal, checkpoint):
-            return checkpoint.size
+    upto = await _checkpoint_upto(books, state.journal, start, stop)
+    if upto > start:
+        return upto
     following = await books.store.checkpoint_after(state.journal, stop)
     return following.size if following is not None and following.size <= state.size else start
+
+
+async def _checkpoint_upto(books: Books, journal: JournalId, start: int, stop: int) -> int:
+    for checkpoint in reversed(await books.store.checkpoints(journal, start, stop)):
+        if books.verify_checkpoint(journal, checkpoint):
+            return checkpoint.size
+    return start
 
 
 def not_helped(books: Books, link: Link, want: Want) -> None:
@@ -218,10 +250,13 @@ def not_helped(books: Books, link: Link, want: Want) -> None:
     if want not in link.wanting:
         return
     link.wanting.remove(want)
+    askable = [other for other in books.links.values() if _may_hold(books, other, want.journal)]
+    if repair.is_ours(books, want):
+        repair.not_helped(books, link, want, askable)
+        return
     link.not_held.add((want.journal, want.start))
     if not books.rules.close_lost:
         link.not_held.clear()
-    askable = [other for other in books.links.values() if _may_hold(books, other, want.journal)]
     if not all((want.journal, want.start) in other.not_held for other in askable):
         return
     state = books.journal_state(want.journal)

@@ -40,6 +40,10 @@ class Statements:
         self.promote = self._filled(
             "UPDATE entries SET loose = FALSE, prev = NULL, proof = NULL WHERE journal = {} AND seq = {}"
         )
+        self.repair = self._filled(
+            "UPDATE entries SET head = {}, salt = {}, body = {}, digest = {}, signature = {} "
+            "WHERE journal = {} AND seq = {}"
+        )
         self.settle = self._filled("DELETE FROM dispositions WHERE journal = {} AND seq = {}")
 
     def _insert(self, table: Table, *, leave_out: Sequence[str] = ()) -> str:

@@ -29,6 +29,7 @@ from sync.ports import (
     LinkMemory,
     Loaded,
     ReceiptRow,
+    Stored,
     Sealer,
 )
 from sync.reading import SqlReader
@@ -73,6 +74,7 @@ def is_empty(batch: Batch) -> bool:
             batch.journals,
             batch.entries,
             batch.promoted,
+            batch.repaired,
             batch.checkpoints,
             batch.outbox,
             batch.inlets,
@@ -207,6 +209,7 @@ class SqlStore(SqlReader):
         return [
             (sql.streams, [(key, node, lane, *_epoch(epoch)) for (node, lane, epoch), key in streams.items()]),
             (sql.promote, [(keys[journal], seq) for journal, seq in batch.promoted]),
+            (sql.repair, [self._repaired_row(entry, keys) for entry in batch.repaired]),
             (
                 sql.checkpoints,
                 [(keys[journal], size, c.root, c.signature) for (journal, size), c in batch.checkpoints.items()],
@@ -219,6 +222,10 @@ class SqlStore(SqlReader):
             (sql.evidence, [self._evidence_row(finding) for finding in batch.evidence]),
             (sql.receipts, [_receipt_row(receipt) for receipt in batch.receipts]),
         ]
+
+    def _repaired_row(self, entry: Stored, keys: Mapping[JournalId, int]) -> Row:
+        body = None if entry.body is None else self._sealer.seal(entry.hash, entry.body)
+        return (entry.head, entry.salt, body, entry.digest, entry.signature, keys[entry.journal], entry.seq)
 
     def _evidence_row(self, finding: Evidence) -> Row:
         name = sha256(finding.material).digest()

@@ -10,7 +10,7 @@
     GET    /api/cases/{case}            one case with its timeline and the acts that are lawful now
     POST   /api/cases/{case}/acts       {"kind", "operation", "seen", "fields"}; fields as in `office.web.forms.FORMS`
     POST   /api/cases/{case}/unmask     {"purpose"}
-    GET    /api/line                    neighbours, what waits, what is set aside, findings
+    GET    /api/line                    neighbours, what waits, what is set aside, findings, room
 
 `operation` is 16 hexadecimal digits (64 random bits) that the caller draws for each action and repeats when it repeats
 the request: the action is then written once. `seen` is the case's `tip` as the caller last read it; an act on an older
@@ -25,6 +25,7 @@ from litestar import Response, Router, delete, get, post
 from litestar.params import FromPath, FromQuery, QueryParameter
 from msgspec import Struct
 
+from office.storage import StorageState
 from office.web import guards
 from office.web.acting import perform, read_case_id, read_operation, read_seen
 from office.web.forms import FORMS, read_fields
@@ -168,6 +169,7 @@ class LineView(Struct, frozen=True):
     neighbours: tuple[Neighbour, ...]
     set_aside: tuple[SetAsideView, ...]
     findings: tuple[FindingView, ...]
+    storage: StorageState
 
 
 @get("/session", opt=guards.public())
@@ -289,6 +291,7 @@ async def show_line(request: AnyRequest) -> LineView:
         tuple(await neighbours_of(node.books, node.store)),
         tuple(set_aside_view(node.books, one, language) for one in set_aside),
         tuple(FindingView(one.code, str(one.journal), one.seq, one.at) for one in findings),
+        node.storage.state(),
     )
 
 

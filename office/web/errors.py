@@ -14,6 +14,7 @@ from urllib.parse import quote
 from litestar.exceptions import HTTPException
 from litestar.response import Redirect, Response
 from msgspec import Struct
+from sqlalchemy.exc import SQLAlchemyError
 
 from office.accounts import SignInRefused
 from office.web.forms import FormRefused
@@ -25,6 +26,7 @@ from schemas.casework.lifecycle import NotPermitted
 from schemas.codec import Malformed
 from schemas.refusals import Refused
 from sync.core.errors import Fault
+from sync.failures import fault_of
 
 _log: Final = logging.getLogger("tongban.web")
 
@@ -51,6 +53,21 @@ _OWN_FAULT: Final = (
 )
 
 
+_FAULTS: Final[dict[str, str]] = {
+    "store_full": n_(
+        "The disk is full: this step was not written, and everything saved before is safe. Free space on this "
+        "computer, or ask the administrator; then try again."
+    ),
+    "store_failing": n_("The disk reports errors: this step was not written. Call the administrator."),
+    "store_readonly": n_("This computer cannot write its records: this step was not written. Call the administrator."),
+    "store_busy": n_("The database is busy: this step was not written. Try again in a moment."),
+    "store_away": n_("The database does not answer: this step was not written. Try again, or call the administrator."),
+    "busy": n_("Too much is waiting to be written: this step was not written. Try again in a moment."),
+    "stopping": n_("The program is stopping: this step was not written. Try again when it runs."),
+}
+"""Our own machine's troubles in the reader's language; an operator reads the fault's own hint."""
+
+
 class Answer(Struct, frozen=True):
     """A refusal as it is answered."""
 
@@ -66,8 +83,12 @@ def answer_for(error: Exception, language: Language) -> Answer:
     """What an exception means to the person at the screen."""
     if isinstance(error, Refused):
         return _refused(error, language)
+    if isinstance(error, SQLAlchemyError):
+        # Sessions and accounts are written past the store, which would have said what the database means.
+        error = fault_of(error) or error
     if isinstance(error, Fault):
-        return Answer(error.status, error.code, error.hint, error.retry_after_s)
+        sentence = translate(_FAULTS[error.code], language) if error.code in _FAULTS else error.hint
+        return Answer(error.status, error.code, sentence, error.retry_after_s)
     if isinstance(error, Malformed):
         return Answer(400, error.code, error.hint)
     if isinstance(error, RecursionError):
@@ -111,7 +132,7 @@ def _sentence(status: int, code: str, message: str, language: Language) -> Answe
 def on_exception(request: AnyRequest, error: Exception) -> Response[object]:
     """Litestar's handler for every exception of pages and interface."""
     answer = answer_for(error, language_for(request))
-    if answer.status >= 500 and not isinstance(error, Fault):
+    if answer.status >= 500 and answer.code == _OWN_FAULT[0]:
         log_own_fault(request, error)
     response = _json(answer) if wants_json(request) else _page(request, answer)
     if answer.retry_after_s:

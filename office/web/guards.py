@@ -9,11 +9,12 @@ Next: `schemas.casework.visibility` for what of a case may be seen, `lifecycle` 
 
 from collections.abc import Iterable
 from enum import Enum
+from ipaddress import ip_address
 from typing import Any, Final
 
 from litestar import Litestar, Request
 from litestar.connection import ASGIConnection
-from litestar.exceptions import NotAuthorizedException, PermissionDeniedException
+from litestar.exceptions import NotAuthorizedException, NotFoundException, PermissionDeniedException
 from litestar.handlers import BaseRouteHandler
 from litestar.routes import HTTPRoute
 from msgspec import Struct
@@ -41,6 +42,8 @@ class Entry(Enum):
     """The sync routes: the session token of an enrolled device, checked by `sync.http`."""
     OFFICER = "officer"
     """A signed-in officer."""
+    LOCAL = "local"
+    """The command line on this very machine: both ends on loopback, and the token of this start (`office.web.local`)."""
 
 
 class Scope(Enum):
@@ -76,6 +79,11 @@ def device() -> dict[str, object]:
     return {OPT_KEY: Requires(Entry.DEVICE, Scope.NOTHING), "exclude_from_csrf": True}
 
 
+def local() -> dict[str, object]:
+    """Declare: the command line beside the node. No browser is involved; the router checks the token."""
+    return {OPT_KEY: Requires(Entry.LOCAL, Scope.NOTHING), "exclude_from_csrf": True}
+
+
 def officer(scope: Scope, roles: Iterable[Role]) -> dict[str, Requires]:
     """Declare: a signed-in officer with one of `roles`, for the rows of `scope`."""
     return {OPT_KEY: Requires(Entry.OFFICER, scope, frozenset(roles))}
@@ -100,7 +108,7 @@ def check_declarations(app: Litestar) -> None:
     faults = [f"{method} {path}" for method, path, declared in declarations(app) if not _is_sound(path, declared)]
     if faults:
         raise Undeclared(
-            "every handler must declare opt=public(), device() or officer(scope, roles); these do not: "
+            "every handler must declare opt=public(), device(), local() or officer(scope, roles); these do not: "
             + ", ".join(faults)
         )
 
@@ -124,11 +132,15 @@ class Gate:
         self._cookie = cookie
 
     async def enforce(self, connection: AnyConnection, handler: BaseRouteHandler) -> None:
-        """Let the call through, or raise 401 (nobody is signed in) or 403 (not with these roles)."""
+        """Let the call through, or raise 401 (nobody is signed in), 403 (not with these roles) or 404 (not for you)."""
         declared = handler.opt.get(OPT_KEY)
         if not isinstance(declared, Requires):
             raise PermissionDeniedException("not declared")
         if declared.entry is Entry.DEVICE:
+            return
+        if declared.entry is Entry.LOCAL:
+            if not _is_on_this_machine(connection):
+                raise NotFoundException
             return
         name = connection.cookies.get(self._cookie)
         signed_in = await self._accounts.find_session(name) if name else None
@@ -139,6 +151,19 @@ class Gate:
             raise NotAuthorizedException("nobody is signed in")
         if declared.roles.isdisjoint(signed_in.roles):
             raise PermissionDeniedException("role")
+
+
+def _is_on_this_machine(connection: AnyConnection) -> bool:
+    """Whether both ends of the connection are loopback addresses, as the sockets say."""
+    ends = (connection.scope.get("client"), connection.scope.get("server"))
+    return all(end is not None and _is_loopback(end[0]) for end in ends)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def find_signed_in(connection: AnyConnection) -> SignedIn | None:

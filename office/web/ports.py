@@ -10,6 +10,7 @@ from office.catalogue import Catalogue
 from office.database import Engines
 from office.desk import Desk
 from office.settings import Settings
+from office.storage import Storage
 from office.worklists import Worklists
 from schemas.names import OfficeId
 from sync.books import Books
@@ -37,6 +38,11 @@ class Node(Protocol):
     @property
     def engines(self) -> Engines:
         """The node's database, for accounts and the access log."""
+        ...
+
+    @property
+    def storage(self) -> Storage:
+        """The room on the disk."""
         ...
 
     @property

@@ -102,7 +102,7 @@ def links_of(run: Run) -> tuple[list[bytes], list[Head], str]:
     link = run.prev
     links: list[bytes] = []
     heads: list[Head] = []
-    # `body_digest` and `entry_hash` are written out: over a page of 500 entries their calls cost as much as the hashing.
+    # `body_digest` and `entry_hash` are written out: over 500 entries their calls cost as much as the hashing.
     for seq, line in enumerate(run.lines, run.start):
         try:
             heads.append(decode_head(line.head))

@@ -1,9 +1,9 @@
 """How light the village agent is: `python -m tests.benchmarks agent`, one JSON line at the end.
 
-The real program (`village_agent run`, without the libraries that only a hub has) in its own process and folder, with 500 entries that no line has carried yet, under
-a township that is a real node too. `start_cpu_s`: CPU until the sign-in page is first answered. `rss_mib`: resident
-memory after an officer has signed in, 100 requests were served and the 500 entries are at the township. Three starts;
-the middle one counts.
+The real program (`village_agent run`, without the libraries that only a hub has) in its own process and folder, with
+500 entries that no line has carried yet, under a township that is a real node too. `start_cpu_s`: CPU until the sign-in
+page is first answered. `rss_mib`: resident memory after an officer has signed in, 100 requests were served and the 500
+entries are at the township. Three starts; the middle one counts.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -93,7 +93,7 @@ async def fill(folder: Path, pen: Pen, village: Desk, township: Desk) -> None:
 
 
 @contextlib.contextmanager
-def running(command: Sequence[str]) -> Iterator["subprocess.Popen[bytes]"]:
+def running(command: Sequence[str]) -> Generator["subprocess.Popen[bytes]"]:
     """A process until the block ends; then it is asked to end and waited for."""
     process = subprocess.Popen(
         [sys.executable, "-m", *command], stdout=subprocess.DEVNULL, env=dict(os.environ, PYTHONUTF8="1")

@@ -9,6 +9,10 @@ class Watched:
     def __init__(self, pid: int) -> None:
         self._root = psutil.Process(pid)
 
+    def signal(self, number: int) -> None:
+        """Send a signal to the first one."""
+        self._root.send_signal(number)
+
     def seconds(self) -> float:
         """User and system time so far, of those that live and of those already reaped by the first one."""
         total = 0.0

@@ -1,12 +1,13 @@
 """The hub of the ingest benchmark: the product's own node, in a process of its own. Not a test double.
 
 `python -m tests.benchmarks.hub_process FOLDER [PROFILE]`: opens the node, writes the enrolments of the load's townships
-with its own pen, and serves until told to stop. With PROFILE it also samples its own CPU by step into that file; such a
-run is never one whose rates are quoted.
+with its own pen, and serves until told to stop. With PROFILE it counts its own CPU by function into that file, from the
+signal SIGUSR1 on; such a run is never one whose rates are quoted.
 """
 
 import asyncio
 import cProfile
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -51,7 +52,8 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     # CPU time of this thread: waiting for the database must not look like work.
     profile = cProfile.Profile(time.thread_time)
-    profile.runcall(asyncio.run, run_hub(folder))
+    signal.signal(signal.SIGUSR1, lambda _number, _frame: profile.enable())
+    asyncio.run(run_hub(folder))
     profile.dump_stats(arguments[1])
     return 0
 

@@ -7,7 +7,8 @@ executemany, of the very rows the product wrote (`limits`), and the naive way (`
 
 Shares are of CPU per entry, application and database together, because shared cores make wall clocks lie:
 `copy_share_cpu` = limit / product. `times_naive` = naive / product. `resend_share` = every page once more / first time,
-and `resend_rows` must be 0. Rates stand beside them. `steps` say where the application's CPU goes, sampled in a run of its own.
+and `resend_rows` must be 0. Rates stand beside them. `steps` say where the application's CPU goes, sampled in a run of
+its own.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -108,7 +109,7 @@ class Bench:
 
 
 @contextlib.contextmanager
-def hub(folder: Path, profile: Path | None = None) -> Iterator[tuple[int, Watched]]:
+def hub(folder: Path, profile: Path | None = None) -> Generator[tuple[int, Watched]]:
     """The hub's process, serving: its port and its CPU."""
     port = int(Home(folder).settings.read_text().split("port = ")[1].split("\n")[0])
     command = [sys.executable, "-m", "tests.benchmarks.hub_process", str(folder), *([str(profile)] if profile else [])]
@@ -194,15 +195,29 @@ def naive_bodies(bench: Bench, number: int) -> list[bytes]:
 
 def steps(bench: Bench, folder: Path, file: Path) -> dict[str, float]:
     """Share of each step in the application's CPU, sampled with a profiler."""
-    with hub(folder, file) as (port, _):
+    with hub(folder, file) as (port, process):
         senders.greet_all(port, bench.townships[:STEP_TOWNSHIPS])
+        process.signal(signal.SIGUSR1)
         senders.send_pages(port, bench.townships[:STEP_TOWNSHIPS])
-    stats = pstats.Stats(str(file)).stats  # pyright: ignore[reportAttributeAccessIssue,reportUnknownMemberType,reportUnknownVariableType]
-    costs = {(Path(name[0]).name, name[2]): values[3] for name, values in stats.items()}
-    total = sum(values[2] for values in stats.values())
+    costs: dict[tuple[str, str], float] = {}
+    total = 0.0
+    for (path, _, function), (_, _, own_s, all_s, _) in calls_in(file).items():
+        key = (Path(path).name, function)
+        costs[key] = costs.get(key, 0.0) + all_s
+        total += own_s
     shares = {step: round(sum(costs.get(name, 0.0) for name in names) / total, 3) for step, names in STEPS.items()}
     shares["http_and_rest"] = round(1 - sum(shares.values()), 3)
     return shares
+
+
+Calls = dict[tuple[str, int, str], tuple[int, int, float, float, object]]
+"""(file, line, function) → (calls, of these not recursive, own seconds, with all it called, callers)."""
+
+
+def calls_in(file: Path) -> Calls:
+    """What the profiler wrote."""
+    calls: Calls = vars(pstats.Stats(str(file)))["stats"]
+    return calls
 
 
 def measure(folder: Path, *, quick: bool) -> dict[str, object]:

@@ -29,11 +29,15 @@ async def copy_cpu_s(url: str, server: Watched) -> tuple[float, int]:
     """CPU seconds a row of COPY, median of the rounds, and how many rows there were."""
     connection = await asyncpg.connect(url.replace("+asyncpg", ""))
     try:
-        rows = [tuple(row) for row in await connection.fetch(f"SELECT {', '.join(COLUMNS)} FROM entries ORDER BY arrival")]
+        rows = [
+            tuple(row) for row in await connection.fetch(f"SELECT {', '.join(COLUMNS)} FROM entries ORDER BY arrival")
+        ]
         costs: list[float] = []
         for _ in range(ROUNDS):
             await connection.execute("DROP TABLE IF EXISTS entries_copy")
-            await connection.execute("CREATE TABLE entries_copy (LIKE entries INCLUDING DEFAULTS, PRIMARY KEY (arrival))")
+            await connection.execute(
+                "CREATE TABLE entries_copy (LIKE entries INCLUDING DEFAULTS, PRIMARY KEY (arrival))"
+            )
             await connection.execute("CHECKPOINT")
             before = time.process_time() + server.seconds()
             for start in range(0, len(rows), BATCH_ROWS):

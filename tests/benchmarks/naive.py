@@ -5,9 +5,8 @@ request, the case's row updated with each event. No verification, no sealing, no
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
 
 import msgspec
 import uvicorn
@@ -63,7 +62,7 @@ def make_app(url: str) -> Litestar:
     sessions = async_sessionmaker(engine, expire_on_commit=False)
 
     @asynccontextmanager
-    async def lifespan(_: Litestar) -> Any:
+    async def lifespan(_: Litestar) -> AsyncGenerator[None]:
         async with engine.begin() as connection:
             await connection.run_sync(Base.metadata.create_all)
         yield

@@ -158,7 +158,11 @@ class Affair:
             yield from self._at_township_counter()
             return
         yield self._filing(self._village)
-        yield self._offer(village, township, f"{self._item.name}申请材料共{len(self._names())}件,已当面核对原件并拍照,申请人身份已核验,请审核受理。")
+        yield self._offer(
+            village,
+            township,
+            f"{self._item.name}申请材料共{len(self._names())}件,已当面核对原件并拍照,申请人身份已核验,请审核受理。",
+        )
         if chance < 0.05:
             yield self._act(CustodyDeclined, township, self._pen.free_text(12, 30), self._item.basis[0])
             yield self._act(CaseWithdrawn, village, self._pen.free_text(6, 20))
@@ -171,10 +175,16 @@ class Affair:
         if not may_decide(self._item, township):
             county = parent_seat(township)
             assert county is not None
-            yield self._offer(township, county, f"{self._item.name}经初审符合{self._item.basis[0]}规定的条件,材料齐全,现上报{self._item.department}审批,请在收到后两个工作日内接收。")
+            yield self._offer(
+                township,
+                county,
+                f"{self._item.name}经初审符合{self._item.basis[0]}规定的条件,材料齐全,现上报{self._item.department}审批,请在收到后两个工作日内接收。",
+            )
             return
         yield self._decision(township, granted=chance < 0.92)
-        yield self._offer(township, village, f"{self._item.name}决定书已作出,请代办员领取后三日内送达申请人,并取得本人签收。")
+        yield self._offer(
+            township, village, f"{self._item.name}决定书已作出,请代办员领取后三日内送达申请人,并取得本人签收。"
+        )
         received = f"已领取{self._item.name}决定书及随附材料,将在三日内送达申请人本人,并取得签收。"
         yield self._act(CustodyAccepted, village, received + self._pen.sometimes(0.2, 4, 12))
         yield from self._end(village)
@@ -190,7 +200,12 @@ class Affair:
         missing = self._names()[:2]
         reason = "申请材料不齐全,请在五个工作日内一次补齐:" + self._pen.free_text(8, 24)
         yield self._act(PapersRequested, township, missing, reason)
-        brought = self._contribution(PapersBrought, self._village.office, missing, "申请人已补交上述材料,原件已核对。" + self._pen.sometimes(0.5, 4, 16))
+        brought = self._contribution(
+            PapersBrought,
+            self._village.office,
+            missing,
+            "申请人已补交上述材料,原件已核对。" + self._pen.sometimes(0.5, 4, 16),
+        )
         yield brought
         yield self._act(PapersReceived, township, missing)
 
@@ -198,9 +213,15 @@ class Affair:
         own = self._pen.random.random() < 0.8
         recipient = self._applicant.name if own else self._pen.name()
         how = self._pen.random.choice(tuple(Handover))
-        note = f"已核对领取人身份证件,{self._item.name}决定书及证件当面清点无误,领取人已签收。" + self._pen.sometimes(0.2, 4, 16)
+        note = f"已核对领取人身份证件,{self._item.name}决定书及证件当面清点无误,领取人已签收。" + self._pen.sometimes(
+            0.2, 4, 16
+        )
         yield self._act(ResultHandedOver, office, recipient, how, note)
-        yield self._act(CaseClosed, office, f"{self._item.name}已在承诺期限内办结,结果已送达,申请材料与决定书副本已归档备查,保管期限十年。")
+        yield self._act(
+            CaseClosed,
+            office,
+            f"{self._item.name}已在承诺期限内办结,结果已送达,申请材料与决定书副本已归档备查,保管期限十年。",
+        )
 
     # --- single events -----------------------------------------------------------------------------------------------
 

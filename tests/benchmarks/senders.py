@@ -51,7 +51,7 @@ class Refused(Exception):
 
 
 def greet_all(port: int, townships: Sequence[Township]) -> None:
-    """Let every township take what the hub has waiting for it, as a device does when it first calls, and pack its pages.
+    """Let every township take what the hub has waiting for it, as a device does when it first calls; pack its pages.
 
     Else every answer to a page of the load would carry the same enrolments again, because no cursor ever states them.
     """
@@ -149,12 +149,11 @@ def _send_one(port: int, township: Township) -> tuple[int, int]:
     headers = _headers(_open_session(connection, township.books))
     size = tries = 0
     for frame in township.frames:
-        for _ in range(TRIES):
-            status, body = _post(connection, PAGE_PATH, frame, headers)
-            if status != 503:
-                break
+        status, body = _post(connection, PAGE_PATH, frame, headers)
+        while status == 503 and tries < TRIES:
             tries += 1
             time.sleep(0.05)
+            status, body = _post(connection, PAGE_PATH, frame, headers)
         if status != 200:
             raise Refused(f"{status}: {body[:300]!r}")
         size += len(body)
@@ -182,9 +181,7 @@ def _open_session(connection: http.client.HTTPConnection, books: Books) -> bytes
     return decode(body, Token).token
 
 
-def _post(
-    connection: http.client.HTTPConnection, path: str, body: bytes, headers: dict[str, str]
-) -> tuple[int, bytes]:
+def _post(connection: http.client.HTTPConnection, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
     connection.request("POST", path, body, headers)
     response = connection.getresponse()
     return response.status, response.read()

@@ -32,7 +32,9 @@ class Exchange(Struct, frozen=True):
         return self.up_bytes + self.down_bytes
 
 
-def exchange(child: Device, above: Device, *, dictionary: int = NO_DICTIONARY, entries_max: int | None = None) -> Exchange:
+def exchange(
+    child: Device, above: Device, *, dictionary: int = NO_DICTIONARY, entries_max: int | None = None
+) -> Exchange:
     """One page up, one page down, both taken in. `entries_max`: cut the page there, as on a slow line."""
     if entries_max is not None:
         child.ledger.books.links[above.id].page_entries = entries_max
@@ -50,7 +52,9 @@ def unsent(child: Device, above: Device) -> int:
     return sum(end - start for _, start, end in child.ledger.books.links[above.id].unsent(Lane.RUNS))
 
 
-def hand_up(child: Device, above: Device, *, dictionary: int = NO_DICTIONARY, entries_max: int | None = None) -> Iterator[Exchange]:
+def hand_up(
+    child: Device, above: Device, *, dictionary: int = NO_DICTIONARY, entries_max: int | None = None
+) -> Iterator[Exchange]:
     """Exchange until nothing of the child's waits."""
     while unsent(child, above):
         yield exchange(child, above, dictionary=dictionary, entries_max=entries_max)

@@ -1,7 +1,7 @@
 """What the line costs in bytes: `python -m tests.benchmarks wire`, one JSON line at the end.
 
-Bytes are the bodies of HTTP requests and answers, checkpoints included, both directions; per entry = per entry that went
-up. Three loads of the same corpus:
+Bytes are the bodies of HTTP requests and answers, checkpoints included, both directions; per entry = per entry that
+went up. Three loads of the same corpus:
 
 backlog     A township with days of work, five origins, hands it up in pages of 500. Plain zstd: such a page is its own
             dictionary.
@@ -26,7 +26,7 @@ from msgspec import Struct
 
 from schemas.wire import Page, Stretch, decode_head, is_line
 from sync.frame import LINE_DICTIONARY, NO_DICTIONARY, pack
-from tests.benchmarks.corpus import HOUR_MS, County, Township, mean_body_bytes
+from tests.benchmarks.corpus import HOUR_MS, County, Device, mean_body_bytes
 from tests.benchmarks.paperwork import RANDOM_TEXT, TEMPLATE_TEXT, Writing
 from tests.benchmarks.talking import Exchange, exchange, hand_up, unsent
 
@@ -80,11 +80,7 @@ def backlog(writing: Writing, dictionary: int) -> tuple[Cost, float]:
     """The backlog's cost and the mean size of its bodies."""
     county = County(SEED)
     town = county.townships(1, writing)[0]
-    for _ in range(BACKLOG_PAGES):
-        town.work(500)
-        for village in town.villages:
-            for _ in hand_up(village, town.device):
-                pass
+    town.work(BACKLOG_PAGES * 500)
     cost = Cost()
     for talked in hand_up(town.device, county.device, dictionary=dictionary):
         cost.add(talked)
@@ -92,62 +88,65 @@ def backlog(writing: Writing, dictionary: int) -> tuple[Cost, float]:
 
 
 def trickle(writing: Writing, dictionary: int) -> Cost:
-    """Every origin's journal over its own line, ten entries a page."""
+    """Every origin's journal over its own line, ten entries a page; the township's line carries the villages' on."""
     county = County(SEED)
     town = county.townships(1, writing)[0]
-    lines = [(village, town.device) for village in town.villages] + [(town.device, county.device)]
-    for child, above in lines:
-        for _ in hand_up(child, above):
-            pass
+    for village in town.villages:
+        town.hand_up(village)
+    for _ in hand_up(town.device, county.device):
+        pass
     cost = Cost()
+
+    def talk(child: Device) -> None:
+        above = county.device if child is town.device else town.device
+        while unsent(child, above) >= TRICKLE_PAGE_ENTRIES:
+            cost.add(exchange(child, above, dictionary=dictionary, entries_max=TRICKLE_PAGE_ENTRIES))
+
     for _ in range(TRICKLE_ROUNDS):
-        town.work(TRICKLE_ROUND_ENTRIES)
-        for child, above in lines:
-            while unsent(child, above) >= TRICKLE_PAGE_ENTRIES:
-                cost.add(exchange(child, above, dictionary=dictionary, entries_max=TRICKLE_PAGE_ENTRIES))
+        town.work(TRICKLE_ROUND_ENTRIES, talk)
+        talk(town.device)
     return cost
 
 
-# --- a week of one village -----------------------------------------------------------------------------------------------
+# --- a week of one village -------------------------------------------------------------------------------------------
 
 
 def week() -> WeekCost:
     """One village's line through a week, after it has once caught up with its enrolment."""
     county = County(SEED, folds=True)
     town = county.townships(1)[0]
-    _settle(county, town)
-    village = town.villages[0]
+    watched = town.villages[0]
+    cost = WeekCost()
+
+    def talk(village: Device) -> None:
+        talked = exchange(village, town.device, dictionary=LINE_DICTIONARY)
+        while True:
+            if village is watched:
+                _account(cost, talked)
+            if not (unsent(village, town.device) or talked.down.more):
+                return
+            talked = exchange(village, town.device, dictionary=LINE_DICTIONARY)
+
+    for _ in range(3):
+        for village in town.villages:
+            talk(village)
+        exchange(town.device, county.device)
     cost = WeekCost()
     for day in range(WEEK_DAYS):
         works = day < WORKING_DAYS
         if works:
-            village.start()
+            watched.start()
         county.device.light_beacon()
         for hour in range(TALKING_HOURS):
             county.clock.at += HOUR_MS
             if works and hour < WORKING_HOURS:
-                town.work(ACTS_AN_HOUR)
-            _talk_elsewhere(county, town)
-            talked = exchange(village, town.device, dictionary=LINE_DICTIONARY)
-            _account(cost, talked)
-            while unsent(village, town.device) or talked.down.more:
-                talked = exchange(village, town.device, dictionary=LINE_DICTIONARY)
-                _account(cost, talked)
+                town.work(ACTS_AN_HOUR, talk)
+            else:
+                for village in town.villages:
+                    talk(village)
+            exchange(town.device, county.device)
         county.clock.at += (24 - TALKING_HOURS) * HOUR_MS
     return cost
-
-
-def _settle(county: County, town: Township) -> None:
-    for _ in range(3):
-        _talk_elsewhere(county, town)
-        exchange(town.villages[0], town.device)
-
-
-def _talk_elsewhere(county: County, town: Township) -> None:
-    """All the lines that are not looked at."""
-    for village in town.villages[1:]:
-        exchange(village, town.device)
-    exchange(town.device, county.device)
 
 
 def _account(cost: WeekCost, talked: Exchange) -> None:
@@ -160,7 +159,9 @@ def _account(cost: WeekCost, talked: Exchange) -> None:
         cost.idle_bytes += talked.wire_bytes
         return
     for page, answer, size in ((talked.up, False, talked.up_bytes), (talked.down, True, talked.down_bytes)):
-        cost.housekeeping_bytes += size - len(pack(without_housekeeping(page), dictionary=LINE_DICTIONARY, answer=answer))
+        cost.housekeeping_bytes += size - len(
+            pack(without_housekeeping(page), dictionary=LINE_DICTIONARY, answer=answer)
+        )
 
 
 def without_housekeeping(page: Page) -> Page:
@@ -188,7 +189,7 @@ def _entries(page: Page) -> int:
     return runs + sum(len(stretch.excerpts) for stretch in page.stretches)
 
 
-# --- the figures -----------------------------------------------------------------------------------------------------------
+# --- the figures -----------------------------------------------------------------------------------------------------
 
 
 def main(arguments: list[str]) -> int:

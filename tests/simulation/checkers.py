@@ -59,6 +59,8 @@ def judge(world: World, work: Workload, faults: Faults) -> list[str]:
         court.what_is_acknowledged_is_held,
         court.deliveries_stand,
         court.quarantines_are_over,
+        court.the_restored_do_not_repeat_themselves,
+        court.findings_are_found_once,
         court.receipts_are_true,
     ):
         found += [f"{check.__name__}: {problem}" for problem in check()]
@@ -77,13 +79,19 @@ class Court:
         self.fork_from: dict[JournalId, int] = {}
         for journal, seq in self.forked:
             self.fork_from[journal] = min(seq, self.fork_from.get(journal, seq))
+        self.rotten = {(name, key) for name, key in world.rotten if self._is_rotten(name, key)}
         self.held: dict[EntryKey, list[Device]] = {}
         for device in self.devices:
             for journal, rows in device.disk.tables.entries.items():
                 for seq in rows:
-                    if (device.name, (journal, seq)) not in world.rotten:
+                    if (device.name, (journal, seq)) not in self.rotten:
                         self.held.setdefault((journal, seq), []).append(device)
         self._truths: dict[CaseId, CaseFile | None] = {}
+
+    def _is_rotten(self, name: str, key: EntryKey) -> bool:
+        """Whether a copy that we damaged is still there and still bad: it may have been fetched again."""
+        entry = self.world.devices[name].disk.tables.entries.get(key[0], {}).get(key[1])
+        return entry is not None and entry.body not in [record.body for record in self.world.written[key]]
 
     # --- bytes -------------------------------------------------------------------------------------------------------
 
@@ -109,7 +117,7 @@ class Court:
             if entry is None or entry.loose:
                 yield f"{device.name} has no entry {seq} of {size} in {journal}"
                 return
-            if (device.name, (journal, seq)) in self.world.rotten:
+            if (device.name, (journal, seq)) in self.rotten:
                 prev = entry.hash
             else:
                 prev = _hash(entry, prev)
@@ -129,7 +137,7 @@ class Court:
                 yield f"{device.name} {journal} checkpoint {newest} has another root"
 
     def _excerpt_is_whole(self, device: Device, entry: Stored, size: int) -> Iterator[str]:
-        if (device.name, (entry.journal, entry.seq)) in self.world.rotten:
+        if (device.name, (entry.journal, entry.seq)) in self.rotten:
             return
         if entry.prev is None or _hash(entry, entry.prev) != entry.hash:
             yield f"{device.name} {entry.journal}:{entry.seq} is loose and does not hash"
@@ -159,7 +167,7 @@ class Court:
         items: dict[EntryKey, Item] = {}
         for device in devices:
             for key in device.disk.tables.subjects.get(subject, []):
-                if key in items or (device.name, key) in self.world.rotten:
+                if key in items or (device.name, key) in self.rotten:
                     continue
                 entry = device.disk.tables.entries[key[0]][key[1]]
                 event = _read(entry)
@@ -184,6 +192,7 @@ class Court:
             if not holders or self._is_forked(key):
                 continue
             offices = {device.office for device in holders}
+            offices |= {device.office for device in self.devices if (device.name, key) in self.rotten}
             missing = self._required(key, record.subject, record.kind, record.office) - offices
             for office in sorted(missing):
                 place = f"{record.device}:{key[0].epoch.ordinal}:{key[1]}"
@@ -197,10 +206,13 @@ class Court:
     def everything_is_folded_once(self) -> Iterator[str]:
         """Each readable entry that counts has exactly one place in its case: on the branch, beside it, or held.
 
-        Compares with the fold of what the same disk holds. Does not check what the fold itself should be.
+        Compares with the fold of what the same disk holds. Does not check what the fold itself should be, nor cases of
+        which that disk holds a copy that we damaged and nobody asked for yet.
         """
         for device in self.devices:
             for subject in device.disk.tables.subjects:
+                if self._has_rot(device, subject):
+                    continue
                 items = self._items_on([device], subject)
                 case = device.disk.cases.files.get(subject)
                 if case != fold(items) and case != CaseFile(subject):
@@ -232,6 +244,9 @@ class Court:
         if len(operations) != len(set(operations)):
             yield f"{device.name} {case.case.hex()[:6]} counts one contribution twice"
 
+    def _has_rot(self, device: Device, subject: CaseId) -> bool:
+        return any((device.name, key) in self.rotten for key in device.disk.tables.subjects.get(subject, []))
+
     def readers_agree(self) -> Iterator[str]:
         """All offices that may read a case have the same case file, the one made by everything that survives.
 
@@ -245,7 +260,7 @@ class Court:
                 continue
             for office in readers(truth):
                 device = self.world.seats.get(seat_of(office))
-                if device is None:
+                if device is None or self._has_rot(device, subject):
                     continue
                 own = device.disk.cases.files.get(subject)
                 if own != truth:
@@ -261,6 +276,8 @@ class Court:
         """At rest at most one office believes that it may act on a case. Reassigned or restored: no excuse."""
         for subject in self._subjects():
             if any(self._is_forked(key) for key in self._keys(subject)):
+                continue
+            if any(self._has_rot(device, subject) for device in self.devices):
                 continue
             able = [d.name for d in self.devices if _may_act(d, d.disk.cases.files.get(subject))]
             if len(able) > 1:
@@ -355,6 +372,42 @@ class Court:
             for link in device.books.links.values():
                 if link.quarantined:
                     yield f"{device.name} toward {self.world.name_of(link.neighbour)}"
+
+    def the_restored_do_not_repeat_themselves(self) -> Iterator[str]:
+        """A device that knows that it was restored takes no turn again that it had taken and a neighbour knew of.
+
+        Not checked when any neighbour was itself rolled back, lost or cloned: what nobody remembers nobody can tell;
+        nor for devices that do not know that they were restored, which may act until their first contact.
+        """
+        faults = self.faults
+        if len({rollback.node for rollback in faults.rollbacks}) != 1 or faults.twins:
+            return
+        if any(d.wrecked for d in self.world.devices.values()) or not all(r.known for r in faults.rollbacks):
+            return
+        after = {rollback.opened for rollback in faults.rollbacks}
+        taken: dict[tuple[CaseId, int, bytes | None], list[EntryKey]] = {}
+        for subject in self._subjects():
+            for event, header in self._items(subject):
+                if isinstance(event, Act) and header.origin in {r.node for r in faults.rollbacks}:
+                    key = (JournalId(header.origin, header.epoch), header.seq)
+                    taken.setdefault((subject, event.turn, event.after), []).append(key)
+        for (subject, turn, _), keys in taken.items():
+            told = [key for key in keys if key[0] not in after and len(self.told_before.get(key, ())) > 0]
+            if told and any(key[0] in after for key in keys):
+                yield f"turn {turn} of {subject.hex()[:6]} was taken again after a restore"
+
+    def findings_are_found_once(self) -> Iterator[str]:
+        """What an outbox number proves is proved once for each neighbour, lane and epoch (RULINGS A1)."""
+        for device in self.devices:
+            tables = device.disk.tables
+            lines = {(inlet.neighbour, lane) for inlet in tables.inlets.values() for lane in (0, 1)}
+            shown: dict[JournalId, int] = {}
+            for finding in tables.evidence:
+                if finding.code == "rolled_back":
+                    shown[finding.journal] = shown.get(finding.journal, 0) + 1
+            for journal, times in shown.items():
+                if times > max(2, len(lines)):
+                    yield f"{device.name} was shown its rollback of {journal} {times} times"
 
     def receipts_are_true(self) -> Iterator[str]:
         """Every receipt that anybody keeps names entries that its holder's office has, as far as any disk has them.

@@ -147,7 +147,7 @@ class Faults:
             device.disk.full = False
 
     def rot_a_copy(self) -> None:
-        """A bit flips in a township's copy of a village's entry."""
+        """A bit flips in a township's copy of somebody else's entry."""
         world = self.world
         relays = [d for d in world.survivors() if d.up and len(d.office) == 9]
         device = self._pick(relays)
@@ -157,7 +157,8 @@ class Faults:
             entry
             for rows in device.disk.tables.entries.values()
             for entry in rows.values()
-            if entry.journal.origin != device.node and entry.body and entry.subject and not entry.loose
+            if entry.journal.origin != device.node and entry.body and entry.subject
+            if (device.name, (entry.journal, entry.seq)) not in world.rotten
         ]
         if not found:
             return

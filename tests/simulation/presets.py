@@ -46,6 +46,7 @@ RURAL: Final = Preset(
         "write_with_newer_header": 0.01,
         "fill_disk": 0.006,
         "free_disks": 0.03,
+        "rot_a_copy": 0.004,
     },
 )
 

@@ -20,6 +20,7 @@ from office.migrations import migrate
 from office.projection import SqlCases
 from office.seeds import load_catalogue, load_divisions
 from office.settings import Settings
+from office.storage import FolderDisk, Storage
 from office.web.app import create_app
 from office.worklists import Worklists
 from schemas.casework.roles import Role
@@ -58,6 +59,8 @@ class OpenNode:
         self.engines = engines
         self.clock = HandClock()
         self.salts = SeededSalts(int(seat))
+        place = Path(engines.write.url.database or "")
+        self.storage = Storage(FolderDisk(place.parent), place.with_suffix(".ballast"), self.clock, self.salts)
         sealer = PlainSealer()
         files = SqlCases(engines.read, sealer)
         self.store = SqlStore(engines.write, engines.read, sealer=sealer, project=files.project)
@@ -74,6 +77,7 @@ class OpenNode:
             self.salts,
             bytes(32),
             lambda one: seat_of(one) in DIVISIONS,
+            check_room=self.storage.check_filing,
         )
         self.worklists = Worklists(engines.read, files, self.store, self.books, seat)
         self.accounts = Accounts(engines.write, engines.read, seat, self.clock, self.salts)

@@ -1,4 +1,4 @@
-"""The line: what waits, since when, who was heard last, what is held back and what the post found.
+"""The line: what waits, since when, who was heard last, what is held back, what the post found, room on the disk.
 
 Shows no case and no person: codes, devices, counts. Next: `office.web.line`, `sync.courier`.
 """
@@ -63,6 +63,7 @@ async def show_line(request: AnyRequest) -> Page:
         neighbours=await neighbours_of(site.node.books, site.node.store),
         set_aside=[set_aside_view(site.node.books, one, language_for(request)) for one in set_aside[:ROWS_MAX]],
         states=STATES,
+        storage=site.node.storage.state(),
         findings=[(one, names.text(finding_words(one))) for one in findings[-ROWS_MAX:][::-1]],
     )
 

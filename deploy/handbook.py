@@ -1,0 +1,153 @@
+"""Writes what of the operator's handbook follows from the code, so that it cannot drift: `python -m deploy.handbook`.
+
+`samples/tongban.toml` is every setting with its meaning (`office.settings`); `REFUSALS.md` is every code that a page, a
+verb or the line can answer with, and its sentence. Codes are read from the sources without running them: a refusal is a
+call whose first argument is the code and whose last text is the sentence. Never edits prose (`OPERATING.md`).
+`tests/architecture/test_documents.py` compares both files with what this makes.
+"""
+
+import ast
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from deploy.environment import ROOT
+from office.casebook import CODES
+from office.settings import sample_settings
+from schemas.casework.casefile import BREACHES
+from schemas.casework.lifecycle import REASONS
+
+FOLDER: Final = ROOT / "deploy"
+SAMPLE: Final = FOLDER / "samples" / "tongban.toml"
+REFUSALS: Final = FOLDER / "REFUSALS.md"
+SOURCES: Final = ("schemas", "sync", "office", "hub", "township_node", "village_agent")
+
+RAISED: Final = ("Refused", "Fault", "Malformed", "Busy", "UnknownSender", "LineDown", "ForkFound", "AnotherWriter")
+"""How the names of our typed refusals end."""
+
+LEFT_OUT: Final = "…"
+"""Stands for whatever the program puts into a sentence."""
+
+HEAD: Final = """\
+# Codes and what to do
+
+Made by `python -m deploy.handbook` from the sources. A page shows a refusal's sentence in the reader's language and its
+code for whoever looks after the node; a verb prints both. Nothing that was saved is lost or changed by a refusal.
+`…` stands for a name, a number or a file. How to install and run a node: [OPERATING.md](OPERATING.md).
+
+## At the desk
+
+An officer's act, refused before it was written.
+
+"""
+
+ASIDE: Final = """
+## Set aside
+
+An entry that arrived, was kept, and does not count (yet). The page of the line lists it.
+
+"""
+
+OTHERS: Final = """
+## Everything else
+
+What a verb, a form, the line or the store may refuse.
+
+"""
+
+
+def main() -> int:
+    """Write both files. Returns the exit status."""
+    SAMPLE.write_text(sample(), encoding="utf-8")
+    REFUSALS.write_text(refusals(), encoding="utf-8")
+    print(f"{SAMPLE.relative_to(ROOT)}, {REFUSALS.relative_to(ROOT)}")
+    return 0
+
+
+# --- settings --------------------------------------------------------------------------------------------------------
+
+
+def sample() -> str:
+    """The file that `init` writes, with the meaning of each setting above it."""
+    head, *lines = sample_settings().splitlines()
+    told = meanings(ROOT / "office" / "settings.py", "Settings")
+    text = [head, "# TONGBAN_<NAME> in the environment beats this file, for example TONGBAN_PORT=8611."]
+    for line in lines:
+        name = line.removeprefix("#").split(" = ")[0]
+        text += ["", *(f"# {part}" for part in told[name].splitlines()), line]
+    return "\n".join(text) + "\n"
+
+
+def meanings(path: Path, name: str) -> dict[str, str]:
+    """Field → the text under it, of a class in a source file. A field's text is not kept at run time."""
+    body = next(
+        node.body
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef) and node.name == name
+    )
+    found: dict[str, str] = {}
+    for field, text in zip(body, body[1:], strict=False):
+        is_field = isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+        if is_field and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
+            found[ast.unparse(field.target)] = str(text.value.value)
+    return found
+
+
+# --- codes -----------------------------------------------------------------------------------------------------------
+
+
+def refusals() -> str:
+    """The list of codes, as Markdown."""
+    aside = {**CODES, **BREACHES}
+    others = {code: said for code, said in raised().items() if code not in REASONS and code not in aside}
+    return HEAD + _two_languages(REASONS) + ASIDE + _two_languages(aside) + OTHERS + _table(others)
+
+
+def _two_languages(told: Mapping[str, tuple[str, str]]) -> str:
+    rows = [f"| `{code}` | {en} | {zh} |" for code, (zh, en) in sorted(told.items())]
+    return "\n".join(["| code | meaning | 中文 |", "| --- | --- | --- |", *rows]) + "\n"
+
+
+def _table(told: Mapping[str, Iterable[str]]) -> str:
+    rows = [f"| `{code}` | {'<br>'.join(sorted(said))} |" for code, said in sorted(told.items())]
+    return "\n".join(["| code | meaning and what to do |", "| --- | --- |", *rows]) + "\n"
+
+
+def raised() -> dict[str, set[str]]:
+    """Code → the English sentences that any source gives with it."""
+    found: dict[str, set[str]] = {}
+    for path in sorted(path for folder in SOURCES for path in (ROOT / folder).rglob("*.py")):
+        for code, sentence in refusals_in(ast.parse(path.read_text(encoding="utf-8"))):
+            found.setdefault(code, set()).add(sentence)
+    return found
+
+
+def refusals_in(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    """(code, sentence) of every refusal that is spelled out in a source."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or not _is_refusal(node):
+            continue
+        texts = [_text_of(argument) for argument in node.args]
+        code, sentence = texts[0] if texts else None, texts[-1] if len(texts) > 1 else None
+        if code and sentence and code.replace("_", "").isalnum():
+            yield code, sentence
+
+
+def _is_refusal(call: ast.Call) -> bool:
+    name = ast.unparse(call.func)
+    return name.endswith(RAISED) or name == "super().__init__"
+
+
+def _text_of(node: ast.expr) -> str | None:
+    """A literal text, or a formatted one with what is put in left out."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.JoinedStr):
+        parts = [part.value if isinstance(part, ast.Constant) else LEFT_OUT for part in node.values]
+        return "".join(str(part) for part in parts)
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,222 @@
+"""The door of a running node to the command line beside it (RULINGS C1): who has no pen hands over what it wants done.
+
+A serving node answers on loopback; where, and the token that opens, stand in a file of its folder, readable by the
+node's own user only, made anew at every start and removed at the end. A verb that finds the pen taken reads it and asks
+the process that has the pen. Whoever can read that file could read the node's keys as well, so it opens nothing new.
+Must never: leave this computer, show a case or a person, or do what no verb does.
+Next: `office.web.local` (the routes), `office.cli` and `hub.cli` (the verbs).
+"""
+
+import hmac
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Final, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from office.node import Node, Progress, is_loopback, no_progress
+from office.paths import Home, remove, write_private
+from office.status import Status, status_of
+from schemas.names import NodeId
+from sync.core.errors import LocalFault
+from sync.exchange import LineDown
+from sync.http import JSON_TYPE, Wire
+from sync.ports import Salts
+
+COUNTERSIGN_PATH: Final = "/local/countersign"
+REVOKE_PATH: Final = "/local/revoke"
+SYNC_PATH: Final = "/local/sync"
+STATUS_PATH: Final = "/local/status"
+
+TOKEN_BYTES: Final = 32
+"""256 random bits, good for one start of the node."""
+
+CONVERSATION_S: Final = 40.0
+"""How long `sync` waits for the running node's conversation: on a slow line it goes on after that, unwatched."""
+
+ANSWER_S: Final = 60.0
+"""Longer than anything that is asked here takes."""
+
+T = TypeVar("T")
+
+
+class Countersign(Struct, frozen=True, forbid_unknown_fields=True):
+    """Confirm a device."""
+
+    device: NodeId
+
+
+class Revoke(Struct, frozen=True, forbid_unknown_fields=True):
+    """End a device."""
+
+    device: NodeId
+    reason: str
+
+
+class WrittenEntry(Struct, frozen=True):
+    """The entry that was written: its hash, hexadecimal."""
+
+    hash: str
+
+
+class Talked(Struct, frozen=True):
+    """What a conversation with the node above did."""
+
+    entries_received: int
+    waiting: int
+    """Outbox numbers that the node above has not yet stated."""
+    refused: tuple[str, ...] = ()
+    is_over: bool = True
+    """False: it takes longer than anybody wants to wait, and goes on."""
+
+
+class LocalRefusal(Struct, frozen=True):
+    """Why something was not done: a stable code, and the sentence to print."""
+
+    code: str
+    message: str
+
+
+class Door(Struct, frozen=True):
+    """What the file says: where the node listens on loopback, what opens, and under which certificate it answers."""
+
+    address: str
+    token: str
+    certificate: str = ""
+    """SHA-256 of the TLS certificate, hexadecimal; empty where loopback is spoken to in plain HTTP."""
+
+
+# --- the running node's side -----------------------------------------------------------------------------------------
+
+
+class Doorman:
+    """Holds the token of one start; writes the file when the node listens, removes it at the end."""
+
+    def __init__(self, home: Home, salts: Salts, certificate: bytes = b"") -> None:
+        """`certificate`: the digest of the TLS certificate, if TLS is spoken."""
+        self._file = home.local
+        self._token = salts.draw(TOKEN_BYTES).hex()
+        self._certificate = certificate.hex()
+
+    def open(self, names: Sequence[tuple[str, int]]) -> None:
+        """Say where the node listens: the first of these sockets' (host, port) that is on loopback."""
+        for host, port in names:
+            if is_loopback(host):
+                scheme = "https" if self._certificate else "http"
+                shown = f"[{host}]" if ":" in host else host
+                door = Door(f"{scheme}://{shown}:{port}", self._token, self._certificate)
+                write_private(self._file, msgspec.json.encode(door))
+                return
+
+    def close(self) -> None:
+        """Remove the file."""
+        remove(self._file)
+
+    def is_token(self, text: str) -> bool:
+        """Whether a caller brought the token, compared in constant time."""
+        return hmac.compare_digest(text.encode(), self._token.encode())
+
+
+# --- the command line's side -----------------------------------------------------------------------------------------
+
+
+class RunningNode:
+    """The process that holds a node's pen, as a verb beside it sees it. Every method raises its refusal."""
+
+    def __init__(self, door: Door) -> None:
+        self._token = bytes.fromhex(door.token)
+        self._wire = Wire(door.address, idle_s=ANSWER_S)
+        if door.certificate:
+            self._wire.pin(bytes.fromhex(door.certificate))
+
+    @classmethod
+    def find(cls, home: Home) -> "RunningNode":
+        """The node that runs in a folder. Raises `LocalFault` `not_reachable` when it says nothing about itself."""
+        try:
+            return cls(msgspec.json.decode(home.local.read_bytes(), type=Door))
+        except (OSError, ValueError) as error:
+            raise _not_reachable() from error
+
+    async def countersign(self, device: NodeId) -> WrittenEntry:
+        """See `office.enrolling.Enrolling.countersign`."""
+        return await self._ask(COUNTERSIGN_PATH, Countersign(device), WrittenEntry)
+
+    async def revoke(self, device: NodeId, reason: str) -> WrittenEntry:
+        """See `office.enrolling.Enrolling.revoke`."""
+        return await self._ask(REVOKE_PATH, Revoke(device, reason), WrittenEntry)
+
+    async def sync(self) -> Talked:
+        """Let it talk with the node above now, and wait for the end of that conversation."""
+        return await self._ask(SYNC_PATH, None, Talked)
+
+    async def status(self) -> Status:
+        """How it stands."""
+        return await self._ask(STATUS_PATH, None, Status)
+
+    async def _ask(self, path: str, question: Struct | None, kind: type[T]) -> T:
+        try:
+            reply = await self._wire.post(
+                path, msgspec.json.encode(question), token=self._token, content_type=JSON_TYPE
+            )
+        except LineDown as down:
+            raise _not_reachable() from down
+        finally:
+            self._wire.hang_up()
+        if not 200 <= reply.status < 300:
+            raise _refused(reply.body)
+        return msgspec.json.decode(reply.body, type=kind)
+
+
+def _refused(body: bytes) -> LocalFault:
+    """The node's refusal, to be printed as it stands."""
+    try:
+        refusal = msgspec.json.decode(body, type=LocalRefusal)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _not_reachable()
+    return LocalFault(refusal.code, refusal.message)
+
+
+def _not_reachable() -> LocalFault:
+    return LocalFault(
+        "not_reachable",
+        "another process holds this node's pen and does not answer: it is starting or stopping, or another verb is at "
+        "work; wait a moment and try again, or stop it first (另一进程正在使用本机数据且没有应答；请稍后重试，或先将其停止)",
+    )
+
+
+async def find_status(folder: Path) -> Status:
+    """How a node stands, running or not. Raises what `Node.open` raises."""
+    home = Home(folder)
+    if home.local.exists():
+        try:
+            return await RunningNode.find(home).status()
+        except LocalFault as fault:
+            # A file that a killed process left behind.
+            if fault.code != "not_reachable":
+                raise
+    node = await Node.open(folder, with_pen=False)
+    try:
+        return await status_of(node)
+    finally:
+        await node.close()
+
+
+async def at_the_pen(
+    folder: Path,
+    here: Callable[[Node], Awaitable[T]],
+    there: Callable[[RunningNode], Awaitable[T]],
+    *,
+    progress: Progress = no_progress,
+) -> T:
+    """Do something with a node's pen: `here` when no process has it, else by asking the one that has it."""
+    try:
+        node = await Node.open(folder, progress=progress)
+    except LocalFault as fault:
+        if fault.code != "second_writer":
+            raise
+        return await there(RunningNode.find(Home(folder)))
+    try:
+        return await here(node)
+    finally:
+        await node.close()

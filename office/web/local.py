@@ -1,0 +1,104 @@
+"""The routes of `office.local`: what the command line beside a running node may have done by it.
+
+    POST /local/countersign  {"device"}             an entry: the county confirms a device
+    POST /local/revoke       {"device", "reason"}   an entry: a device ends
+    POST /local/sync                                talk with the node above now; answers when that is over
+    POST /local/status                              how the node stands (`office.status`)
+
+Only from loopback, only with the token of this start (`guards.local`, `Doorman`). Refusals are {"code", "message"}.
+Must never show a case or a person: whoever runs the node is not thereby an officer.
+"""
+
+import asyncio
+from typing import Final
+
+import msgspec
+from litestar import Response, Router, post
+from litestar.exceptions import HTTPException, NotAuthorizedException
+from litestar.handlers import BaseRouteHandler
+
+from office.local import (
+    CONVERSATION_S,
+    Countersign,
+    Doorman,
+    LocalRefusal,
+    Revoke,
+    Talked,
+    WrittenEntry,
+)
+from office.node import Node
+from office.status import Status, status_of
+from office.web import guards
+from office.web.errors import answer_for, log_own_fault
+from office.web.guards import AnyConnection, AnyRequest
+from office.web.i18n import Language
+from office.web.inputs import read_json
+from schemas.refusals import Refused
+from sync.core.errors import LocalFault
+from sync.courier import Courier
+
+BODY_BYTES_MAX: Final = 4 * 1024
+"""A device's name and a reason."""
+
+
+def local_router(node: Node, courier: Courier | None, doorman: Doorman) -> Router:
+    """The four routes."""
+    opt = guards.local()
+
+    async def check_token(connection: AnyConnection, _: BaseRouteHandler) -> None:
+        scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not doorman.is_token(token):
+            raise NotAuthorizedException("token")
+
+    @post("/countersign", status_code=201, opt=opt)
+    async def countersign(request: AnyRequest) -> WrittenEntry:
+        """Confirm a device that a township enrolled."""
+        given = await read_json(request, Countersign)
+        return WrittenEntry((await node.enrolling.countersign(given.device)).hash.hex())
+
+    @post("/revoke", status_code=201, opt=opt)
+    async def revoke(request: AnyRequest) -> WrittenEntry:
+        """End a lost device."""
+        given = await read_json(request, Revoke)
+        return WrittenEntry((await node.enrolling.revoke(given.device, given.reason)).hash.hex())
+
+    @post("/sync", status_code=200, opt=opt)
+    async def sync(request: AnyRequest) -> Talked:
+        """Talk upward now."""
+        return await _talk(node, courier)
+
+    @post("/status", status_code=200, opt=opt)
+    async def status(request: AnyRequest) -> Status:
+        """How this node stands."""
+        return await status_of(node, courier.state if courier is not None else None, is_running=True)
+
+    return Router(
+        "/local",
+        route_handlers=[countersign, revoke, sync, status],
+        guards=[check_token],
+        request_max_body_size=BODY_BYTES_MAX,
+        exception_handlers={Exception: _refuse, HTTPException: _refuse},
+        include_in_schema=False,
+    )
+
+
+async def _talk(node: Node, courier: Courier | None) -> Talked:
+    parent = node.books.parent
+    if courier is None or parent is None:
+        raise LocalFault("no_parent", "nobody is above the county; its townships talk to it by themselves")
+    try:
+        async with asyncio.timeout(CONVERSATION_S):
+            tally = await courier.talk()
+    except TimeoutError:
+        return Talked(0, node.books.links[parent].waiting(), is_over=False)
+    return Talked(tally.entries_received, node.books.links[parent].waiting(), tuple(tally.refused))
+
+
+def _refuse(request: AnyRequest, error: Exception) -> Response[bytes]:
+    """The refusal for an operator: both languages where there are two, else the fault's own sentence."""
+    answer = answer_for(error, Language.EN)
+    if answer.status >= 500 and answer.code == "internal_error":
+        log_own_fault(request, error)
+    message = f"{error.zh}\n{error.en}" if isinstance(error, Refused) else answer.sentence
+    body = msgspec.json.encode(LocalRefusal(answer.code, message))
+    return Response(body, status_code=answer.status, media_type="application/json")
