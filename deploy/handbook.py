@@ -9,6 +9,7 @@ call whose first argument is the code and whose last text is the sentence. Never
 import ast
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -87,9 +88,8 @@ def meanings(path: Path, name: str) -> dict[str, str]:
         if isinstance(node, ast.ClassDef) and node.name == name
     )
     found: dict[str, str] = {}
-    for field, text in zip(body, body[1:], strict=False):
-        is_field = isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
-        if is_field and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
+    for field, text in pairwise(body):
+        if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
             found[ast.unparse(field.target)] = str(text.value.value)
     return found
 

@@ -90,13 +90,18 @@ def default_home(name: str) -> Path:
     return Path(stated) if stated else Path.home() / ".tongban" / name
 
 
-def main(application: Application, arguments: Sequence[str] | None = None) -> int:
-    """Run one verb. Returns the exit status."""
+def parser_of(application: Application) -> argparse.ArgumentParser:
+    """The whole command line of a program: the verbs that all share, and its own."""
     verbs = Verbs(application)
     _add_common(verbs)
     if application.add_verbs is not None:
         application.add_verbs(verbs)
-    parsed = verbs.parser.parse_args(arguments)
+    return verbs.parser
+
+
+def main(application: Application, arguments: Sequence[str] | None = None) -> int:
+    """Run one verb. Returns the exit status."""
+    parsed = parser_of(application).parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
         return asyncio.run(parsed.verb(parsed))
@@ -105,6 +110,14 @@ def main(application: Application, arguments: Sequence[str] | None = None) -> in
     except Refused as refusal:
         return _fail(refusal.code, f"{refusal.zh}\n{refusal.en}")
     except (Fault, Malformed) as fault:
+        return _fail(fault.code, fault.hint)
+    except Exception as error:
+        from sync.failures import fault_of
+
+        # What a database means, where nothing between has said it already: a start on a full disk.
+        fault = fault_of(error)
+        if fault is None:
+            raise
         return _fail(fault.code, fault.hint)
 
 
@@ -128,7 +141,9 @@ def _add_common(verbs: Verbs) -> None:
         enrol.add_argument("--office", help="with a bare code: the office on the sheet")
     verbs.add("run", run_node, "serve this node's pages and its line until stopped", "run")
     verbs.add("sync", sync_node, "talk with the node above once, now; a running node does it itself", "sync")
-    status = verbs.add("status", show_status, "how this node stands: counts, lines, disk; shows no case", "status --json")
+    status = verbs.add(
+        "status", show_status, "how this node stands: counts, lines, disk; shows no case", "status --json"
+    )
     status.add_argument("--json", action="store_true", help="one JSON line")
     verify = verbs.add(
         "verify",

@@ -3,6 +3,7 @@
 A serving node answers on loopback; where, and the token that opens, stand in a file of its folder, readable by the
 node's own user only, made anew at every start and removed at the end. A verb that finds the pen taken reads it and asks
 the process that has the pen. Whoever can read that file could read the node's keys as well, so it opens nothing new.
+Behind a proxy on the same machine every caller seems to be on loopback: then the token alone decides.
 Must never: leave this computer, show a case or a person, or do what no verb does.
 Next: `office.web.local` (the routes), `office.cli` and `hub.cli` (the verbs).
 """
@@ -19,8 +20,9 @@ from office.node import Node, Progress, is_loopback, no_progress
 from office.paths import Home, remove, write_private
 from office.status import Status, status_of
 from schemas.names import NodeId
-from sync.core.errors import LocalFault
-from sync.exchange import LineDown
+from sync.books import Books
+from sync.core.errors import LocalFault, RemoteFault
+from sync.exchange import LineDown, Tally
 from sync.http import JSON_TYPE, Wire
 from sync.ports import Salts
 
@@ -87,6 +89,21 @@ class Door(Struct, frozen=True):
     """SHA-256 of the TLS certificate, hexadecimal; empty where loopback is spoken to in plain HTTP."""
 
 
+def talked(books: Books, tally: Tally | None) -> Talked:
+    """What to tell of a conversation with the node above; None: it is not over yet. Raises `LocalFault` `no_parent`."""
+    if books.parent is None:
+        raise no_parent()
+    waiting = books.links[books.parent].waiting()
+    if tally is None:
+        return Talked(0, waiting, is_over=False)
+    return Talked(tally.entries_received, waiting, tuple(tally.refused))
+
+
+def no_parent() -> LocalFault:
+    """The refusal to talk upward from the top."""
+    return LocalFault("no_parent", "nobody is above the county; its townships talk to it by themselves")
+
+
 # --- the running node's side -----------------------------------------------------------------------------------------
 
 
@@ -135,7 +152,7 @@ class RunningNode:
         """The node that runs in a folder. Raises `LocalFault` `not_reachable` when it says nothing about itself."""
         try:
             return cls(msgspec.json.decode(home.local.read_bytes(), type=Door))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, LocalFault) as error:
             raise _not_reachable() from error
 
     async def countersign(self, device: NodeId) -> WrittenEntry:
@@ -159,13 +176,21 @@ class RunningNode:
             reply = await self._wire.post(
                 path, msgspec.json.encode(question), token=self._token, content_type=JSON_TYPE
             )
-        except LineDown as down:
-            raise _not_reachable() from down
+        except (LineDown, RemoteFault) as fault:
+            # Nobody, or somebody else: the file was left behind by a process that was killed.
+            raise _not_reachable() from fault
         finally:
             self._wire.hang_up()
         if not 200 <= reply.status < 300:
             raise _refused(reply.body)
-        return msgspec.json.decode(reply.body, type=kind)
+        try:
+            return msgspec.json.decode(reply.body, type=kind)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise LocalFault(
+                "other_version",
+                "the running node answers as another version of this program does; restart it, then try again "
+                "(正在运行的程序版本不同；请重新启动后再试)",
+            ) from error
 
 
 def _refused(body: bytes) -> LocalFault:
@@ -181,7 +206,8 @@ def _not_reachable() -> LocalFault:
     return LocalFault(
         "not_reachable",
         "another process holds this node's pen and does not answer: it is starting or stopping, or another verb is at "
-        "work; wait a moment and try again, or stop it first (另一进程正在使用本机数据且没有应答；请稍后重试，或先将其停止)",
+        "work; wait a moment and try again, or stop it first "
+        "(另一进程正在使用本机数据且没有应答；请稍后重试，或先将其停止)",
     )
 
 

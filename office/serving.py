@@ -14,22 +14,24 @@ import signal
 import socket
 from collections.abc import Generator
 from types import FrameType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
 
-from office.local import Doorman
+from office.local import Doorman, Talked, no_parent, talked
 from office.node import Node, is_loopback
 from office.storage import LOOK_AGAIN_S
-from office.tls import TlsFiles, ensure_tls
 from office.web.app import create_app
 from office.web.guards import device
 from office.web.local import local_router
 from sync.core.errors import Fault
 from sync.courier import Courier, Timetable
-from sync.exchange import Responder, Tally, converse
+from sync.exchange import Responder, converse
 from sync.http import HttpLine, Wire, sync_router
 from sync.session import Doorkeeper
+
+if TYPE_CHECKING:
+    from office.tls import TlsFiles
 
 KEEP_ALIVE_S: Final = 75
 """uvicorn's 5 s would drop connections that the node below still believes in (STACK 6)."""
@@ -48,7 +50,7 @@ log: Final = logging.getLogger("tongban.serving")
 
 async def serve(node: Node) -> None:
     """Serve until told to stop. The node stays open: closing it is the caller's."""
-    tls = None if is_loopback(node.settings.host) else ensure_tls(node.home, [node.settings.host], node.clock.now())
+    tls = None if is_loopback(node.settings.host) else _certificate(node)
     courier = make_courier(node)
     node.pen.on_work = courier.wake if courier is not None else None
     doorman = Doorman(node.home, node.salts, tls.digest if tls is not None else b"")
@@ -134,14 +136,21 @@ async def keep_ballast(node: Node) -> None:
         await node.clock.sleep(LOOK_AGAIN_S)
 
 
-def _app(node: Node, courier: Courier | None, tls: TlsFiles | None, doorman: Doorman) -> Any:
+def _certificate(node: Node) -> "TlsFiles":
+    # Imported here: a village serves its own screen only, and making certificates weighs 3 MiB.
+    from office.tls import ensure_tls
+
+    return ensure_tls(node.home, [node.settings.host], node.clock.now())
+
+
+def _app(node: Node, courier: Courier | None, tls: "TlsFiles | None", doorman: Doorman) -> Any:
     doorkeeper = Doorkeeper(node.books, certificate=tls.digest if tls is not None else b"")
     responder = Responder(node.writer, courier.wake if courier is not None else None)
     routes = sync_router(doorkeeper, responder, node.enrolling, opt=device())
     return create_app(node, [routes, local_router(node, courier, doorman)], is_tls=tls is not None)
 
 
-def _config(node: Node, app: Any, tls: TlsFiles | None) -> uvicorn.Config:
+def _config(node: Node, app: Any, tls: "TlsFiles | None") -> uvicorn.Config:
     is_county = node.books.parent is None
     return uvicorn.Config(
         app,
@@ -187,7 +196,7 @@ def make_courier(node: Node) -> Courier | None:
 
 
 async def talk_here(node: Node) -> Talked:
-    """One conversation of a node that is not served, now. Raises `LineDown` or the other side's refusal as a `Fault`."""
+    """One conversation of a node that is not served. Raises `LineDown` or the other side's refusal as a `Fault`."""
     if node.books.parent is None:
         raise no_parent()
     line = HttpLine(node.writer, Wire(node.parent_address, idle_s=node.settings.idle_timeout_s))

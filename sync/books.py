@@ -188,13 +188,13 @@ class Books:
         self.damaged: dict[EntryKey, bytes] = {}
         self.hopeless: set[EntryKey] = set()
         self.missing: set[EntryKey] = set()
-        """Entries that came alone and were refused: asked for again. The next start learns of them from the evidence."""
+        """Entries that came alone and were refused: they are asked for again. A start reads them from the evidence."""
         self.rollbacks: set[JournalId] = set()
         self.beacon_at = Instant(0)
         self.beacon_pinned_at = Instant(0)
         self.work_waits = False
         self.proof_due = True
-        """Whether an excerpt of ours may wait for a checkpoint to be proved by; after a start nobody knows: assume so."""
+        """Whether an excerpt of ours may wait for a checkpoint to be proved by; after a start assume so."""
         self.asked: dict[NodeId, list[Want]] = {}
 
     # --- loading ---------------------------------------------------------------------------------------------------
@@ -353,7 +353,7 @@ class Books:
         return enrolment.node
 
     def waits_for(self, node: NodeId, entry: Stored) -> bool:
-        """Keep a statement about a device, or by one, that is not known here: it is heard again when that is enrolled."""
+        """Keep a statement about a device, or by one, that is not known here: it is heard again once that is enrolled."""
         if self.seat_of_node(node) is not None:
             return False
         self.unheard.setdefault(node, []).append(entry)

@@ -12,7 +12,7 @@ from hashlib import sha256
 import msgspec
 
 from schemas.codec import Malformed, encode
-from schemas.names import EPOCH_NONCE_BYTES, SALT_BYTES, Epoch, Instant, JournalId, NodeId, parent_seat
+from schemas.names import EPOCH_NONCE_BYTES, SALT_BYTES, Epoch, Instant, JournalId, NodeId
 from schemas.wire import (
     KIND_BEACON,
     KIND_EPOCH_OPENED,
@@ -49,7 +49,6 @@ from sync.core.journal import (
     well_formed,
 )
 from sync.core.link import Link, Placement
-from sync.enrolment import admit_chain
 from sync.excerpts import post_excerpts, share
 from sync.paging import compose
 from sync.ports import Interpretation, Outcome, Stored, empty_batch
@@ -253,7 +252,7 @@ class Ledger:
             fresh += await self._admit_answer(link, answer, admission)
         await self._settle(fresh, link)
         if page.full or page.echo == books.epoch:
-            # Changes are told to one start of ours: on a page made for an earlier one they are changes to something else.
+            # Changes are told to one start of ours: on a page made for an earlier one they change something else.
             link.hear_sizes(page.statement, page.full, page.sizes)
         await recovery.after_page(books, link, page, started=started)
         memory = books.remember(link)
@@ -395,7 +394,9 @@ class Ledger:
         # Anything else may be a relay's damage: fetch it again (DESIGN 1.6).
         if well_formed(run):
             state = books.journal_state(run.journal)
-            state.wanted = max(state.wanted, run.start + len(run.lines))
+            if state.wanted < run.start + len(run.lines):
+                state.wanted = run.start + len(run.lines)
+                link.ask_again(run.journal)
         books.find(code, run.journal, run.start, b"", run.prev)
         return []
 
@@ -538,26 +539,7 @@ class Ledger:
 
         Raises `RemoteFault` unless they lead to the seat above. The enrolment entry that comes first makes it durable.
         """
-
-        async def job() -> None:
-            books = self.books
-            keyring = admit_chain(books.keyring, books.seat.root, chain)
-            enrolment = chain[-1].enrolment
-            if enrolment.office != parent_seat(books.seat.office):
-                raise RemoteFault("wrong_office", "this is not the office above; check the address on the sheet")
-            if enrolment.node == books.parent:
-                return
-            replaced = enrolment.replaces == books.parent or (
-                books.parent is not None and keyring.is_revoked(books.parent)
-            )
-            if not replaced:
-                raise RemoteFault("other_device", "the office above works on another device; ask it for a new sheet")
-            books.keyring = keyring
-            former = books.parent
-            books.adopt_parent(enrolment.node)
-            await recovery.after_parent_replaced(books, former)
-
-        await self._alone(job)
+        await self._alone(lambda: recovery.meet(self.books, chain))
 
     async def light_beacon(self) -> Stored:
         """The county's daily statement of all heads it holds (RULINGS A13). Raises `LocalFault` below the county."""

@@ -4,11 +4,14 @@ Decides by numbers and positions only. Never skips a number, never refers a chil
 on an answer that was made before the present start. Next: `sync.core.link` (numbers), `sync.ledger`, `sync.paging`.
 """
 
+from collections.abc import Sequence
+
 from schemas.codec import PAGE_ENTRIES_MAX, encode
-from schemas.names import CaseId, JournalId, NodeId, within
+from schemas.names import CaseId, JournalId, NodeId, parent_seat, within
 from schemas.wire import (
     KIND_EPOCH_OPENED,
     Answer,
+    Certificate,
     EpochOpened,
     Lane,
     Page,
@@ -17,8 +20,10 @@ from schemas.wire import (
 )
 from sync import repair
 from sync.books import Books, line_body
+from sync.core.errors import RemoteFault
 from sync.core.journal import Tip
 from sync.core.link import Link
+from sync.enrolment import admit_chain
 from sync.excerpts import Piece, excerpt_of, post_excerpts, run_of, share
 from sync.ports import JournalState, Stored
 
@@ -160,12 +165,15 @@ def wants_for(books: Books, link: Link) -> list[Want]:
 
 
 def _want(books: Books, link: Link, journal: JournalId, size: int, wants: list[Want]) -> None:
-    held = books.journals[journal].size if journal in books.journals else 0
-    if size <= held or (journal, held) in link.not_held:
-        return
-    want = Want(journal.origin, journal.epoch, held, min(size, held + PAGE_ENTRIES_MAX))
-    if all(other.journal != journal for other in wants):
-        wants.append(want)
+    """Ask for what follows what is held, or, when this neighbour could not help with that, for what lies behind it."""
+    state = books.journals.get(journal)
+    held, lost_upto = (state.size, state.lost_upto) if state is not None else (0, 0)
+    for start in (held, max(held, lost_upto)):
+        if start < size and (journal, start) not in link.not_held:
+            want = Want(journal.origin, journal.epoch, start, min(size, start + PAGE_ENTRIES_MAX))
+            if all(other.journal != journal for other in wants):
+                wants.append(want)
+            return
 
 
 def _may_hold(books: Books, link: Link, journal: JournalId) -> bool:
@@ -203,11 +211,16 @@ async def _answer(books: Books, link: Link, want: Want, room: int) -> Answer | N
         return await _answer_alone(books, link, want)
     if want.start < state.size:
         stop = await _answer_end(books, state, want.start, min(want.stop, want.start + room))
-        bad = await repair.first_damaged(books, await books.store.entries(journal, want.start, stop))
+        entries = await books.store.entries(journal, want.start, stop)
+        bad = await repair.first_damaged(books, entries)
         if bad is not None:
             if (journal, bad) in books.damaged:
                 return None
             stop = await _checkpoint_upto(books, journal, want.start, bad)
+        if want.start > link.heard.get(journal, want.start) or (bad is not None and stop == want.start):
+            # The tail behind a hole that nobody can fill: each entry alone, with its own proof (RULINGS A7, F9).
+            tail = [entry for entry in entries if await repair.first_damaged(books, [entry]) is None]
+            return Answer(want, None, [await excerpt_of(books, entry) for entry in tail])
         if stop > want.start:
             return Answer(want, await run_of(books, Piece(journal, want.start, stop)), [])
     loose = [entry for entry in await books.store.loose_beyond(journal, want.start) if entry.seq < want.stop]
@@ -260,12 +273,11 @@ def not_helped(books: Books, link: Link, want: Want) -> None:
     if not all((want.journal, want.start) in other.not_held for other in askable):
         return
     state = books.journal_state(want.journal)
-    upto = max(want.stop, state.wanted)
     if state.lost_upto >= want.stop:
         return
-    state.lost_upto = upto
+    state.lost_upto = want.stop
     loose = books.loose.get(want.journal, {})
-    if any(seq not in loose for seq in range(want.start, min(upto, want.start + PAGE_ENTRIES_MAX))):
+    if any(seq not in loose for seq in range(want.start, want.stop)):
         books.find("lost", want.journal, want.start, b"", encode(want))
 
 
@@ -306,6 +318,22 @@ async def _second_child(books: Books, entry: Stored, opened: EpochOpened) -> boo
         if sibling.parent.epoch == opened.parent.epoch:
             return True
     return False
+
+
+async def meet(books: Books, chain: Sequence[Certificate]) -> None:
+    """Take the device that showed these certificates as our parent if it replaces the one we know (`Ledger.meet`)."""
+    keyring = admit_chain(books.keyring, books.seat.root, chain)
+    enrolment = chain[-1].enrolment
+    if enrolment.office != parent_seat(books.seat.office):
+        raise RemoteFault("wrong_office", "this is not the office above; check the address on the sheet")
+    if enrolment.node == books.parent:
+        return
+    known = books.parent
+    if enrolment.replaces != known and not (known is not None and keyring.is_revoked(known)):
+        raise RemoteFault("other_device", "the office above works on another device; ask it for a new sheet")
+    books.keyring = keyring
+    books.adopt_parent(enrolment.node)
+    await after_parent_replaced(books, known)
 
 
 async def after_parent_replaced(books: Books, former: NodeId | None) -> None:

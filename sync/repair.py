@@ -1,9 +1,9 @@
-"""Copies that went bad on our own disk: noticed when a neighbour asks for what it had to refuse, fetched again, put right.
+"""Copies that went bad on our own disk: noticed when a neighbour asks for what it refused, fetched again, put right.
 
 What was verified when it came is verified again only when somebody asks (`Want`), so the ordinary path pays nothing.
 Bytes are judged by the entry's hash, which stands in every later entry and in signed checkpoints; so whoever sends the
-good copy need not be trusted. Never changes an entry's hash, place or number, and never accuses anybody: a bad copy is a
-relay's damage (DESIGN 1.6, RULINGS A7). Next: `sync.recovery` (wants and answers).
+good copy need not be trusted. Never changes an entry's hash, place or number, and never accuses anybody: a bad copy is
+a relay's damage (DESIGN 1.6, RULINGS A7). Next: `sync.recovery` (wants and answers).
 """
 
 from collections.abc import Sequence
@@ -18,13 +18,12 @@ from sync.core.journal import links_of
 from sync.core.link import Link
 from sync.ports import EntryKey, Stored
 
-
 MISSING_MAX = 1000
 """Refused single entries that are asked for again: far more than honest damage makes, little enough to remember."""
 
 
 async def first_damaged(books: Books, entries: Sequence[Stored]) -> int | None:
-    """The number of the first of these that no longer gives the hash it had when it came; all such are to be fetched."""
+    """The number of the first of these that no longer gives the hash it had when it came; such are to be fetched."""
     bad = [entry for entry in entries if await _hash_of(books, entry) != entry.hash]
     for entry in bad:
         key = (entry.journal, entry.seq)

@@ -29,8 +29,8 @@ from sync.ports import (
     LinkMemory,
     Loaded,
     ReceiptRow,
-    Stored,
     Sealer,
+    Stored,
 )
 from sync.reading import SqlReader
 from sync.statements import Statements, columns_of
@@ -289,8 +289,7 @@ class SqlStore(SqlReader):
         A spoiled case must not stop the line (RULINGS B11); a database in trouble must (`is_systemic`).
         """
         try:
-            async with connection.begin_nested():
-                await project(connection, projected)
+            await _in_savepoint(connection, project, projected)
             return
         except Exception as error:
             if is_systemic(error) or not isinstance(projected, Divisible):
@@ -298,8 +297,7 @@ class SqlStore(SqlReader):
         keys = ChainMap(made, self._keys)
         for piece in projected.pieces():
             try:
-                async with connection.begin_nested():
-                    await project(connection, piece)
+                await _in_savepoint(connection, project, piece)
             except Exception as error:
                 if is_systemic(error):
                     raise
@@ -313,6 +311,22 @@ class SqlStore(SqlReader):
             self._streams = {name: key for name, key in self._streams.items() if name[0] not in dropped}
         self._streams.update(staged.streams)
         self._streams_made += len(staged.streams)
+
+
+async def _in_savepoint(connection: AsyncConnection, project: Project, projected: object) -> None:
+    """Write a projection whole or not at all.
+
+    A database in trouble may have ended the whole transaction already (SQLite does on a full disk): its complaint must
+    reach the caller, not that the savepoint is gone. The transaction is given up then in any case.
+    """
+    savepoint = await connection.begin_nested()
+    try:
+        await project(connection, projected)
+    except Exception as error:
+        if not is_systemic(error):
+            await savepoint.rollback()
+        raise
+    await savepoint.commit()
 
 
 def _epoch(epoch: Epoch) -> tuple[int, bytes]:

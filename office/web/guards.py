@@ -7,10 +7,10 @@ a guard that loads a case to judge it would be one forgotten call away from show
 Next: `schemas.casework.visibility` for what of a case may be seen, `lifecycle` for what may be done.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from ipaddress import ip_address
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from litestar import Litestar, Request
 from litestar.connection import ASGIConnection
@@ -43,7 +43,7 @@ class Entry(Enum):
     OFFICER = "officer"
     """A signed-in officer."""
     LOCAL = "local"
-    """The command line on this very machine: both ends on loopback, and the token of this start (`office.web.local`)."""
+    """The command line on this very machine: both ends on loopback, and this start's token (`office.web.local`)."""
 
 
 class Scope(Enum):
@@ -155,7 +155,8 @@ class Gate:
 
 def _is_on_this_machine(connection: AnyConnection) -> bool:
     """Whether both ends of the connection are loopback addresses, as the sockets say."""
-    ends = (connection.scope.get("client"), connection.scope.get("server"))
+    scope: Mapping[str, Any] = cast("dict[str, Any]", connection.scope)
+    ends = (scope.get("client"), scope.get("server"))
     return all(end is not None and _is_loopback(end[0]) for end in ends)
 
 

@@ -25,6 +25,8 @@ from office.local import (
     Revoke,
     Talked,
     WrittenEntry,
+    no_parent,
+    talked,
 )
 from office.node import Node
 from office.status import Status, status_of
@@ -34,7 +36,6 @@ from office.web.guards import AnyConnection, AnyRequest
 from office.web.i18n import Language
 from office.web.inputs import read_json
 from schemas.refusals import Refused
-from sync.core.errors import LocalFault
 from sync.courier import Courier
 
 BODY_BYTES_MAX: Final = 4 * 1024
@@ -45,7 +46,7 @@ def local_router(node: Node, courier: Courier | None, doorman: Doorman) -> Route
     """The four routes."""
     opt = guards.local()
 
-    async def check_token(connection: AnyConnection, _: BaseRouteHandler) -> None:
+    async def check_token(connection: AnyConnection, handler: BaseRouteHandler) -> None:
         scheme, _, token = connection.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not doorman.is_token(token):
             raise NotAuthorizedException("token")
@@ -83,15 +84,14 @@ def local_router(node: Node, courier: Courier | None, doorman: Doorman) -> Route
 
 
 async def _talk(node: Node, courier: Courier | None) -> Talked:
-    parent = node.books.parent
-    if courier is None or parent is None:
-        raise LocalFault("no_parent", "nobody is above the county; its townships talk to it by themselves")
+    if courier is None:
+        raise no_parent()
     try:
         async with asyncio.timeout(CONVERSATION_S):
             tally = await courier.talk()
     except TimeoutError:
-        return Talked(0, node.books.links[parent].waiting(), is_over=False)
-    return Talked(tally.entries_received, node.books.links[parent].waiting(), tuple(tally.refused))
+        tally = None
+    return talked(node.books, tally)
 
 
 def _refuse(request: AnyRequest, error: Exception) -> Response[bytes]:

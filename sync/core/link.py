@@ -148,9 +148,12 @@ class Link:
             self.heard_fully = True
         for size in sizes:
             self.heard[size.journal] = size.size
-            # It holds more now than when it could not answer: it may be asked again.
-            self.not_held = {asked for asked in self.not_held if asked[0] != size.journal}
+            self.ask_again(size.journal)
         self.heard_statement = statement
+
+    def ask_again(self, journal: JournalId) -> None:
+        """The neighbour holds more of a journal now than when it could not answer."""
+        self.not_held = {asked for asked in self.not_held if asked[0] != journal}
 
     # --- what we state -----------------------------------------------------------------------------------------------
 

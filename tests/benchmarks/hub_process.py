@@ -48,7 +48,11 @@ def main(arguments: Sequence[str]) -> int:
     """See the module."""
     folder = Path(arguments[0])
     if len(arguments) == 1:
-        asyncio.run(run_hub(folder))
+        import os
+        if os.environ.get("K_UV"):
+            import uvloop
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as r: r.run(run_hub(folder))
+        else: asyncio.run(run_hub(folder))
         return 0
     # CPU time of this thread: waiting for the database must not look like work.
     profile = cProfile.Profile(time.thread_time)

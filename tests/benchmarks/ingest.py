@@ -63,7 +63,7 @@ STEPS: Final = {
     "small_rows": (("store.py", "_small_rows"),),
     "answer": (("ledger.py", "page_for"),),
 }
-"""Step → functions whose time, with all they call, is the step's. The rest is the loop, HTTP and the ledger's own work."""
+"""Step → functions whose time, with all they call, is the step's. The rest is HTTP, the loop, the ledger's own work."""
 
 TABLES: Final = ("entries", "checkpoints", "outbox", "receipts", "evidence", "dispositions", "cases", "operations")
 

@@ -374,27 +374,26 @@ class Court:
                     yield f"{device.name} toward {self.world.name_of(link.neighbour)}"
 
     def the_restored_do_not_repeat_themselves(self) -> Iterator[str]:
-        """A device that knows that it was restored takes no turn again that it had taken and a neighbour knew of.
+        """A device that knows that it was restored takes no turn again that it had taken and another holder knew of.
 
-        Not checked when any neighbour was itself rolled back, lost or cloned: what nobody remembers nobody can tell;
-        nor for devices that do not know that they were restored, which may act until their first contact.
+        Checked only where one device was rolled back, always knowingly, and none lost or cloned: a device that does not
+        know may act until its first contact, and what nobody remembers nobody can tell.
         """
-        faults = self.faults
-        if len({rollback.node for rollback in faults.rollbacks}) != 1 or faults.twins:
+        rollbacks = self.faults.rollbacks
+        if len({r.node for r in rollbacks}) != 1 or not all(r.known for r in rollbacks) or self.faults.twins:
             return
-        if any(d.wrecked for d in self.world.devices.values()) or not all(r.known for r in faults.rollbacks):
+        if any(device.wrecked for device in self.world.devices.values()):
             return
-        after = {rollback.opened for rollback in faults.rollbacks}
-        taken: dict[tuple[CaseId, int, bytes | None], list[EntryKey]] = {}
         for subject in self._subjects():
-            for event, header in self._items(subject):
-                if isinstance(event, Act) and header.origin in {r.node for r in faults.rollbacks}:
-                    key = (JournalId(header.origin, header.epoch), header.seq)
-                    taken.setdefault((subject, event.turn, event.after), []).append(key)
-        for (subject, turn, _), keys in taken.items():
-            told = [key for key in keys if key[0] not in after and len(self.told_before.get(key, ())) > 0]
-            if told and any(key[0] in after for key in keys):
-                yield f"turn {turn} of {subject.hex()[:6]} was taken again after a restore"
+            case = self._truth_of(subject)
+            holders = set(case.holders) if case is not None else set[OfficeId]()
+            acts = [(e, h) for e, h in self._items(subject) if isinstance(e, Act) and h.origin == rollbacks[0].node]
+            for rollback in rollbacks:
+                known = {key for key, offices in rollback.witnesses.items() if offices & holders}
+                before = {(e.turn, e.after) for e, h in acts if (JournalId(h.origin, h.epoch), h.seq) in known}
+                again = {(e.turn, e.after) for e, h in acts if JournalId(h.origin, h.epoch) == rollback.opened}
+                for turn, _ in sorted(before & again, key=lambda taken: taken[0]):
+                    yield f"turn {turn} of {subject.hex()[:6]} was taken again after a restore"
 
     def findings_are_found_once(self) -> Iterator[str]:
         """What an outbox number proves is proved once for each neighbour, lane and epoch (RULINGS A1)."""

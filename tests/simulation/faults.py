@@ -9,13 +9,14 @@ Never judges. Next: `presets` for how often, `schedule` for when.
 import msgspec
 
 from schemas.codec import encode
-from schemas.names import CaseId, Instant, JournalId, NodeId
+from schemas.names import CaseId, Instant, JournalId, NodeId, OfficeId
 from schemas.wire import KIND_ENROLLED, KIND_REVOKED, Enrolled, Revoked, Size
 from sync import recovery
 from sync.core import journal
 from sync.core.journal import Draft
 from sync.enrolment import certify
 from sync.keys import KeyedHashSigner
+from sync.ports import EntryKey
 from tests.simulation.workload import Workload
 from tests.simulation.world import (
     COUNTY,
@@ -38,8 +39,11 @@ class Rollback(msgspec.Struct, frozen=True):
     """A device that was put back: which of its own journals reached further before, and the epoch it then opened."""
 
     node: NodeId
+    known: bool
     lost: dict[JournalId, int]
     opened: JournalId
+    witnesses: dict[EntryKey, set[OfficeId]]
+    """Of its own entries that it lost: the offices whose machines held them at that moment."""
 
 
 class Faults:
@@ -132,7 +136,15 @@ class Faults:
         after = _own_extents(device)
         lost = {held: size for held, size in before.items() if size > after.get(held, 0)}
         if device.up:
-            self.rollbacks.append(Rollback(device.node, lost, device.books.own))
+            witnesses = self._witnesses(device, lost, after)
+            self.rollbacks.append(Rollback(device.node, known, lost, device.books.own, witnesses))
+
+    def _witnesses(
+        self, device: Device, lost: dict[JournalId, int], kept: dict[JournalId, int]
+    ) -> dict[EntryKey, set[OfficeId]]:
+        keys = [(held, seq) for held, size in lost.items() for seq in range(kept.get(held, 0), size)]
+        others = [other for other in self.world.survivors() if other is not device]
+        return {key: {other.office for other in others if other.holds(key)} for key in keys}
 
     def fill_disk(self) -> None:
         """A disk is full: whatever brings entries fails."""

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -92,11 +91,13 @@ def test_sample_data_does_not_go_into_a_folder_that_is_in_use(
 def test_a_demo_that_is_ended_early_takes_its_processes_along(tmp_path: Path) -> None:
     home = tmp_path / "demo"
     process = start_demo(home)
-    assert process.stderr is not None
-    read_until(process.stderr, "The hub is up")
-    assert processes_of(home)
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=60)
+    try:
+        assert process.stderr is not None
+        read_until(process.stderr, "The hub is up")
+        assert processes_of(home)
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
     assert process.returncode == 130
     assert processes_of(home) == []
 

@@ -150,7 +150,10 @@ async def test_a_gap_is_healed_by_the_cursor_in_the_refusal(parties: tuple[Party
 
 
 async def test_a_refused_run_does_not_end_the_conversation(parties: tuple[Party, Party]) -> None:
-    """RULINGS A8: its numbers are consumed, the line goes on; a good copy is had once the village repaired its own."""
+    """RULINGS A8: its numbers are consumed, the line goes on; a good copy is had once the village repaired its own.
+
+    Until then what lies behind the hole comes entry by entry, each with its own proof (RULINGS A7).
+    """
     township, village = parties
     await file(village, 10)
     own = village.ledger.books.own
@@ -159,7 +162,7 @@ async def test_a_refused_run_does_not_end_the_conversation(parties: tuple[Party,
     line = DirectLine(village, township)
     tally = await converse(village.pen, line)
     assert "broken_chain" in tally.refused
-    assert arrived(township, UP) == []
+    assert sorted(arrived(township, UP)) == sorted(body for body in bodies(10) if body != good.body)
     await file(township, 3, kind=DOWN)
     await converse(village.pen, line)
     assert arrived(village, DOWN) == bodies(3)
@@ -167,7 +170,7 @@ async def test_a_refused_run_does_not_end_the_conversation(parties: tuple[Party,
     village.tables.entries[own][3] = good
     await village.start()
     await converse(village.pen, DirectLine(village, township))
-    assert arrived(township, UP) == bodies(10)
+    assert sorted(arrived(township, UP)) == sorted(bodies(10))
     assert arrived(village, DOWN) == bodies(3)
 
 

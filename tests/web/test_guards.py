@@ -1,9 +1,11 @@
 """Who gets in: every route, with every role and with nobody; and an application that will not start undeclared."""
 
 import re
+from typing import Any, cast
 
+import httpx
 import pytest
-from litestar import Litestar, get, post
+from litestar import Litestar, Router, get, post
 from litestar.params import FromPath
 from litestar.testing import AsyncTestClient
 
@@ -169,6 +171,22 @@ async def test_devices_are_not_sent_advice_for_browsers_and_must_be_declared(cou
             assert 400 <= answer.status_code < 500, "no token for forms is asked of a device"
             assert "content-security-policy" not in answer.headers
             assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_local_routes_are_not_there_for_anybody_but_this_machine(county: WebCounty) -> None:
+    """Whatever the caller brings: who comes over the network is not told that there is such an address."""
+
+    @post("/stop", opt=guards.local())
+    async def stop() -> str:
+        return "done"
+
+    app = create_app(county.nodes[TOWNSHIP], [Router("/local", route_handlers=[stop])], is_tls=False)
+    here, there = ("127.0.0.1", 40_000), ("10.0.0.9", 40_000)
+    for client, address, status in ((here, "127.0.0.1", 201), (there, "127.0.0.1", 404), (here, "10.0.0.1", 404)):
+        transport = httpx.ASGITransport(app=cast("Any", app), client=client)
+        async with httpx.AsyncClient(transport=transport, base_url=f"http://{address}:8610") as caller:
+            answer = await caller.post("/local/stop", headers={"authorization": "Bearer 00"})
+            assert answer.status_code == status, (client, address)
 
 
 async def test_over_tls_cookies_are_bound_to_it(county: WebCounty) -> None:

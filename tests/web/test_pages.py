@@ -266,6 +266,15 @@ async def test_nobody_is_sent_elsewhere_after_signing_in(county: WebCounty, targ
         assert answer.headers["location"] == "/cases"
 
 
+async def test_whoever_only_runs_the_node_lands_on_the_page_that_is_theirs(county: WebCounty) -> None:
+    await county.nodes[VILLAGE].hire("admin", Role.ADMINISTRATOR)
+    async with county.client(VILLAGE) as browser:
+        sent = {"_csrf_token": await token_of(browser), "login": "admin", "password": PASSWORD, "next": "/cases"}
+        answer = await browser.post("/sign-in", data=sent, follow_redirects=True)
+        assert answer.url.path == "/line"
+        assert answer.status_code == 200
+
+
 async def test_without_its_token_no_form_and_no_call_changes_anything(agent: Client) -> None:
     case = case_in((await file_case(agent))[0].text)
     remark = {"kind": "remark.added", "operation": "01" * 8, "fields": {"text": "伪造"}}

@@ -43,7 +43,11 @@ async def test_the_line_page_tells_how_the_disk_stands(county: WebCounty) -> Non
         for words in ("备用空间已释放", "暂停登记新件", "20 MB"):
             assert words in page
         storage = (await browser.get("/api/line")).json()["storage"]
-        assert (storage["free_bytes"], storage["takes_filings"], storage["has_ballast"]) == (20 * MEBIBYTE, False, False)
+        assert (storage["free_bytes"], storage["takes_filings"], storage["has_ballast"]) == (
+            20 * MEBIBYTE,
+            False,
+            False,
+        )
         node.storage.disk = SmallDisk(None)
         assert (await browser.get("/line")).status_code == 200
 

@@ -6,7 +6,6 @@ address; the same form sent twice prints the same slip (`office.desk.Desk.open_c
 
 from typing import Final
 
-import segno
 from litestar import Response, Router, get, post
 from litestar.params import FromPath
 from markupsafe import Markup
@@ -206,6 +205,9 @@ def _drawn(materials: tuple[MaterialField, ...], values: Values, names: Names) -
 
 
 async def _slip(request: AnyRequest, slip: Slip, item: str) -> Page:
+    # Imported for the slip that needs it: it weighs 1 MiB.
+    import segno
+
     code = segno.make(f"{slip.tracking} {slip.secret}", error="m", micro=False)
     return await site_of(request).render(
         request,

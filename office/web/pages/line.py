@@ -33,6 +33,7 @@ STATES: Final[dict[str, str]] = {
 FINDINGS: Final[dict[str, str]] = {
     "fork": n_("Two signed branches of one journal: a copied device or a stolen key. The county must examine it."),
     "rollback": n_("A device was restored to an earlier state; its entries come back by themselves."),
+    "rolled_back": n_("This device was restored to an earlier state; what it had written comes back by itself."),
     "lost": n_("Entries that no neighbour holds any longer."),
     "refused": n_("A stretch arrived damaged and was fetched again."),
 }

@@ -1,0 +1,208 @@
+"""Verbs beside a running node: real processes, real files. Who has no pen hands over what it wants done."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from office.local import STATUS_PATH, Door, LocalRefusal
+from office.node import Node
+from office.paths import Home, write_private
+from office.status import Status
+from schemas.names import NodeId, OfficeId
+from schemas.wire import KIND_COUNTERSIGNED, KIND_REVOKED
+from sync.http import JSON_TYPE, Reply, Wire
+from tests.support.counties import COUNTY, TOWNSHIP, VILLAGE
+from tests.support.nodes import Places, found_network
+from tests.support.waiting import free_port, wait_until
+
+VERB_S_MAX = 60.0
+PROGRAMS = {COUNTY: "hub", TOWNSHIP: "township_node", VILLAGE: "village_agent"}
+
+
+@pytest.fixture
+async def places(tmp_path: Path) -> Places:
+    """The folders of a county; every node may listen on any free port."""
+    found = await found_network(tmp_path)
+    for office in PROGRAMS:
+        write_private(Home(found.home(office)).settings, b"port = 0\n")
+    return found
+
+
+def verb(places: Places, office: OfficeId, *words: str) -> "subprocess.CompletedProcess[str]":
+    """One verb, as an operator types it beside whatever runs."""
+    command = [sys.executable, "-m", PROGRAMS[office], *words, "--home", str(places.home(office))]
+    return subprocess.run(command, capture_output=True, text=True, timeout=VERB_S_MAX, check=False)
+
+
+@contextmanager
+def running(places: Places, office: OfficeId) -> Generator["subprocess.Popen[str]"]:
+    """A node's `run` until the block ends; then it is told to end, and must do so in order."""
+    home = places.home(office)
+    with (home / "log.txt").open("w", encoding="utf-8") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", PROGRAMS[office], "run", "--home", str(home)],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        try:
+            wait_until(lambda: Home(home).local.exists() or process.poll() is not None, "the door to open")
+            assert process.poll() is None, (home / "log.txt").read_text(encoding="utf-8")
+            yield process
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=VERB_S_MAX) == 0
+        finally:
+            process.kill()
+            process.wait()
+    assert "Traceback" not in (home / "log.txt").read_text(encoding="utf-8")
+
+
+async def device_of(places: Places, office: OfficeId) -> NodeId:
+    node = await Node.open(places.home(office), with_pen=False)
+    await node.close()
+    return node.books.seat.node
+
+
+async def kinds_at(places: Places, office: OfficeId, kind: str) -> int:
+    node = await Node.open(places.home(office), with_pen=False)
+    entries = await node.store.entries_of_kind(kind)
+    await node.close()
+    return len(entries)
+
+
+async def test_confirming_and_revoking_beside_a_running_hub(places: Places) -> None:
+    township, village = await device_of(places, TOWNSHIP), await device_of(places, VILLAGE)
+    with running(places, COUNTY):
+        door = Home(places.home(COUNTY)).local
+        assert door.stat().st_mode & 0o777 == 0o600
+        confirmed = verb(places, COUNTY, "network", "countersign", township)
+        assert (confirmed.returncode, confirmed.stderr) == (0, "")
+        assert "confirmed" in confirmed.stdout
+        lost = verb(places, COUNTY, "network", "revoke", village, "--reason", "被盗")
+        assert lost.returncode == 0, lost.stderr
+        assert "revoked" in verb(places, COUNTY, "network", "list").stdout
+        for words in (("countersign", "nobody"), ("revoke", "nobody", "--reason", "x")):
+            refused = verb(places, COUNTY, "network", *words)
+            assert refused.returncode == 1
+            assert refused.stderr.startswith("unknown_device: no device nobody")
+        top = verb(places, COUNTY, "sync")
+        assert (top.returncode, top.stderr.split(":")[0]) == (1, "no_parent")
+    assert not door.exists()
+    assert await kinds_at(places, COUNTY, KIND_COUNTERSIGNED) == 1
+    assert await kinds_at(places, COUNTY, KIND_REVOKED) == 1
+
+    again = verb(places, COUNTY, "network", "countersign", township)
+    assert again.returncode == 0, again.stderr
+    assert await kinds_at(places, COUNTY, KIND_COUNTERSIGNED) == 2
+
+
+async def test_sync_and_status_of_a_running_township(places: Places) -> None:
+    port = free_port()
+    write_private(Home(places.home(COUNTY)).settings, f"port = {port}\n".encode())
+    quiet = f'port = 0\nparent = "http://127.0.0.1:{port}"\nsync_every_s = 86400\n'
+    write_private(Home(places.home(TOWNSHIP)).settings, quiet.encode())
+    with running(places, COUNTY), running(places, TOWNSHIP):
+        talked = verb(places, TOWNSHIP, "sync")
+        assert talked.returncode == 0, talked.stderr
+        assert "waiting 0" in talked.stdout
+        status = status_in(verb(places, TOWNSHIP, "status", "--json"))
+        assert (status.office, status.is_running, status.is_quarantined) == (TOWNSHIP, True, False)
+        assert status.courier is not None
+        assert status.courier.conversations >= 1
+        assert status.lines[0].office == COUNTY
+        assert status.storage.has_ballast is not None
+    down = status_in(verb(places, TOWNSHIP, "status", "--json"))
+    assert (down.is_running, down.courier) == (False, None)
+    assert down.own == status.own
+    assert "not running" in verb(places, TOWNSHIP, "status").stdout
+    with running(places, TOWNSHIP):
+        cut_off = verb(places, TOWNSHIP, "sync")
+        assert (cut_off.returncode, cut_off.stderr.split(":")[0]) == (1, "line_down")
+
+
+def status_in(ended: "subprocess.CompletedProcess[str]") -> Status:
+    assert ended.returncode == 0, ended.stderr
+    return msgspec.json.decode(ended.stdout, type=Status)
+
+
+async def test_a_node_on_the_network_answers_verbs_on_loopback_over_its_own_certificate(places: Places) -> None:
+    write_private(Home(places.home(COUNTY)).settings, b'host = "0.0.0.0"\nport = 0\n')
+    with running(places, COUNTY):
+        door = door_of(places, COUNTY)
+        assert door.address.startswith("https://127.0.0.1:")
+        assert status_in(verb(places, COUNTY, "status", "--json")).is_running
+        confirmed = verb(places, COUNTY, "network", "countersign", await device_of(places, TOWNSHIP))
+        assert confirmed.returncode == 0, confirmed.stderr
+        # Somebody else's certificate at that address gets neither question nor token.
+        write_private(Home(places.home(COUNTY)).local, msgspec.json.encode(Door(door.address, door.token, "00" * 32)))
+        refused = verb(places, COUNTY, "network", "countersign", "nobody")
+        assert (refused.returncode, refused.stderr.split(":")[0]) == (1, "not_reachable")
+        write_private(Home(places.home(COUNTY)).local, msgspec.json.encode(door))
+
+
+def door_of(places: Places, office: OfficeId) -> Door:
+    return msgspec.json.decode(Home(places.home(office)).local.read_bytes(), type=Door)
+
+
+async def knock(door: Door, token: str, path: str = STATUS_PATH, body: bytes = b"null") -> Reply:
+    wire = Wire(door.address)
+    try:
+        return await wire.post(path, body, token=bytes.fromhex(token), content_type=JSON_TYPE)
+    finally:
+        wire.hang_up()
+
+
+async def test_the_door_opens_to_the_token_of_this_start_only(places: Places) -> None:
+    with running(places, COUNTY):
+        earlier = door_of(places, COUNTY)
+        assert (await knock(earlier, earlier.token)).status == 200
+    with running(places, COUNTY):
+        door = door_of(places, COUNTY)
+        assert door.token != earlier.token
+        for token in ("", "00" * 32, earlier.token, door.token[:-2]):
+            reply = await knock(door, token)
+            assert reply.status == 401
+            assert msgspec.json.decode(reply.body, type=LocalRefusal).code == "not_signed_in"
+        for path, body in (
+            ("/local/revoke", b"{"),
+            ("/local/revoke", b'{"device": 7, "reason": "x"}'),
+            ("/local/countersign", b'{"device": "x", "more": 1}'),
+            ("/local/countersign", b"[" * 3000),
+            ("/local/countersign", b" " * 5000),
+        ):
+            reply = await knock(door, door.token, path, body)
+            assert 400 <= reply.status < 500, path
+            assert msgspec.json.decode(reply.body, type=LocalRefusal).message
+
+
+async def test_a_pen_that_says_nothing_about_itself_is_told_in_words(places: Places) -> None:
+    """Another verb is at work; or a killed node left its file behind, and another process has the lock."""
+    home = Home(places.home(COUNTY))
+    holder = await places.open(COUNTY)
+    try:
+        left_over = [
+            None,
+            b"{",
+            b'{"address": "http://127.0.0.1:9", "token": "00"}',
+            b'{"address": "x", "token": "00"}',
+        ]
+        for left_behind in left_over:
+            if left_behind is not None:
+                write_private(home.local, left_behind)
+            refused = verb(places, COUNTY, "network", "countersign", "nobody")
+            assert refused.returncode == 1
+            assert "Traceback" not in refused.stderr
+            assert "try again" in refused.stderr
+            assert "请稍后重试" in refused.stderr
+    finally:
+        await holder.close()
+    # Nobody holds the pen any more: the verb takes it, whatever the file says.
+    taken = verb(places, COUNTY, "network", "countersign", "nobody")
+    assert taken.stderr.startswith("unknown_device")
+    assert verb(places, COUNTY, "status").returncode == 0

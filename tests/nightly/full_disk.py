@@ -1,0 +1,125 @@
+"""A node on a file system that is really full: a small tmpfs in a namespace of its own, filled to the last byte.
+
+`tests/contract/test_full_disk.py` plays the disk with a limit inside SQLite; only here does the write-ahead file itself
+find no room, so that without the ballast nothing at all could be written any more.
+"""
+
+import asyncio
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from random import Random
+from typing import Final
+
+from office.node import Node
+from office.storage import BALLAST_BYTES, DiskNearlyFull
+from office.verifying import verify
+from schemas.names import CaseId
+from sync.core.errors import Busy
+from tests.support.counties import VILLAGE, agent, op
+from tests.support.nodes import Network, found_network
+
+SIZE_MIB: Final = 96
+STORY_S_MAX: Final = 300
+FILL_BYTES: Final = 64 * 1024
+
+WITHOUT_BALLAST_MAX: Final = 40
+"""Remarks that a disk with nothing to give may still take after it was full: room inside SQLite's own files."""
+
+
+def tell() -> str | None:
+    """Tell the story in a child with a file system of its own. Returns why that is not possible here, or None."""
+    if not sys.platform.startswith("linux"):
+        return "it needs Linux: a small file system of one's own"
+    probe = subprocess.run(["unshare", "-Urm", "true"], capture_output=True, text=True, check=False)
+    if probe.returncode:
+        return f"this system allows no user namespaces: {probe.stderr.strip()}"
+    with tempfile.TemporaryDirectory() as folder:
+        script = f'mount -t tmpfs -o size={SIZE_MIB}m tongban "$1" && exec "$2" -m tests.nightly.full_disk "$1"'
+        command = ["unshare", "-Urm", "sh", "-c", script, "sh", folder, sys.executable]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=STORY_S_MAX, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    print(done.stdout, end="")
+    return None
+
+
+async def fill_and_free(folder: Path) -> None:
+    """The story itself, in a folder on the small file system."""
+    network = await Network.open(await found_network(folder))
+    village = network.village
+    assert village.storage.keep_ballast()
+    case = (await network.file(1)).case
+    filler = folder / "photographs"
+
+    fill(filler)
+    acknowledged = await remark_until_full(village, case, 1000)
+    assert not village.home.ballast.exists(), "the ballast was not given up"
+    in_the_ballast = await remark_until_full(village, case, 20_000)
+    print(f"{len(acknowledged)} remarks until the disk was full, {len(in_the_ballast)} more in the ballast's room")
+    assert len(in_the_ballast) > 10 * WITHOUT_BALLAST_MAX
+    acknowledged += in_the_ballast
+
+    try:
+        await network.file(2)
+        raise AssertionError("a full disk took a new case in")
+    except DiskNearlyFull as refused:
+        print(refused.zh, refused.en, sep="\n")
+    held = {entry.hash for entry in await village.store.entries_about([case])}
+    assert set(acknowledged) < held, "an acknowledged entry is not there"
+    await network.close()
+
+    # Stopped, the room that this left taken too, and asked by an operator: every verb says what is wrong, in words.
+    fill(folder / "more photographs")
+    for verb in ("doctor", "sync", "status"):
+        words = [sys.executable, "-m", "village_agent", verb, "--home", str(folder / VILLAGE)]
+        said = await asyncio.to_thread(subprocess.run, words, capture_output=True, text=True, check=False)
+        assert "Traceback" not in said.stderr, said.stderr
+        print(f"{verb}: {said.returncode} {said.stderr.strip()}")
+        if verb == "doctor":
+            assert "make room now" in said.stdout
+
+    filler.unlink()
+    village = await Node.open(folder / VILLAGE)
+    assert village.storage.keep_ballast(), "room is back, but the ballast is not"
+    assert village.home.ballast.stat().st_size == BALLAST_BYTES
+    await village.desk.add_remark(agent(), case, op(3), text="又有空间了")
+    assert {entry.hash for entry in await village.store.entries_about([case])} > held
+    report = await verify(village)
+    assert report.faults == [], report.faults
+    await village.close()
+
+
+def fill(path: Path) -> None:
+    """Take every byte that is left, as somebody's photographs would."""
+    with path.open("wb", buffering=0) as file:
+        piece = FILL_BYTES
+        while piece:
+            try:
+                file.write(bytes(piece))
+            except OSError:
+                piece //= 2
+    free = os.statvfs(path.parent).f_bavail
+    assert free == 0, f"{free} blocks are free"
+
+
+async def remark_until_full(node: Node, case: CaseId, first: int) -> list[bytes]:
+    """Write remarks until the disk is full. Returns the hashes of those that were acknowledged."""
+    random = Random(first)
+    acknowledged: list[bytes] = []
+    while True:
+        text = "".join(chr(random.randrange(0x4E00, 0x9FA0)) for _ in range(600))
+        number = op(first + len(acknowledged))
+        try:
+            acknowledged.append((await node.desk.add_remark(agent(), case, number, text=text)).entry.hash)
+        except Busy as full:
+            if full.code != "store_full":
+                raise
+            return acknowledged
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.WARNING, stream=sys.stdout)
+    asyncio.run(fill_and_free(Path(sys.argv[1])))
