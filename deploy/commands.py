@@ -25,7 +25,7 @@ hash) and takes about a minute; later ones start at once and need no network.
   types       the strict type checker (`types FILE …` for some files)
   simulate    the whole network under faults in virtual time: `simulate SEEDS=1000`, `simulate SEED=42` replays one
   bench       measure: `bench BENCH=ingest`, wire or agent
-  nightly     the long search of the simulator
+  nightly     the long search of the simulator, then what needs more rights than a test run has: a really full disk
 
   wheelhouse  dist/wheelhouse, from which a village PC installs without any network (`wheelhouse --for windows`)
   setup       only make the environment
@@ -54,7 +54,6 @@ class Usage(Exception):
 MODULES: Mapping[str, tuple[str, ...]] = {
     "demo": ("deploy.demo",),
     "simulate": ("tests.simulation",),
-    "nightly": ("tests.simulation", "--nightly"),
     "bench": ("tests.benchmarks",),
     "types": ("basedpyright",),
     "wheelhouse": ("deploy.wheelhouse",),
@@ -110,6 +109,7 @@ def dispatch(verb: str, arguments: list[str]) -> int:
         return become([str(ensure()), "-m", *MODULES[verb], *arguments])
     own: Mapping[str, Callable[[list[str]], int]] = {
         "test": test,
+        "nightly": nightly,
         "lint": lint,
         "setup": setup,
         "lock": lock,
@@ -135,6 +135,13 @@ def test(arguments: list[str]) -> int:
     if failed:
         say(f"{' and '.join(failed)} failed (see above); the tests run all the same")
     return call(pytest) or (1 if failed else 0)
+
+
+def nightly(arguments: list[str]) -> int:
+    """The simulator's long search, with its own arguments, then the stories of `tests.nightly`; both whatever fails."""
+    python = str(ensure())
+    searched = call([python, "-m", "tests.simulation", "--nightly", *arguments])
+    return call([python, "-m", "tests.nightly"]) or searched
 
 
 def lint(arguments: list[str]) -> int:

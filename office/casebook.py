@@ -22,6 +22,7 @@ from schemas.casework.visibility import lineage
 from schemas.codec import Malformed
 from schemas.names import CaseId, OfficeId, seat_of
 from schemas.wire import EntryHeader
+from sync import repair
 from sync.books import Books
 from sync.core.errors import LocalFault
 from sync.ports import Disposition, EntryKey, Interpretation, Outcome, Stored
@@ -410,7 +411,11 @@ class CaseInterpreter:
             if entry.subject is None:
                 continue
             counts = self.books.counts(entry.journal, entry.seq)
-            held[entry.subject].append(self._read(entry) if counts else Unread(entry, Outcome("held", REVOKED)))
+            reading = self._read(entry) if counts else Unread(entry, Outcome("held", REVOKED))
+            if isinstance(reading, Unread) and reading.outcome.state == "quarantined":
+                # What cannot be read may have gone bad on the disk: then a good copy is fetched and the case refolded.
+                await repair.first_damaged(self.books, [entry])
+            held[entry.subject].append(reading)
         return held
 
     def _refold(

@@ -10,12 +10,13 @@ import argparse
 import asyncio
 import contextlib
 import getpass
+import importlib.util
 import logging
 import os
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from msgspec import Struct
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from office.node import Node
 
 # The heavy parts are imported by the verbs that need them: `--help` answers at once, also on an old computer.
+
+T = TypeVar("T")
 
 HOME_VARIABLE: Final = "TONGBAN_HOME"
 
@@ -99,12 +102,19 @@ def parser_of(application: Application) -> argparse.ArgumentParser:
     return verbs.parser
 
 
+def run_in_loop(work: Coroutine[Any, Any, T]) -> T:
+    """Run to the end, in uvloop's loop where that is installed (the hub): a tenth less CPU for every page taken in."""
+    factory = importlib.import_module("uvloop").new_event_loop if importlib.util.find_spec("uvloop") else None
+    with asyncio.Runner(loop_factory=factory) as runner:
+        return runner.run(work)
+
+
 def main(application: Application, arguments: Sequence[str] | None = None) -> int:
     """Run one verb. Returns the exit status."""
     parsed = parser_of(application).parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
-        return asyncio.run(parsed.verb(parsed))
+        return run_in_loop(parsed.verb(parsed))
     except KeyboardInterrupt:
         return 130
     except Refused as refusal:

@@ -20,8 +20,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from office.tables import enrolment_codes, offices
 from schemas.codec import Malformed, decode, encode
-from schemas.divisions import DivisionTree, division_code
-from schemas.names import ALPHABET, Instant, NodeId, OfficeId, node_id, parent_seat, seat_of, within
+from schemas.divisions import DivisionTree, InvalidDivision, division_code
+from schemas.names import ALPHABET, Instant, NodeId, OfficeId, node_id, parent_seat, seat_of, valid_seat, within
 from schemas.refusals import Refused
 from schemas.wire import (
     KIND_COUNTERSIGNED,
@@ -204,10 +204,12 @@ class Enrolling:
     async def enrol(self, request: bytes) -> bytes:
         """Judge a request and answer with the device's certificate chain (`sync.http.Enroller`).
 
-        Raises `RemoteFault`: `bad_code`, `code_used_up`, `bad_proof`, `seat_taken`, `parent_not_enrolled`, and those of
+        Raises `RemoteFault`: `wrong_office`, `bad_code`, `code_used_up`, `bad_proof`, `seat_taken`, `parent_not_enrolled`, and those of
         `check_public_keys`. A code works once; a device that lost the answer sends the same request again and gets it.
         """
         asked = decode(request, Request, limit=REQUEST_BYTES_MAX)
+        if not valid_seat(asked.office):
+            raise _wrong_office()
         self._check_proofs(asked)
         writer = self._writer
         node = node_id(asked.keys.log)
@@ -256,8 +258,8 @@ class Enrolling:
 
         async def drafting() -> Sequence[Draft]:
             above = parent_seat(asked.office)
-            if asked.office != seat_of(asked.office) or above is None or not within(asked.office, books.seat.office):
-                raise RemoteFault("wrong_office", "this office's device is not enrolled here; use its own sheet")
+            if above is None or not within(asked.office, books.seat.office):
+                raise _wrong_office()
             devices = await _present_devices(writer.books)
             if above != books.seat.office and above not in devices:
                 raise _parent_not_enrolled()
@@ -326,17 +328,23 @@ class Enrolling:
 
 async def _present_devices(books: Books) -> dict[OfficeId, NodeId]:
     """Seat → the device that nobody replaced."""
-    enrolments = [certificate.enrolment for certificate in (await _certificates(books)).values()]
-    replaced = {enrolment.replaces for enrolment in enrolments}
-    return {enrolment.office: enrolment.node for enrolment in enrolments if enrolment.node not in replaced}
+    return {office: one.enrolment.node for office, one in _present(await _certificates(books)).items()}
+
+
+def _present(certificates: Mapping[NodeId, Certificate]) -> dict[OfficeId, Certificate]:
+    """Seat → the certificate of the device that none of the same seat replaced."""
+    enrolments = [certificate.enrolment for certificate in certificates.values()]
+    replaced = {(enrolment.office, enrolment.replaces) for enrolment in enrolments}
+    return {
+        one.enrolment.office: one
+        for one in certificates.values()
+        if (one.enrolment.office, one.enrolment.node) not in replaced
+    }
 
 
 def _chain_of(books: Books, certificates: Mapping[NodeId, Certificate], office: OfficeId) -> list[Certificate]:
     """Certificates from the county's device to the office's present one, each office between them once."""
-    replaced = {certificate.enrolment.replaces for certificate in certificates.values()}
-    present = {
-        certificate.enrolment.office: certificate for node, certificate in certificates.items() if node not in replaced
-    }
+    present = _present(certificates)
     path: list[OfficeId] = []
     here: OfficeId | None = office
     while here is not None and here != books.seat.office:
@@ -348,9 +356,11 @@ def _chain_of(books: Books, certificates: Mapping[NodeId, Certificate], office: 
 
 
 async def _certificates(books: Books) -> dict[NodeId, Certificate]:
+    """The certificates that are believed here: any device may write into its journal what looks like one."""
+    believed = set(books.enrolled_by.values())
     found: dict[NodeId, Certificate] = {}
     for entry in await books.store.entries_of_kind(KIND_ENROLLED):
-        if entry.body is None:
+        if entry.body is None or (entry.journal, entry.seq) not in believed:
             continue
         try:
             certificate = decode(entry.body, Enrolled).certificate
@@ -362,6 +372,10 @@ async def _certificates(books: Books) -> dict[NodeId, Certificate]:
 
 def _parent_not_enrolled() -> RemoteFault:
     return RemoteFault("parent_not_enrolled", "the office above has no device yet; enrol that one first")
+
+
+def _wrong_office() -> RemoteFault:
+    return RemoteFault("wrong_office", "this office's device is not enrolled here; use its own sheet")
 
 
 def _bad_code() -> RemoteFault:
@@ -383,7 +397,10 @@ def parse_offices(rows: Sequence[Mapping[str, str]], county: OfficeId, divisions
         office = OfficeId((row.get("office") or "").strip())
         name = (row.get("name") or "").strip()
         desk = office.partition(".")[2]
-        code = division_code(seat_of(office))
+        try:
+            code = division_code(seat_of(office))
+        except InvalidDivision as refusal:
+            raise _bad_row(number, f":{refusal.zh}", f"has an impossible code: {refusal.en}") from refusal
         if not within(seat_of(office), county):
             raise _bad_row(number, "不属于本县", "belongs to another county")
         if divisions is not None and code not in divisions:

@@ -88,6 +88,7 @@ async def enrol_device(folder: Path, sheet: Sheet) -> SeatFile:
         answer, root_key = await request_enrolment(
             wire,
             signer.node,
+            sheet.office,
             sheet.county_digest,
             make_request(signer, sheet.office, sheet.code),
             salts=SystemSalts(),

@@ -144,8 +144,7 @@ class RunningNode:
     def __init__(self, door: Door) -> None:
         self._token = bytes.fromhex(door.token)
         self._wire = Wire(door.address, idle_s=ANSWER_S)
-        if door.certificate:
-            self._wire.pin(bytes.fromhex(door.certificate))
+        self._certificate = bytes.fromhex(door.certificate)
 
     @classmethod
     def find(cls, home: Home) -> "RunningNode":
@@ -174,7 +173,11 @@ class RunningNode:
     async def _ask(self, path: str, question: Struct | None, kind: type[T]) -> T:
         try:
             reply = await self._wire.post(
-                path, msgspec.json.encode(question), token=self._token, content_type=JSON_TYPE
+                path,
+                msgspec.json.encode(question),
+                under=self._certificate,
+                token=self._token,
+                content_type=JSON_TYPE,
             )
         except (LineDown, RemoteFault) as fault:
             # Nobody, or somebody else: the file was left behind by a process that was killed.

@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 from msgspec import Struct
 
 from schemas.codec import Malformed
-from schemas.names import Epoch, Instant, JournalId, NodeId, OfficeId, parent_seat, seat_of, within
+from schemas.names import CaseId, Epoch, Instant, JournalId, NodeId, OfficeId, parent_seat, seat_of, within
 from schemas.wire import (
     KIND_BEACON,
     KIND_ENROLLED,
@@ -182,11 +182,14 @@ class Books:
         self.due_receipts: dict[NodeId, set[JournalId]] = {}
         self.released: set[EntryKey] = set()
         self.enrolled_by: dict[NodeId, EntryKey] = {}
-        self.replaced: set[NodeId] = set()
+        self.replaced: set[tuple[OfficeId, NodeId]] = set()
+        """Devices that another one followed at their own seat: nobody's certificate ends a device of another seat."""
         self.unheard: dict[NodeId, list[Stored]] = {}
         self.sealed: dict[JournalId, int] = {}
         self.damaged: dict[EntryKey, bytes] = {}
         self.hopeless: set[EntryKey] = set()
+        self.refold_due: set[CaseId] = set()
+        """Cases of which a copy was put right: they may have been folded from the bad one."""
         self.missing: set[EntryKey] = set()
         """Entries that came alone and were refused: they are asked for again. A start reads them from the evidence."""
         self.rollbacks: set[JournalId] = set()
@@ -345,7 +348,7 @@ class Books:
         self._hops.clear()
         self.enrolled_by[enrolment.node] = (entry.journal, entry.seq)
         if enrolment.replaces is not None:
-            self.replaced.add(enrolment.replaces)
+            self.replaced.add((enrolment.office, enrolment.replaces))
         if parent_seat(enrolment.office) == self.seat.office:
             self._seat_child(enrolment.office)
         if enrolment.office == parent_seat(self.seat.office) and enrolment.replaces == self.parent:
@@ -353,7 +356,7 @@ class Books:
         return enrolment.node
 
     def waits_for(self, node: NodeId, entry: Stored) -> bool:
-        """Keep a statement about a device, or by one, that is not known here: it is heard again once that is enrolled."""
+        """Keep a statement about a device, or by one, unknown here: it is heard again once that is enrolled."""
         if self.seat_of_node(node) is not None:
             return False
         self.unheard.setdefault(node, []).append(entry)
@@ -370,7 +373,7 @@ class Books:
     def _seat_child(self, office: OfficeId) -> None:
         """The device that nobody replaced works at the seat below, in whatever order its enrolments came (A15)."""
         present = self.children.get(office)
-        last = [device.node for device in self.keyring.devices_of(office) if device.node not in self.replaced]
+        last = [device.node for device in self.keyring.devices_of(office) if (office, device.node) not in self.replaced]
         if present in last or len(last) != 1:
             return
         self.children[office] = last[0]
@@ -482,15 +485,15 @@ class Books:
         self.batch.outbox.append(OutboxRow(neighbour, lane, epoch, number, count, journal, seq))
 
     def remember(self, link: Link) -> LinkMemory:
-        """Stage what must survive a restart about a link."""
+        """Stage what must survive a restart about a link, if it changed: a page with nothing new writes nothing."""
         memory = self.memories.get(link.neighbour)
         if memory is None:
             memory = self.memories[link.neighbour] = LinkMemory(link.neighbour, link.seat)
-        memory.acknowledged = [(lane, epoch, number) for (lane, epoch), number in link.acknowledged.items()]
-        memory.rollbacks_shown = sorted(link.rollbacks_shown)
-        memory.quarantined = link.quarantined
-        memory.last_epoch = link.epoch
-        self.batch.links[link.neighbour] = memory
+        acknowledged = [(lane, epoch, number) for (lane, epoch), number in link.acknowledged.items()]
+        now = (acknowledged, sorted(link.rollbacks_shown), link.quarantined, link.epoch)
+        if now != (memory.acknowledged, memory.rollbacks_shown, memory.quarantined, memory.last_epoch):
+            memory.acknowledged, memory.rollbacks_shown, memory.quarantined, memory.last_epoch = now
+            self.batch.links[link.neighbour] = memory
         return memory
 
     def find(self, code: str, journal: JournalId, seq: int, digest: bytes = b"", material: bytes = b"") -> None:

@@ -20,12 +20,16 @@ _SYSTEMIC_STATES: Final = ("08", "40", "53", "55", "57", "58", "XX")
 """SQLSTATE classes about the server, not the rows: connection, rollback, resources, state, operator, system."""
 
 
+_FULL_NAMES: Final = ("SQLITE_FULL", "SQLITE_IOERR_SHMSIZE")
+"""The second comes at a start on a full disk: the index beside the write-ahead file cannot be made."""
+
+
 def is_systemic(error: BaseException) -> bool:
     """Whether the database itself is in trouble, so that writing the same rows in smaller pieces would not help."""
     if isinstance(error, OperationalError | PoolTimeout | OSError):
         return True
     return isinstance(error, DBAPIError) and (
-        error.connection_invalidated or _state(error)[:2] in _SYSTEMIC_STATES or _sqlite_name(error) == "SQLITE_FULL"
+        error.connection_invalidated or _state(error)[:2] in _SYSTEMIC_STATES or is_full(error)
     )
 
 
@@ -34,7 +38,7 @@ def is_full(error: BaseException) -> bool:
     original = _original(error)
     if isinstance(original, OSError) and original.errno == errno.ENOSPC:
         return True
-    return _state(error) == "53100" or _sqlite_name(error) == "SQLITE_FULL"
+    return _state(error) == "53100" or _sqlite_name(error) in _FULL_NAMES
 
 
 def is_input_or_output(error: BaseException) -> bool:

@@ -30,15 +30,18 @@ def _against_excerpts(books: Books, run: Run, checked: Checked, known: Tip) -> b
 
 async def _against_run(books: Books, run: Run, known: Tip) -> bool:
     """A run that does not continue what we hold although the owner signed what it makes of the common beginning."""
-    held = await books.store.hashes(run.journal, 0, min(run.start, known.size))
-    if len(held) != run.start:
+    held = await books.store.hashes(run.journal, 0, known.size)
+    if len(held) < run.start:
         return False
     links, _, _ = links_of(run)
     for checkpoint in run.checkpoints:
         branch = links[: checkpoint.size - run.start]
         if len(branch) < checkpoint.size - run.start:
             return False
-        if root_of([*held, *branch]) == checkpoint.root and books.verify_checkpoint(run.journal, checkpoint):
+        leaves = [*held[: run.start], *branch]
+        if leaves[: len(held)] == held[: len(leaves)]:
+            continue  # what is signed here is what we hold; damage further on in the run is a relay's
+        if root_of(leaves) == checkpoint.root and books.verify_checkpoint(run.journal, checkpoint):
             books.find("fork", run.journal, run.start, links[-1], encode(run))
             return True
     return False

@@ -22,7 +22,7 @@ from litestar import Request, Response, Router, post
 from litestar.exceptions import HTTPException, InternalServerException
 
 from schemas.codec import PAGE_COMPRESSED_BYTES_MAX, Malformed, decode, encode
-from schemas.names import NodeId
+from schemas.names import NodeId, OfficeId, within
 from schemas.wire import Refusal
 from sync.core.errors import Busy, Fault, GapFault, LocalFault, RemoteFault, UnknownSender
 from sync.exchange import LineDown, Pen, Responder, RunRefused
@@ -226,12 +226,7 @@ class Wire:
         self._idle_s = idle_s
         self._free: list[http.client.HTTPConnection] = []
         self._busy: set[http.client.HTTPConnection] = set()
-        self._pinned: bytes | None = None
         self._hung_up = 0
-
-    def pin(self, certificate: bytes | None) -> None:
-        """From now on only connections under this certificate count; None: any, for a new challenge."""
-        self._pinned = certificate
 
     def hang_up(self) -> None:
         """Close every connection; whoever waits on one gets `LineDown`."""
@@ -241,11 +236,24 @@ class Wire:
         while self._free:
             self._free.pop().close()
 
-    async def post(self, path: str, body: bytes, *, token: bytes = b"", content_type: str = MESSAGE_TYPE) -> Reply:
-        """One request. Raises `LineDown`, or `RemoteFault` (`other_certificate`, `answer_too_large`)."""
-        return await asyncio.to_thread(self._post, path, body, token, content_type)
+    async def post(
+        self,
+        path: str,
+        body: bytes,
+        *,
+        under: bytes | None = None,
+        token: bytes = b"",
+        content_type: str = MESSAGE_TYPE,
+    ) -> Reply:
+        """One request, sent only under the certificate that `under` names (SHA-256; empty = none, on loopback).
 
-    def _post(self, path: str, body: bytes, token: bytes, content_type: str) -> Reply:
+        None is for whoever asks for a challenge: nothing that is said then may be a secret. Each request names its own
+        certificate, so that none goes out unbound while another opens a new session.
+        Raises `LineDown`, or `RemoteFault` (`other_certificate`, `answer_too_large`).
+        """
+        return await asyncio.to_thread(self._post, path, body, under, token, content_type)
+
+    def _post(self, path: str, body: bytes, under: bytes | None, token: bytes, content_type: str) -> Reply:
         headers = {
             "Content-Type": content_type,
             "Content-Length": str(len(body)),
@@ -258,7 +266,7 @@ class Wire:
         while True:
             connection, reused = self._take()
             try:
-                return self._request(connection, path, body, headers)
+                return self._request(connection, path, body, under, headers)
             except (OSError, http.client.HTTPException) as error:
                 self._drop(connection)
                 # A kept connection that the server closed meanwhile: every request may be repeated, so once more.
@@ -271,14 +279,19 @@ class Wire:
                 raise
 
     def _request(
-        self, connection: http.client.HTTPConnection, path: str, body: bytes, headers: dict[str, str]
+        self,
+        connection: http.client.HTTPConnection,
+        path: str,
+        body: bytes,
+        under: bytes | None,
+        headers: dict[str, str],
     ) -> Reply:
         if connection.sock is None:
             connection.timeout = CONNECT_S
             connection.connect()
             _socket_of(connection).settimeout(self._idle_s)
         certificate = _certificate_of(connection)
-        if self._pinned is not None and certificate != self._pinned:
+        if under is not None and certificate != under:
             raise RemoteFault(
                 "other_certificate",
                 "the node above shows another certificate than it signed for; a new challenge follows",
@@ -328,73 +341,85 @@ class HttpLine:
     def __init__(self, pen: Pen, wire: Wire) -> None:
         self._pen = pen
         self._wire = wire
-        self._token = b""
-        self._node: NodeId | None = None
+        self._session_now: _Session | None = None
         self._opening = asyncio.Lock()
 
     async def connect(self) -> NodeId:
         """See `Transport.connect`. Raises also `RemoteFault` when the node above cannot prove who it is."""
-        return (await self._session(b""))[0]
+        return (await self._session(None)).node
 
     async def exchange(self, frame: bytes) -> bytes:
         """See `Transport.exchange`. A session that is over is opened again, once."""
-        _, token = await self._session(b"")
+        session = await self._session(None)
         try:
-            return await self._page(frame, token)
+            return await self._page(frame, session)
         except NoSession:
-            _, token = await self._session(token)
+            session = await self._session(session)
         except RemoteFault as fault:
             # The node above has a new certificate: it must sign for it in a new session.
             if fault.code != "other_certificate":
                 raise
-            _, token = await self._session(token)
-        return await self._page(frame, token)
+            session = await self._session(session)
+        return await self._page(frame, session)
 
     def hang_up(self) -> None:
         """See `Transport.hang_up`."""
         self._wire.hang_up()
 
-    async def _page(self, frame: bytes, token: bytes) -> bytes:
-        return _accepted(await self._wire.post(PAGE_PATH, frame, token=token, content_type=PAGE_TYPE))
+    async def _page(self, frame: bytes, session: "_Session") -> bytes:
+        return _accepted(
+            await self._wire.post(
+                PAGE_PATH, frame, under=session.certificate, token=session.token, content_type=PAGE_TYPE
+            )
+        )
 
-    async def _session(self, over: bytes) -> tuple[NodeId, bytes]:
-        """Who answers, and a token other than `over`."""
+    async def _session(self, over: "_Session | None") -> "_Session":
+        """The session that is open, or a new one; never `over`."""
         async with self._opening:
+            now = self._session_now
             # After a failed commit the books may have forgotten a successor above: then it is met again.
-            if not self._token or self._token == over or self._node != self._pen.books.parent:
-                self._token = b""
-                self._node, self._token = await self._open()
-            assert self._node is not None
-            return self._node, self._token
+            if now is None or now is over or now.node != self._pen.books.parent:
+                self._session_now = None
+                now = self._session_now = await self._open()
+            return now
 
-    async def _open(self) -> tuple[NodeId, bytes]:
+    async def _open(self) -> "_Session":
         books = self._pen.books
-        self._wire.pin(None)
         hello = say_hello(books)
         reply = await self._wire.post(SESSION_PATH, encode(hello))
         challenge = _value(reply, Challenge)
         signed = answer(books, hello, challenge, reply.certificate)
-        self._wire.pin(reply.certificate)
         await self._pen.meet(challenge.chain)
-        token = _value(await self._wire.post(ANSWER_PATH, encode(signed)), Token)
-        return challenge.node, token.token
+        token = _value(await self._wire.post(ANSWER_PATH, encode(signed), under=reply.certificate), Token)
+        return _Session(challenge.node, token.token, reply.certificate)
+
+
+class _Session(msgspec.Struct, frozen=True):
+    """One session of a line: who answers, what opens, and the only certificate under which either may be used."""
+
+    node: NodeId
+    token: bytes
+    certificate: bytes
 
 
 async def request_enrolment(
-    wire: Wire, node: NodeId, county_digest: str, request: bytes, *, salts: Salts, verify: Verify
+    wire: Wire, node: NodeId, office: OfficeId, county_digest: str, request: bytes, *, salts: Salts, verify: Verify
 ) -> tuple[bytes, bytes]:
-    """Send an enrolment request, once the node above has proved that it belongs to the county on the sheet.
+    """Send an enrolment request for `office`, once the node that answers has proved that it stands above it.
 
-    Only then does the one-time code leave the device. Returns the answer's bytes and the county root's public key.
-    Raises `LineDown`, or the refusal of the other side.
+    Only then does the one-time code leave the device: any other device of the county that gets in between could take
+    the seat with it. Returns the answer's bytes and the county root's public key.
+    Raises `LineDown`, `RemoteFault` (`wrong_office` and what `judge_server` raises), or the refusal of the other side.
     """
     hello = Hello(node, county_digest, salts.draw(NONCE_BYTES))
     reply = await wire.post(SESSION_PATH, encode(hello))
     challenge = _value(reply, Challenge)
     root = root_in(challenge, county_digest)
     judge_server(Keyring(verify=verify), root, hello, challenge, reply.certificate)
-    wire.pin(reply.certificate)
-    return _accepted(await wire.post(ENROL_PATH, request)), root.public_key
+    above = challenge.chain[-1].enrolment.office
+    if above == office or not within(office, above):
+        raise RemoteFault("wrong_office", "the node at this address does not stand above the office; check the sheet")
+    return _accepted(await wire.post(ENROL_PATH, request, under=reply.certificate)), root.public_key
 
 
 def _value(reply: Reply, kind: type[T]) -> T:

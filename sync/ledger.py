@@ -12,7 +12,7 @@ from hashlib import sha256
 import msgspec
 
 from schemas.codec import Malformed, encode
-from schemas.names import EPOCH_NONCE_BYTES, SALT_BYTES, Epoch, Instant, JournalId, NodeId
+from schemas.names import EPOCH_NONCE_BYTES, SALT_BYTES, CaseId, Epoch, Instant, JournalId, NodeId
 from schemas.wire import (
     KIND_BEACON,
     KIND_EPOCH_OPENED,
@@ -51,7 +51,7 @@ from sync.core.journal import (
 from sync.core.link import Link, Placement
 from sync.excerpts import post_excerpts, share
 from sync.paging import compose
-from sync.ports import Interpretation, Outcome, Stored, empty_batch
+from sync.ports import Interpretation, Outcome, Stored, empty_batch, is_empty
 
 Drafting = Callable[[], Awaitable[Sequence[Draft]]]
 """Looks at the state inside the transaction and says what to write, or raises its own refusal: then nothing is."""
@@ -151,9 +151,11 @@ class Ledger:
         return result
 
     async def commit(self) -> None:
-        """Write what is staged, durably, and begin a new batch."""
+        """Write what is staged, durably, and begin a new batch. Nothing staged: nothing is written."""
         books = self.books
         books.batch.projected = books.interpreter.drain()
+        if is_empty(books.batch):
+            return
         batch, books.batch = books.batch, empty_batch()
         if not books.rules.atomic_page:
             await books.store.commit(msgspec.structs.replace(empty_batch(), inlets=batch.inlets))
@@ -255,8 +257,8 @@ class Ledger:
             # Changes are told to one start of ours: on a page made for an earlier one they change something else.
             link.hear_sizes(page.statement, page.full, page.sizes)
         await recovery.after_page(books, link, page, started=started)
-        memory = books.remember(link)
-        memory.last_heard = Instant(books.clock.now())
+        # When it was heard last is written with the next change only: it is for screens, and decides nothing.
+        books.remember(link).last_heard = Instant(books.clock.now())
         return admission
 
     def _link_of(self, page: Page) -> Link:
@@ -458,6 +460,7 @@ class Ledger:
         memory = self.books.remember(link)
         for entry in fresh:
             if self.books.is_work(entry.kind):
+                self.books.batch.links[link.neighbour] = memory
                 memory.received += 1
                 memory.running_hash = sha256(memory.running_hash + entry.hash).digest()
 
@@ -470,12 +473,10 @@ class Ledger:
         """
         for entry, hops in zip(entries, await self._interpret(entries), strict=True):
             regained = entry.loose and self.books.below(entry.journal.origin)
-            if entry.loose:
-                hops |= recovery.way_home(self.books, entry.journal)
-            if giver in hops and not regained:
-                hops -= {giver}
-            for hop in sorted(hops):
-                await post_excerpts(self.books, hop, [entry], lost=regained)
+            home = recovery.way_home(self.books, entry.journal) if entry.loose else frozenset[NodeId]()
+            skipped = frozenset[NodeId]() if regained or giver is None else {giver}
+            for hop in sorted((hops | home) - skipped):
+                await post_excerpts(self.books, hop, [entry], lost=regained or hop in home)
 
     async def _interpret(self, entries: Sequence[Stored]) -> list[frozenset[NodeId]]:
         """Fold entries and say to which neighbours each must go."""
@@ -524,6 +525,9 @@ class Ledger:
     async def _prepare(self, neighbour: NodeId, *, receipts_due: bool) -> None:
         """Write what waits for this exchange: one receipt, one pin (RULINGS A9), the checkpoint at our own end."""
         books = self.books
+        if books.refold_due:
+            due, books.refold_due = books.refold_due, set[CaseId]()
+            await recovery.refold(books, due)
         receipt = housekeeping.due_receipt(books, neighbour) if receipts_due else None
         if receipt is not None:
             await self._record_line(KIND_RECEIPTED, receipt)

@@ -207,6 +207,26 @@ def empty_batch() -> Batch:
     return Batch({}, [], [], {}, [], {}, {}, [], [], [], repaired=[], dropped_neighbours=[])
 
 
+def is_empty(batch: Batch) -> bool:
+    """Whether a batch would write nothing at all: then there is no transaction (re-sending writes no rows)."""
+    return batch.projected is None and not any(
+        (
+            batch.journals,
+            batch.entries,
+            batch.promoted,
+            batch.repaired,
+            batch.checkpoints,
+            batch.outbox,
+            batch.inlets,
+            batch.links,
+            batch.dispositions,
+            batch.evidence,
+            batch.receipts,
+            batch.dropped_neighbours,
+        )
+    )
+
+
 class Loaded(Struct):
     """What a ledger keeps in memory, as read at start or after a failure."""
 

@@ -12,6 +12,7 @@ from schemas.wire import (
     KIND_EPOCH_OPENED,
     Answer,
     Certificate,
+    Enrolment,
     EpochOpened,
     Lane,
     Page,
@@ -20,7 +21,7 @@ from schemas.wire import (
 )
 from sync import repair
 from sync.books import Books, line_body
-from sync.core.errors import RemoteFault
+from sync.core.errors import RemoteFault, UnknownSender
 from sync.core.journal import Tip
 from sync.core.link import Link
 from sync.enrolment import admit_chain
@@ -324,6 +325,8 @@ async def meet(books: Books, chain: Sequence[Certificate]) -> None:
     """Take the device that showed these certificates as our parent if it replaces the one we know (`Ledger.meet`)."""
     keyring = admit_chain(books.keyring, books.seat.root, chain)
     enrolment = chain[-1].enrolment
+    if any(_is_issued_by_revoked(books, certificate.enrolment) for certificate in chain):
+        raise UnknownSender("revoked_issuer", "a revoked device enrolled the node above; ask the county for a new sheet")
     if enrolment.office != parent_seat(books.seat.office):
         raise RemoteFault("wrong_office", "this is not the office above; check the address on the sheet")
     if enrolment.node == books.parent:
@@ -334,6 +337,12 @@ async def meet(books: Books, chain: Sequence[Certificate]) -> None:
     books.keyring = keyring
     books.adopt_parent(enrolment.node)
     await after_parent_replaced(books, known)
+
+
+def _is_issued_by_revoked(books: Books, enrolment: Enrolment) -> bool:
+    """Whether a revoked device enrolled one that we have not heard of: only in its journal it had a position (A14)."""
+    known = books.keyring.find(enrolment.node)
+    return known is None and enrolment.issuer is not None and books.keyring.is_revoked(enrolment.issuer)
 
 
 async def after_parent_replaced(books: Books, former: NodeId | None) -> None:
@@ -381,11 +390,16 @@ async def after_revocation(books: Books, revoked: Revoked) -> list[Stored]:
             elif entry.subject is not None:
                 subjects.add(entry.subject)
         await _send_home(books, journal, 0)
+    await refold(books, subjects)
+    return raised
+
+
+async def refold(books: Books, subjects: set[CaseId]) -> None:
+    """Fold cases again from all that counts of them now."""
     reading = await books.interpreter.refold(sorted(subjects))
     books.batch.dispositions += reading.settled
     for case, offices in reading.shared:
         await share(books, case, offices)
-    return raised
 
 
 async def _entries_of(books: Books, journal: JournalId) -> list[Stored]:

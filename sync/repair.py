@@ -99,6 +99,8 @@ async def _put_right(books: Books, key: EntryKey, line: Line, link: bytes | None
             held, head=line.head, salt=line.salt, body=line.body, digest=line.digest, signature=signature
         )
         books.batch.repaired.append(good)
+        if good.subject is not None:
+            books.refold_due.add(good.subject)
 
 
 def not_helped(books: Books, link: Link, want: Want, askable: Sequence[Link]) -> None:

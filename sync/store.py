@@ -31,6 +31,7 @@ from sync.ports import (
     ReceiptRow,
     Sealer,
     Stored,
+    is_empty,
 )
 from sync.reading import SqlReader
 from sync.statements import Statements, columns_of
@@ -65,26 +66,6 @@ class Staged(Struct):
     outbox: list[Row]
     small: list[tuple[str, list[Row]]]
     """(statement, rows) for everything that is few, in order."""
-
-
-def is_empty(batch: Batch) -> bool:
-    """Whether a batch would write nothing at all: then there is no transaction (re-sending writes no rows)."""
-    return batch.projected is None and not any(
-        (
-            batch.journals,
-            batch.entries,
-            batch.promoted,
-            batch.repaired,
-            batch.checkpoints,
-            batch.outbox,
-            batch.inlets,
-            batch.links,
-            batch.dispositions,
-            batch.evidence,
-            batch.receipts,
-            batch.dropped_neighbours,
-        )
-    )
 
 
 class SqlStore(SqlReader):

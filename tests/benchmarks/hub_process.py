@@ -5,7 +5,6 @@ with its own pen, and serves until told to stop. With PROFILE it counts its own 
 signal SIGUSR1 on; such a run is never one whose rates are quoted.
 """
 
-import asyncio
 import cProfile
 import signal
 import sys
@@ -16,6 +15,7 @@ from typing import Final
 
 import msgspec
 
+from office.cli import run_in_loop
 from office.node import Node
 from office.serving import serve
 from schemas.codec import encode
@@ -48,16 +48,12 @@ def main(arguments: Sequence[str]) -> int:
     """See the module."""
     folder = Path(arguments[0])
     if len(arguments) == 1:
-        import os
-        if os.environ.get("K_UV"):
-            import uvloop
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as r: r.run(run_hub(folder))
-        else: asyncio.run(run_hub(folder))
+        run_in_loop(run_hub(folder))
         return 0
     # CPU time of this thread: waiting for the database must not look like work.
     profile = cProfile.Profile(time.thread_time)
     signal.signal(signal.SIGUSR1, lambda _number, _frame: profile.enable())
-    asyncio.run(run_hub(folder))
+    run_in_loop(run_hub(folder))
     profile.dump_stats(arguments[1])
     return 0
 

@@ -5,15 +5,16 @@ database, because what PostgreSQL cannot store SQLite takes without a word.
 """
 
 from collections.abc import AsyncGenerator
-from pathlib import Path
 
+import httpx
 import pytest
 from litestar import Litestar
-from litestar.testing import AsyncTestClient
 from sqlalchemy import select
 
 from office.enrolling import _REQUEST_TITLE, Office, Request  # pyright: ignore[reportPrivateUsage]
+from office.founding import found_county
 from office.node import Node
+from office.paths import write_private
 from office.tables import enrolment_codes
 from schemas.codec import decode, encode
 from schemas.names import OfficeId
@@ -22,20 +23,23 @@ from sync.exchange import Responder
 from sync.http import ENROL_PATH, MESSAGE_BYTES_MAX, sync_router
 from sync.keys import SIGNER_ENTROPY_BYTES, Ed25519Signer
 from sync.session import Doorkeeper
-from tests.support.counties import COUNTY, OTHER_VILLAGE, TOWNSHIP, VILLAGE
-from tests.support.nodes import Places, found_network
+from tests.support.counties import COUNTY, OTHER_TOWNSHIP, TOWNSHIP, VILLAGE
 from tests.support.postgres import PostgresServer
 
 DEVICE = Ed25519Signer.create(bytes(range(SIGNER_ENTROPY_BYTES)))
 
 
 class Counter:
-    """The county's open door, and the one code that is out."""
+    """The county's open door, and the one code that is out: a township's."""
 
-    def __init__(self, hub: Node, client: "AsyncTestClient[Litestar]", code: str) -> None:
+    def __init__(self, hub: Node) -> None:
         self.hub = hub
-        self.client = client
-        self.code = code
+        self.code = ""
+        router = sync_router(Doorkeeper(hub.books), Responder(hub.writer), hub.enrolling)
+        app = Litestar([router], openapi_config=None, logging_config=None)
+        self.client = httpx.AsyncClient(
+            transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="http://127.0.0.1"
+        )
 
     async def held(self) -> tuple[int, int, list[str]]:
         """Entries, devices, and the offices that wait for a device."""
@@ -44,53 +48,35 @@ class Counter:
         books = self.hub.books
         return sum(tip.size for tip in books.tips.values()), len(books.keyring), sorted(codes)
 
-    async def refused(self, body: bytes) -> tuple[int, Refusal]:
-        """Send, and see to it that nothing changed."""
+    async def refused(self, body: bytes) -> tuple[int, str]:
+        """Send, and see to it that a sentence comes back and nothing changed."""
         before = await self.held()
         answer = await self.client.post(ENROL_PATH, content=body)
         refusal = decode(answer.content, Refusal)
         assert len(refusal.hint) > 20
         assert await self.held() == before
-        return answer.status_code, refusal
+        return answer.status_code, refusal.code
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def counter(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[Counter]:
-    if request.param == "sqlite":
-        places, url, server = await found_network(tmp_path), "", None
-    else:
-        server: PostgresServer | None = request.getfixturevalue("postgres_server")
-        assert server is not None
-        url = await server.create_database()
-        places = await found_network(tmp_path, url)
-    async with opened(places) as made:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+async def hub(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Node]:
+    """One county for the whole module: bad requests must leave it as it was, also for the next test."""
+    home = tmp_path_factory.mktemp("hub")
+    found_county(home, COUNTY, "苍溪县样例")
+    if request.param == "postgresql":
+        server: PostgresServer = request.getfixturevalue("postgres_server")
+        write_private(home / "tongban.toml", f'database = "{await server.create_database()}"\n'.encode())
+    node = await Node.open(home)
+    yield node
+    await node.close()
+
+
+@pytest.fixture
+async def counter(hub: Node) -> AsyncGenerator[Counter]:
+    made = Counter(hub)
+    made.code = (await hub.enrolling.issue_code(Office(TOWNSHIP, "陵江镇"), "0" * 64)).code
+    async with made.client:
         yield made
-    if server is not None:
-        await server.drop_database(url)
-
-
-def opened(places: Places) -> "Opened":
-    return Opened(places)
-
-
-class Opened:
-    """A county that answers, for one `async with`."""
-
-    def __init__(self, places: Places) -> None:
-        self._places = places
-
-    async def __aenter__(self) -> Counter:
-        self._hub = await self._places.open(COUNTY)
-        hub = self._hub
-        router = sync_router(Doorkeeper(hub.books), Responder(hub.writer), hub.enrolling)
-        self._client = AsyncTestClient(Litestar([router], openapi_config=None, logging_config=None))
-        await self._client.__aenter__()
-        sheet = await hub.enrolling.issue_code(Office(OTHER_VILLAGE, "另一村"), "0" * 64)
-        return Counter(hub, self._client, sheet.code)
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._client.__aexit__(None, None, None)
-        await self._hub.close()
 
 
 def signed(office: str, code: str) -> bytes:
@@ -106,21 +92,21 @@ UNREADABLE = {
     "a web form": b"code=1234",
     "NUL bytes": bytes(200),
     "deep nesting": b"\x91" * 900,
-    "truncated": signed(OTHER_VILLAGE, "0" * 16)[:-5],
-    "trailing bytes": signed(OTHER_VILLAGE, "0" * 16) + b"\x00",
+    "truncated": signed(TOWNSHIP, "0" * 16)[:-5],
+    "trailing bytes": signed(TOWNSHIP, "0" * 16) + b"\x00",
 }
 
 
 @pytest.mark.parametrize("story", UNREADABLE)
 async def test_bytes_that_are_no_request(counter: Counter, story: str) -> None:
-    status, refusal = await counter.refused(UNREADABLE[story])
-    assert (status, refusal.code) == (400, "malformed")
+    refused = await counter.refused(UNREADABLE[story])
+    assert refused == (400, "malformed")
 
 
 @pytest.mark.parametrize("size", [2000, MESSAGE_BYTES_MAX + 1])
 async def test_a_request_that_is_too_large(counter: Counter, size: int) -> None:
-    status, refusal = await counter.refused(signed(OTHER_VILLAGE, "0" * size))
-    assert (status, refusal.code) == (413, "too_large")
+    refused = await counter.refused(signed(TOWNSHIP, "0" * size))
+    assert refused == (413, "too_large")
 
 
 @pytest.mark.parametrize(
@@ -138,20 +124,19 @@ async def test_a_request_that_is_too_large(counter: Counter, size: int) -> None:
     ],
 )
 async def test_a_seat_that_cannot_be_one(counter: Counter, office: str) -> None:
-    status, refusal = await counter.refused(signed(office, counter.code))
-    assert (status, refusal.code) in {(400, "wrong_office"), (400, "bad_code")}
+    refused = await counter.refused(signed(office, counter.code))
+    assert refused in {(400, "wrong_office"), (400, "bad_code")}
 
 
 @pytest.mark.parametrize("code", ["", "\x00" * 16, "村" * 16, "0" * 16, "O" * 16])
 async def test_a_code_that_was_never_printed(counter: Counter, code: str) -> None:
-    status, refusal = await counter.refused(signed(OTHER_VILLAGE, code))
-    assert (status, refusal.code) == (400, "bad_code")
+    refused = await counter.refused(signed(TOWNSHIP, code))
+    assert refused == (400, "bad_code")
 
 
 async def test_a_good_code_gives_no_other_seat(counter: Counter) -> None:
-    """A thief with a village's sheet is not thereby a township, nor the village next to it."""
-    for office in (COUNTY, TOWNSHIP, VILLAGE):
-        status, refusal = await counter.refused(signed(office, counter.code))
-        assert (status, refusal.code) == (400, "bad_code")
-    answer = await counter.client.post(ENROL_PATH, content=signed(OTHER_VILLAGE, counter.code))
+    """A thief with one township's sheet is not thereby the county, another township, or a village."""
+    for office in (COUNTY, OTHER_TOWNSHIP, VILLAGE):
+        assert (await counter.refused(signed(office, counter.code)))[1] in {"wrong_office", "bad_code"}
+    answer = await counter.client.post(ENROL_PATH, content=signed(TOWNSHIP, counter.code))
     assert answer.status_code == 200

@@ -15,6 +15,7 @@ from schemas.casework.lifecycle import Stage
 from schemas.casework.visibility import readers
 from schemas.codec import Malformed
 from schemas.names import CaseId, JournalId, OfficeId, seat_of, within
+from schemas.wire import is_line
 from sync.ports import EntryKey, Stored
 from tests.simulation.faults import Faults
 from tests.simulation.workload import Workload
@@ -183,13 +184,16 @@ class Court:
     def nothing_is_lost(self) -> Iterator[str]:
         """Every entry that any disk still holds is at its own office, at every office above, and at every case reader.
 
-        Entries whose every copy was destroyed are excused, and branches of a cloned device beyond the fork. Does not
-        check that entries of offices aside reach nobody else (privacy: `tests` of routing) nor bodies' secrecy.
+        Entries whose every copy was destroyed are excused, branches of a cloned device beyond the fork, and house-keeping
+        of which only offices aside of its own line kept a copy. Does not check that entries reach nobody else (privacy
+        is the routing table's test) nor bodies' secrecy.
         """
         for key, records in self.world.written.items():
             record = records[0]
             holders = self.held.get(key)
             if not holders or self._is_forked(key):
+                continue
+            if is_line(record.kind) and not any(within(record.office, holder.office) for holder in holders):
                 continue
             offices = {device.office for device in holders}
             offices |= {device.office for device in self.devices if (device.name, key) in self.rotten}
@@ -377,7 +381,8 @@ class Court:
         """A device that knows that it was restored takes no turn again that it had taken and another holder knew of.
 
         Checked only where one device was rolled back, always knowingly, and none lost or cloned: a device that does not
-        know may act until its first contact, and what nobody remembers nobody can tell.
+        know may act until its first contact, and what nobody remembers nobody can tell. Nor are offices that became
+        holders after the backup: a restored device does not know whom to ask (RULINGS B5 lets it act; B2 decides).
         """
         rollbacks = self.faults.rollbacks
         if len({r.node for r in rollbacks}) != 1 or not all(r.known for r in rollbacks) or self.faults.twins:
@@ -385,10 +390,9 @@ class Court:
         if any(device.wrecked for device in self.world.devices.values()):
             return
         for subject in self._subjects():
-            case = self._truth_of(subject)
-            holders = set(case.holders) if case is not None else set[OfficeId]()
             acts = [(e, h) for e, h in self._items(subject) if isinstance(e, Act) and h.origin == rollbacks[0].node]
             for rollback in rollbacks:
+                holders = set(rollback.holders.get(subject, ()))
                 known = {key for key, offices in rollback.witnesses.items() if offices & holders}
                 before = {(e.turn, e.after) for e, h in acts if (JournalId(h.origin, h.epoch), h.seq) in known}
                 again = {(e.turn, e.after) for e, h in acts if JournalId(h.origin, h.epoch) == rollback.opened}

@@ -44,6 +44,8 @@ class Rollback(msgspec.Struct, frozen=True):
     opened: JournalId
     witnesses: dict[EntryKey, set[OfficeId]]
     """Of its own entries that it lost: the offices whose machines held them at that moment."""
+    holders: dict[CaseId, tuple[OfficeId, ...]]
+    """Who had ever held each case, as far as the backup knows."""
 
 
 class Faults:
@@ -137,7 +139,8 @@ class Faults:
         lost = {held: size for held, size in before.items() if size > after.get(held, 0)}
         if device.up:
             witnesses = self._witnesses(device, lost, after)
-            self.rollbacks.append(Rollback(device.node, known, lost, device.books.own, witnesses))
+            holders = {case: file.holders for case, file in device.disk.cases.files.items()}
+            self.rollbacks.append(Rollback(device.node, known, lost, device.books.own, witnesses, holders))
 
     def _witnesses(
         self, device: Device, lost: dict[JournalId, int], kept: dict[JournalId, int]

@@ -2,11 +2,13 @@
 
 import io
 import json
+import sqlite3
 import sys
 from pathlib import Path
 
 import openpyxl
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from hub import __main__ as hub
 from office.cli import Application, Verbs, default_home, main
@@ -52,7 +54,7 @@ def test_every_program_teaches_its_verbs(capsys: pytest.CaptureFixture[str]) -> 
             main(program.APPLICATION, ["--help"])
         assert ended.value.code == 0
         text = capsys.readouterr().out
-        for verb in ("init", "run", "sync", "verify", "rebuild", "doctor", "accounts"):
+        for verb in ("init", "run", "sync", "status", "verify", "rebuild", "doctor", "accounts"):
             assert f"    {verb} " in text
         assert ("network" in text) == (program is hub)
         assert ("enrol " in text) == (program is not hub)
@@ -161,6 +163,32 @@ def test_verify_doctor_and_rebuild_of_a_new_county(home: Path, capsys: pytest.Ca
     assert run("doctor", "--home", home) == 0
     assert run("sync", "--home", home) == 1
     assert "no_parent" in capsys.readouterr().err
+
+
+def test_what_a_database_complains_of_is_told_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    async def fail(arguments: object) -> int:
+        raise OperationalError("INSERT …", {"name": "王秀英"}, sqlite3.OperationalError("database or disk is full"))
+
+    def add_verbs(verbs: Verbs) -> None:
+        verbs.add("fail", fail, "meet a full disk")
+
+    assert main(Application("hub", "x", add_verbs), ["fail"]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("store_full: the disk is full")
+    assert "请清理磁盘" in told
+    assert "王秀英" not in told
+
+
+def test_how_a_node_stands_is_told_whether_it_runs_or_not(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    assert run("status", "--home", home) == 0
+    assert "未运行 not running" in capsys.readouterr().out
+    # What a killed process left behind is seen through.
+    (home / "local.json").write_text('{"address": "http://127.0.0.1:9", "token": "00"}')
+    assert run("status", "--json", "--home", home) == 0
+    status = json.loads(capsys.readouterr().out)
+    assert (status["office"], status["is_running"], status["set_aside"]) == ("510824", False, 0)
+    assert status["storage"]["takes_filings"] is True
 
 
 def test_what_is_no_node(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
