@@ -28,7 +28,7 @@ simulate: ## the whole network under faults in virtual time (SEEDS=n, or SEED=n 
 bench: ## measure (BENCH=ingest, wire or agent)
 	@$(DEPLOY) bench $(ARGS)
 
-nightly: ## the long search of the simulator
+nightly: ## the long search of the simulator, then a really full disk
 	@$(DEPLOY) nightly $(ARGS)
 
 wheelhouse: ## a folder from which a village PC installs without any network (ARGS="--for windows")

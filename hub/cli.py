@@ -13,9 +13,10 @@ from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Final
+from zipfile import ZipFile
 
 from office.cli import Arguments, Verbs, add_sheet, show_progress
-from office.enrolling import Office, Sheet, parse_offices
+from office.enrolling import OFFICES_MAX, Office, Sheet, parse_offices
 from office.local import RunningNode, at_the_pen
 from office.node import Node, keep_edition
 from office.paths import Home
@@ -26,6 +27,9 @@ from sync.keys import root_digest
 
 FILE_BYTES_MAX: Final = 8 * 1024 * 1024
 """A list of 1,000 offices is 60 KiB as CSV, 100 KiB as XLSX."""
+
+UNPACKED_BYTES_MAX: Final = 64 * 1024 * 1024
+"""What the parts of an XLSX file may say they unpack to: 1,000 offices are 1 MiB, and 8 MiB of zeros would be 8 GiB."""
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -196,32 +200,40 @@ def read_rows(path: Path) -> list[Mapping[str, str]]:
     """The rows of a CSV (UTF-8) or XLSX file by column name. Raises `LocalFault` `file_unreadable`."""
     try:
         if path.stat().st_size > FILE_BYTES_MAX:
-            raise LocalFault("file_unreadable", f"{path.name} is larger than any list of offices; check the file")
+            raise _too_large(path)
         if path.suffix.lower() == ".xlsx":
             return _read_xlsx(path)
         text = path.read_bytes().decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        return [dict(row) for row in csv.DictReader(io.StringIO(text, newline=""))]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise LocalFault("file_unreadable", f"{path.name} cannot be read; save it as UTF-8 CSV or as XLSX") from error
-    return [dict(row) for row in csv.DictReader(io.StringIO(text))]
 
 
 def _read_xlsx(path: Path) -> list[Mapping[str, str]]:
-    from zipfile import BadZipFile
-
     import openpyxl
-    from openpyxl.utils.exceptions import InvalidFileException
 
     try:
+        with ZipFile(path) as packed:
+            unpacked_bytes = sum(part.file_size for part in packed.infolist())
+        if unpacked_bytes > UNPACKED_BYTES_MAX:
+            raise _too_large(path)
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (BadZipFile, InvalidFileException, KeyError) as error:
+        try:
+            cells = book.worksheets[0].iter_rows(values_only=True, max_row=OFFICES_MAX + 2)
+            rows = [[_text(cell) for cell in row] for row in cells]
+        finally:
+            book.close()
+    except LocalFault:
+        raise
+    except Exception as error:
+        # A damaged file makes the library stumble in a dozen ways, none of which it names.
         raise LocalFault("file_unreadable", f"{path.name} is not an XLSX file; save it again") from error
-    try:
-        sheet = book.worksheets[0]
-        rows = [[_text(cell) for cell in row] for row in sheet.iter_rows(values_only=True)]
-    finally:
-        book.close()
     head, *body = rows or [[]]
     return [dict(zip(head, row, strict=False)) for row in body if any(row)]
+
+
+def _too_large(path: Path) -> LocalFault:
+    return LocalFault("file_unreadable", f"{path.name} is larger than any list of offices; check the file")
 
 
 def _text(cell: object) -> str:

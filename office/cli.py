@@ -219,7 +219,8 @@ def _sheet(arguments: Arguments) -> "Sheet":
         return read_line(text)
     path = Path(text)
     if path.suffix == ".txt" and path.is_file():
-        return read_line(path.read_text(encoding="utf-8"))
+        # The line is ASCII; the names around it may have been saved again in another encoding.
+        return read_line(path.read_text(encoding="utf-8", errors="replace"))
     if not (arguments.address and arguments.county and arguments.office):
         raise LocalFault(
             "sheet_incomplete", "with a bare code also give --address, --county and --office as they stand on the sheet"

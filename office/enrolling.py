@@ -38,6 +38,7 @@ from sync.books import Books
 from sync.core.errors import LocalFault, RemoteFault
 from sync.core.journal import Draft
 from sync.enrolment import certify
+from sync.http import Wire
 from sync.keys import PublicKeys, Signer, check_public_keys, verify_ed25519
 from sync.ports import Clock, Salts, Stored
 from sync.writer import Writer
@@ -204,8 +205,9 @@ class Enrolling:
     async def enrol(self, request: bytes) -> bytes:
         """Judge a request and answer with the device's certificate chain (`sync.http.Enroller`).
 
-        Raises `RemoteFault`: `wrong_office`, `bad_code`, `code_used_up`, `bad_proof`, `seat_taken`, `parent_not_enrolled`, and those of
-        `check_public_keys`. A code works once; a device that lost the answer sends the same request again and gets it.
+        Raises `RemoteFault`: `wrong_office`, `bad_code`, `code_used_up`, `bad_proof`, `seat_taken`,
+        `parent_not_enrolled`, and those of `check_public_keys`. A code works once; a device that lost the answer sends
+        the same request again and gets it.
         """
         asked = decode(request, Request, limit=REQUEST_BYTES_MAX)
         if not valid_seat(asked.office):
@@ -392,7 +394,11 @@ def parse_offices(rows: Sequence[Mapping[str, str]], county: OfficeId, divisions
     """
     found: dict[OfficeId, Office] = {}
     if not 0 < len(rows) <= OFFICES_MAX:
-        raise _bad_row(0, "行数不对", f"the list must have 1 to {OFFICES_MAX} rows")
+        raise EnrolmentRefused(
+            "offices_count",
+            f"单位表应有 1 至 {OFFICES_MAX} 行;请核对文件,按县分开导入。",
+            f"The list of offices must have 1 to {OFFICES_MAX} rows; check the file and import one county at a time.",
+        )
     for number, row in enumerate(rows, start=1):
         office = OfficeId((row.get("office") or "").strip())
         name = (row.get("name") or "").strip()
@@ -400,7 +406,7 @@ def parse_offices(rows: Sequence[Mapping[str, str]], county: OfficeId, divisions
         try:
             code = division_code(seat_of(office))
         except InvalidDivision as refusal:
-            raise _bad_row(number, f":{refusal.zh}", f"has an impossible code: {refusal.en}") from refusal
+            raise _bad_row(number, "的代码不可能存在", "has an impossible code") from refusal
         if not within(seat_of(office), county):
             raise _bad_row(number, "不属于本县", "belongs to another county")
         if divisions is not None and code not in divisions:
@@ -411,8 +417,20 @@ def parse_offices(rows: Sequence[Mapping[str, str]], county: OfficeId, divisions
             raise _bad_row(number, "窗口代号应为小写字母和数字", "has a desk that is not small letters and digits")
         if office in found:
             raise _bad_row(number, "重复", "occurs twice")
-        found[office] = Office(office, name, (row.get("address") or "").strip())
+        address = (row.get("address") or "").strip()
+        if address and not _is_address(address):
+            raise _bad_row(number, "的地址应形如 https://host:port", "has an address other than https://host:port")
+        found[office] = Office(office, name, address)
     return sorted(found.values(), key=lambda office: office.office)
+
+
+def _is_address(text: str) -> bool:
+    """Whether the offices below could talk to it: better asked now than when the sheets are in the villages."""
+    try:
+        Wire(text)
+    except LocalFault:
+        return False
+    return True
 
 
 def _bad_row(number: int, zh: str, en: str) -> EnrolmentRefused:

@@ -268,6 +268,8 @@ def not_helped(books: Books, link: Link, want: Want) -> None:
     if repair.is_ours(books, want):
         repair.not_helped(books, link, want, askable)
         return
+    if want.journal in books.journals and books.journals[want.journal].size >= want.stop:
+        return  # somebody else's answer has filled it meanwhile
     link.not_held.add((want.journal, want.start))
     if not books.rules.close_lost:
         link.not_held.clear()

@@ -59,7 +59,7 @@ def read_catalogue(path: Path, effective_from: date, *, is_sample: bool = False)
     text = _read_text(path)
     try:
         document: object = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise ImportRefused(
             "catalogue_not_yaml",
             f"{path.name} 不是有效的 YAML 文件;请检查缩进、引号和冒号后重试。",
@@ -81,7 +81,10 @@ def read_divisions(path: Path) -> DivisionTree:
 
     Raises `ImportRefused` if the file cannot be read and `InvalidDivision` for the first row that cannot be right.
     """
-    return parse_divisions(csv.DictReader(io.StringIO(_read_text(path))))
+    try:
+        return parse_divisions(csv.DictReader(io.StringIO(_read_text(path), newline="")))
+    except csv.Error as error:
+        raise _unreadable(path) from error
 
 
 def _read_text(path: Path) -> str:
@@ -95,11 +98,7 @@ def _read_text(path: Path) -> str:
         # Spreadsheet programs put a byte order mark in front.
         text = path.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise ImportRefused(
-            "file_unreadable",
-            f"{path.name} 无法读取;请确认文件存在并以 UTF-8 编码保存。",
-            f"{path.name} cannot be read; make sure that it exists and is saved as UTF-8.",
-        ) from error
+        raise _unreadable(path) from error
     if "\x00" in text:
         raise ImportRefused(
             "nul_character",
@@ -107,6 +106,14 @@ def _read_text(path: Path) -> str:
             f"{path.name} holds NUL characters; save it as UTF-8 text and try again.",
         )
     return text
+
+
+def _unreadable(path: Path) -> ImportRefused:
+    return ImportRefused(
+        "file_unreadable",
+        f"{path.name} 无法读取;请确认文件存在并以 UTF-8 编码保存。",
+        f"{path.name} cannot be read; make sure that it exists and is saved as UTF-8.",
+    )
 
 
 def _mend(number: int, row: dict[str, object]) -> list[Fault]:

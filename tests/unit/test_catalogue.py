@@ -209,6 +209,7 @@ def test_a_text_cut_at_a_comma_is_joined_and_reported(tmp_path: Path) -> None:
         (b"items: [", "catalogue_not_yaml"),
         (b"a: !!python/object/apply:os.system [true]", "catalogue_not_yaml"),
         (b"version: v1\x00", "nul_character"),
+        (b"version: 2027-13-45", "catalogue_not_yaml"),
         (b"[" * 5000, "catalogue_not_yaml"),
     ],
 )

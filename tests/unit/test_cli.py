@@ -5,6 +5,7 @@ import json
 import sqlite3
 import sys
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import openpyxl
 import pytest
@@ -126,11 +127,31 @@ def test_a_catalogue_is_imported_whole_or_not_at_all(
 
 def test_a_list_that_cannot_be_read(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "offices.csv"
-    for content in (b"\xff\xfe", b"office,name\n999,x\n", b""):
+    long = b'office,name\n510824100,"' + b"a" * 200_000 + b'"\n'
+    for content in (b"\xff\xfe", b"office,name\n999,x\n", b"", long, b"office,name\n510824100,a\rb\n"):
         path.write_bytes(content)
         assert run("network", "import", path, "--home", home) == 1
     assert run("network", "import", tmp_path / "none.csv", "--home", home) == 1
     assert "Traceback" not in capsys.readouterr().err
+    assert run("network", "list", "--home", home) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_a_spreadsheet_with_any_part_damaged_is_refused_in_words(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "offices.xlsx"
+    openpyxl.Workbook().save(path)
+    with ZipFile(path) as whole:
+        parts = {name: whole.read(name) for name in whole.namelist()}
+    damaged = ["xl/workbook.xml", "xl/worksheets/sheet1.xml", "xl/styles.xml", "[Content_Types].xml"]
+    for name, content in [(name, b"<a") for name in damaged] + [("xl/sharedStrings.xml", bytes(65 << 20))]:
+        with ZipFile(path, "w", ZIP_DEFLATED) as packed:
+            for part, kept in {**parts, name: content}.items():
+                packed.writestr(part, kept)
+        assert path.stat().st_size < 1 << 20
+        assert run("network", "import", path, "--home", home) == 1
+        assert capsys.readouterr().err.startswith("file_unreadable: offices.xlsx ")
 
 
 def test_accounts_before_the_first_run(

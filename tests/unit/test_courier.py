@@ -6,8 +6,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from sync.core.errors import Busy
+from sync.core.errors import Busy, LocalFault
 from sync.courier import Courier, Timetable
+from sync.exchange import LineDown
 from tests.support.line import UP, DirectLine, Party, SeededJitter, VirtualTime, note, township_and_village
 
 HOUR_S = 3600.0
@@ -118,6 +119,30 @@ async def test_a_person_who_asks_does_not_wait() -> None:
         place.courier.talk_now()
         await place.time.settle()
         assert place.arrived() == 1
+
+
+async def test_whoever_asks_is_told_how_that_conversation_ended() -> None:
+    async with desk() as place:
+        await place.time.pass_by(5)
+        await place.village.pen.write(note(1))
+        tally = await place.courier.talk()
+        assert tally.pages >= 1
+        assert place.arrived() == 1
+
+        place.line.down = True
+        with pytest.raises(LineDown):
+            await place.courier.talk()
+        # One who goes away while waiting leaves the others and the courier alone.
+        gone, stays = (asyncio.create_task(place.courier.talk()) for _ in range(2))
+        await asyncio.sleep(0)
+        gone.cancel()
+        with pytest.raises(LineDown):
+            await stays
+        late = asyncio.create_task(place.courier.talk())
+        await asyncio.sleep(0)
+        place.courier.stop()
+        with pytest.raises(LocalFault, match="stopping"):
+            await late
 
 
 async def test_whoever_is_told_to_come_back_later_comes_then_or_later() -> None:

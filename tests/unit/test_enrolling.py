@@ -196,11 +196,22 @@ def test_what_is_no_code(text: str) -> None:
         [{"office": "510824.", "name": "x"}],
         [{"office": "510824100", "name": "x"}, {"office": "510824100", "name": "y"}],
         [{"name": "x"}],
+        [{"office": "510824100", "name": "x", "address": "in the old town hall"}],
+        [{"office": "510824100", "name": "x", "address": "http://10.0.0.1:8610"}],
     ],
 )
 async def test_a_list_with_a_bad_row_is_refused_whole(hub: Node, rows: list[dict[str, str]]) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(EnrolmentRefused):
         parse_offices(rows, COUNTY, hub.divisions)
+
+
+async def test_the_row_at_fault_is_named(hub: Node) -> None:
+    """An impossible code, in the last of the rows."""
+    rows = [{"office": "510824100", "name": "x"}, {"office": "51082410", "name": "y"}]
+    with pytest.raises(EnrolmentRefused) as refused:
+        parse_offices(rows, COUNTY, hub.divisions)
+    assert "第 2 行" in refused.value.zh
+    assert "Row 2 " in refused.value.en
 
 
 def test_a_county_is_founded_once_and_its_root_used_again(tmp_path: Path) -> None:
