@@ -213,16 +213,12 @@ def _read_xlsx(path: Path) -> list[Mapping[str, str]]:
     import openpyxl
 
     try:
-        with ZipFile(path) as packed:
-            unpacked_bytes = sum(part.file_size for part in packed.infolist())
-        if unpacked_bytes > UNPACKED_BYTES_MAX:
-            raise _too_large(path)
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-        try:
+        with path.open("rb") as file:
+            if sum(part.file_size for part in ZipFile(file).infolist()) > UNPACKED_BYTES_MAX:
+                raise _too_large(path)
+            book = openpyxl.load_workbook(file, read_only=True, data_only=True)
             cells = book.worksheets[0].iter_rows(values_only=True, max_row=OFFICES_MAX + 2)
             rows = [[_text(cell) for cell in row] for row in cells]
-        finally:
-            book.close()
     except LocalFault:
         raise
     except Exception as error:

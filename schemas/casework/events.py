@@ -22,6 +22,8 @@ Follows: TypeAlias = Annotated[bytes, Meta(min_length=FOLLOWED_BYTES, max_length
 """The act followed, as `schemas.names.followed` shortens its hash."""
 Office: TypeAlias = Annotated[OfficeId, Meta(min_length=6, max_length=40)]
 """A division's code and perhaps a desk. Bounded, because it is an indexed column wherever the case is listed."""
+Destination: TypeAlias = Annotated[OfficeId, Meta(pattern=r"\A([0-9]{6}|[0-9]{9}|[0-9]{12})(\.[a-z0-9]{1,20})?\Z")]
+"""An office that somebody else named: written like one, so that no case waits at an address that cannot exist."""
 Author: TypeAlias = Annotated[OfficerId, Meta(max_length=120)]
 Number: TypeAlias = Annotated[TrackingNumber, Meta(max_length=40)]
 Hash: TypeAlias = Annotated[bytes, Meta(min_length=HASH_BYTES, max_length=HASH_BYTES)]
@@ -138,7 +140,7 @@ class CustodyOffered(Act, frozen=True, array_like=True, gc=False):
 
     kind: ClassVar[str] = "custody.offered"
 
-    to: Office
+    to: Destination
     note: Text = ""
 
 
@@ -223,7 +225,7 @@ class CustodyReassigned(Act, frozen=True, array_like=True, gc=False):
 
     kind: ClassVar[str] = "custody.reassigned"
 
-    to: Office
+    to: Destination
     reason: Text
     approver: Author
 

@@ -5,6 +5,7 @@ database, because what PostgreSQL cannot store SQLite takes without a word.
 """
 
 from collections.abc import AsyncGenerator
+from typing import Any
 
 import httpx
 import pytest
@@ -36,10 +37,9 @@ class Counter:
         self.hub = hub
         self.code = ""
         router = sync_router(Doorkeeper(hub.books), Responder(hub.writer), hub.enrolling)
-        app = Litestar([router], openapi_config=None, logging_config=None)
-        self.client = httpx.AsyncClient(
-            transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="http://127.0.0.1"
-        )
+        app: Any = Litestar([router], openapi_config=None, logging_config=None)
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        self.client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1")
 
     async def held(self) -> tuple[int, int, list[str]]:
         """Entries, devices, and the offices that wait for a device."""

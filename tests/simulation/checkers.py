@@ -184,9 +184,9 @@ class Court:
     def nothing_is_lost(self) -> Iterator[str]:
         """Every entry that any disk still holds is at its own office, at every office above, and at every case reader.
 
-        Entries whose every copy was destroyed are excused, branches of a cloned device beyond the fork, and house-keeping
-        of which only offices aside of its own line kept a copy. Does not check that entries reach nobody else (privacy
-        is the routing table's test) nor bodies' secrecy.
+        Entries whose every copy was destroyed are excused, branches of a cloned device beyond the fork, and
+        house-keeping of which only offices aside of its own line kept a copy. Does not check that entries reach nobody
+        else (privacy is the routing table's test) nor bodies' secrecy.
         """
         for key, records in self.world.written.items():
             record = records[0]

@@ -19,6 +19,7 @@ from tests.simulation.world import DAY, MINUTE, Device, World, found_county
 
 ROUNDS_TO_REST_MAX = 60
 ENTRIES_MIN = 50
+STEPS_MIN = 160
 
 
 class Told(Struct):

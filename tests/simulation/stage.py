@@ -18,12 +18,14 @@ from schemas.casework.events import (
     RemarkAdded,
     ResultHandedOver,
 )
+from schemas.codec import encode
 from schemas.names import OPERATION_BYTES, CaseId, OfficerId
+from schemas.wire import Page
 from sync.books import Rules
 from tests.simulation.presets import CALM
 from tests.simulation.schedule import Schedule
 from tests.simulation.workload import Head
-from tests.simulation.world import COUNTY, MINUTE, OFFICES, Backup, Device
+from tests.simulation.world import COUNTY, MINUTE, OFFICES, Backup, Device, Message
 
 EXCHANGES_MAX = 40
 """Enough for a whole backlog in pages of one entry."""
@@ -70,6 +72,11 @@ class Stage:
     def mend(self, *names: str) -> None:
         """… and up again."""
         self.world.weather.cut -= set(names)
+
+    def deliver(self, sender: str, receiver: str, page: Page) -> None:
+        """A page arrives on a stick, whenever it was made."""
+        self.world.post(Message(sender, receiver, encode(page), 0, False, True, 0), self.world.now)
+        self.world.deliver_all()
 
     # --- machines -----------------------------------------------------------------------------------------------------
 

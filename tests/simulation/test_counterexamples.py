@@ -4,17 +4,22 @@ Each ends in the simulator's own judgement (`Stage.settle`), so that a story als
 The name says the ruling; the text says what went wrong in the design that did without it.
 """
 
+import msgspec
+
 from schemas.casework.casefile import REASSIGNMENT_VOID
 from schemas.casework.events import Outcome
 from schemas.casework.lifecycle import Stage as CaseStage
 from schemas.codec import encode
-from schemas.wire import KIND_RELEASED, Released
+from schemas.names import CaseId
+from schemas.wire import KIND_RELEASED, Page, Released
+from sync.books import Rules
 from sync.core.journal import Draft
 from tests.simulation.stage import Stage
-from tests.simulation.world import DAY, HOUR, Message
+from tests.simulation.switched_off import without
+from tests.simulation.world import DAY, HOUR
 
 
-def granted_in_village(stage: Stage, village: str = "V1", township: str = "TA") -> bytes:
+def granted_in_village(stage: Stage, village: str = "V1", township: str = "TA") -> CaseId:
     """A case that went up, was granted, came back and was handed over; returns the case."""
     case = stage.file(village)
     stage.offer(village, case, township)
@@ -268,8 +273,7 @@ def test_a14_what_lies_past_a_revocation_counts_once_a_person_releases_it() -> N
     late = page.stretches[0].runs[0].lines[-1]
     assert late.body is not None
     # The stick of the lost machine arrives afterwards: a revoked device may not speak, its neighbour holds nothing.
-    stage.world.post(Message(lost.name, "TA", encode(page), 0, False, True, 0), stage.world.now)
-    stage.world.deliver_all()
+    stage.deliver(lost.name, "TA", page)
     assert stage.settle() == []
     county = stage.device("C")
     journal = next(journal for journal in county.books.journals if journal.origin == lost.node)
@@ -395,26 +399,9 @@ def test_b3_a_reassignment_moves_a_case_away_from_an_office_that_burnt_down() ->
     assert stage.see("V1", case).stage is CaseStage.DECIDED
 
 
-def test_b5_a_restored_township_takes_no_custody_acts_until_it_has_caught_up() -> None:
-    stage = Stage()
-    case = stage.file("V1")
-    stage.offer("V1", case, "TA")
-    stage.sync()
-    stage.accept("TA", case)
-    backup = stage.back_up("TA")
-    stage.offer("TA", case, "V1")
-    stage.sync("V1")
-    stage.cut("V1")
-    stage.restore("TA", backup, known=True)
-    assert stage.may_not("TA", case, "grant")
-    stage.file("TA")
-    assert stage.settle() == []
-    assert stage.see("TA", case).offeree == stage.device("V1").office
-
-
-def test_b5_a_page_made_before_the_restore_does_not_end_the_quarantine() -> None:
-    # Earlier bug 14: an old stick from the village arrived after the restore and lifted the quarantine.
-    stage = Stage()
+def restored_township(rules: Rules | None = None) -> tuple[Stage, CaseId, Page]:
+    """TA gave a case back to V1, was restored knowingly to before that; V1's line is down. Also a page from before."""
+    stage = Stage(rules=rules)
     case = stage.file("V1")
     stage.offer("V1", case, "TA")
     stage.sync()
@@ -426,10 +413,35 @@ def test_b5_a_page_made_before_the_restore_does_not_end_the_quarantine() -> None
     stage.sync("V1")
     stage.cut("V1")
     stage.restore("TA", backup, known=True)
-    stage.world.post(Message("V1", "TA", encode(page), 0, False, True, 0), stage.world.now)
-    stage.world.deliver_all()
+    return stage, case, page
+
+
+def test_b5_a_restored_township_takes_no_custody_acts_until_it_has_caught_up() -> None:
+    stage, case, _ = restored_township()
+    assert stage.may_not("TA", case, "grant")
+    stage.file("TA")
+    assert stage.settle() == []
+    assert stage.see("TA", case).offeree == stage.device("V1").office
+
+
+def test_b5_without_the_quarantine_it_would_decide_what_it_had_given_away() -> None:
+    stage, case, _ = restored_township(without(["quarantine"]))
+    assert not stage.may_not("TA", case, "grant")
+    assert any("taken again" in problem for problem in stage.settle())
+
+
+def test_b5_a_page_made_before_the_restore_does_not_end_the_quarantine() -> None:
+    # Earlier bug 14: an old stick from the village arrived after the restore and lifted the quarantine.
+    stage, case, page = restored_township()
+    stage.deliver("V1", "TA", page)
     assert stage.may_not("TA", case, "grant")
     assert stage.settle() == []
+
+
+def test_b5_without_the_echo_it_would() -> None:
+    stage, case, page = restored_township(without(["echo_nonce"]))
+    stage.deliver("V1", "TA", msgspec.structs.replace(page, full=True, statement=1, sizes=[]))
+    assert not stage.may_not("TA", case, "grant")
 
 
 # --- machines ---------------------------------------------------------------------------------------------------------
