@@ -17,6 +17,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
+from litestar import Router
 
 from office.local import Doorman, Talked, no_parent, talked
 from office.node import Node, is_loopback
@@ -144,10 +145,20 @@ def _certificate(node: Node) -> "TlsFiles":
 
 
 def _app(node: Node, courier: Courier | None, tls: "TlsFiles | None", doorman: Doorman) -> Any:
-    doorkeeper = Doorkeeper(node.books, certificate=tls.digest if tls is not None else b"")
-    responder = Responder(node.writer, courier.wake if courier is not None else None)
-    routes = sync_router(doorkeeper, responder, node.enrolling, opt=device())
+    routes = sync_routes(node, courier, tls.digest if tls is not None else b"")
     return create_app(node, [routes, local_router(node, courier, doorman)], is_tls=tls is not None)
+
+
+def sync_routes(node: Node, courier: Courier | None, certificate: bytes = b"") -> Router:
+    """What the devices below find here. `certificate`: the digest of the TLS certificate, if TLS is spoken.
+
+    Their work wakes the courier, and so does a device that this node has not heard of yet.
+    """
+    doorkeeper = Doorkeeper(
+        node.books, certificate=certificate, on_stranger=courier.inquire if courier is not None else None
+    )
+    responder = Responder(node.writer, courier.wake if courier is not None else None)
+    return sync_router(doorkeeper, responder, node.enrolling, opt=device())
 
 
 def _config(node: Node, app: Any, tls: "TlsFiles | None") -> uvicorn.Config:

@@ -1,7 +1,8 @@
 """When to talk to the node above: at once for new work, by the timetable otherwise, later when the line is down.
 
 Decides times only; what is said is `sync.exchange`. Chance, clock and waiting are handed in. House-keeping (`line.*`)
-never wakes the courier (RULINGS A9): it travels with work or by the timetable, at least once a day. Every wait after a
+never wakes the courier (RULINGS A9): it travels with work or by the timetable, at least once a day. A device unknown
+here that knocks does (`inquire`): news of its enrolment is house-keeping, and a village waits for it. Every wait after a
 failure, the first one after a start too, is drawn between nothing and its ceiling (full jitter), so that a county whose
 line returns is not met by all its villages in one second (DESIGN 4). Next: `sync.http` (the line).
 """
@@ -20,6 +21,9 @@ from sync.ports import Clock, Jitter, Sleeper
 _log: Final = logging.getLogger("tongban.courier")
 
 DAY_S: Final = 86_400.0
+
+INQUIRY_EVERY_S: Final = 60.0
+"""A stranger's knock costs it nothing; once a minute is half of the hourly budget even if knocking never ends."""
 
 EXPONENT_MAX: Final = 30
 """Beyond it every ceiling is reached; it only keeps a line that is down for a year from huge powers."""
@@ -86,11 +90,23 @@ class Courier:
         self._conversation: asyncio.Task[Tally] | None = None
         self._allowance = float(self._timetable.burst)
         self._allowance_at_s = sleeper.elapsed_s()
+        self._inquired_at_s: float | None = None
 
     def wake(self) -> None:
         """There is new work to send: talk at once, unless the line is down or the budget spent. Never for `line.*`."""
         self._work_waits = True
         self._called.set()
+
+    def inquire(self) -> None:
+        """A device unknown here knocked: ask above for news of it, at once, but at most once a minute for all of them.
+
+        A knock that falls into that minute is left unheard: whoever belongs here knocks again (`INQUIRY_EVERY_S`).
+        """
+        now_s = self._sleeper.elapsed_s()
+        if self._inquired_at_s is not None and now_s - self._inquired_at_s < INQUIRY_EVERY_S:
+            return
+        self._inquired_at_s = now_s
+        self.wake()
 
     def talk_now(self) -> None:
         """A person asks for it: no back-off, no budget."""

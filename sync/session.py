@@ -8,6 +8,7 @@ certificate. Must never: put a token into a URL or a log, keep one on disk, acce
 others. Next: `sync.http` (the four routes), `sync.exchange` (the pages).
 """
 
+from collections.abc import Callable
 from hmac import compare_digest
 from hmac import digest as keyed_digest
 from typing import Final
@@ -98,9 +99,16 @@ class NoSession(RemoteFault):
 class Doorkeeper:
     """The server's side: challenges without memory, tokens in memory."""
 
-    def __init__(self, books: Books, *, certificate: bytes = b"") -> None:
-        """`certificate`: SHA-256 of the TLS certificate (DER) that clients see, empty when served on loopback only."""
+    def __init__(
+        self, books: Books, *, certificate: bytes = b"", on_stranger: Callable[[], None] | None = None
+    ) -> None:
+        """`certificate`: SHA-256 of the TLS certificate (DER) that clients see, empty when served on loopback only.
+
+        `on_stranger`: told when a device knocks that is not known here, so that the node above can be asked for news of
+        it; None at the county, which knows every device. It is for the callee to heed only so many knocks.
+        """
         self._books = books
+        self._on_stranger = on_stranger
         self._certificate = certificate
         self._secret = books.salts.draw(NONCE_BYTES)
         self._answered: dict[bytes, Instant] = {}
@@ -130,6 +138,7 @@ class Doorkeeper:
         `revoked_device`, `replaced_device`, `not_a_child`).
         """
         books = self._books
+        self._check_known(answer.node)
         check_child(books, answer.node)
         now = Instant(books.clock.now())
         self._check_nonce(answer, now)
@@ -153,6 +162,19 @@ class Doorkeeper:
             raise NoSession("session_over", "the session is over; open a new one")
         check_child(self._books, node)
         return node
+
+    def _check_known(self, node: NodeId) -> None:
+        """Where there is somebody above to ask, a stranger may be a device that was enrolled there a moment ago."""
+        books = self._books
+        if self._on_stranger is None or books.seat_of_node(node) is not None or books.keyring.is_revoked(node):
+            return
+        self._on_stranger()
+        raise UnknownSender(
+            "unknown_device",
+            "this device is not known here yet; if it was enrolled just now, news of it is being fetched: it is tried "
+            "again by itself and succeeds soon. Otherwise enrol it with the code on its sheet "
+            "(本机尚未在上级登记到；刚注册的请稍候，系统正在取得消息并自动重试；否则请凭注册单注册)",
+        )
 
     def _check_nonce(self, answer: Answer, now: Instant) -> None:
         nonce = answer.server_nonce

@@ -1,9 +1,10 @@
-"""Run schedules: `python -m tests.simulation SEEDS=1000`, `SEED=17` (one, told), `NIGHTLY=1` (every rule switched off).
+"""Run schedules: `python -m tests.simulation --seeds 1000`, `--seed 17` (one, told), `--nightly` (rules switched off).
 
-Also `FROM=` (first seed), `PRESET=` (one kind of county instead of the default mix), `WORKERS=` (processes; default 1).
+Also `--first` (first seed), `--preset` (one kind of county instead of the mix), `--workers` (processes; default 1).
 The last line of a run over many seeds is one JSON object; exit status 1 when anything was violated.
 """
 
+import argparse
 import json
 import multiprocessing
 import sys
@@ -20,19 +21,21 @@ PROGRESS_EVERY = 100
 
 
 def main(arguments: list[str]) -> int:
-    """Read `NAME=value` arguments and run what they ask for."""
-    wanted = dict(argument.split("=", 1) for argument in arguments)
-    unknown = wanted.keys() - {"SEEDS", "SEED", "FROM", "PRESET", "WORKERS", "NIGHTLY"}
-    if unknown:
-        print(f"unknown: {', '.join(sorted(unknown))}\n{__doc__}", file=sys.stderr)
-        return 2
-    preset = PRESETS[wanted["PRESET"]] if "PRESET" in wanted else None
-    if "SEED" in wanted:
-        return replay(int(wanted["SEED"]), preset)
-    if "NIGHTLY" in wanted:
-        return nightly(int(wanted.get("SEEDS", "300")))
-    first = int(wanted.get("FROM", "0"))
-    return run_many(range(first, first + int(wanted.get("SEEDS", "1000"))), preset, int(wanted.get("WORKERS", "1")))
+    """Read the options and run what they ask for."""
+    parser = argparse.ArgumentParser(prog="simulate", description=__doc__)
+    parser.add_argument("--seeds", type=int, help="how many schedules (default 1000; nightly: 300 of each kind a rule)")
+    parser.add_argument("--seed", type=int, help="replay this one, line by line")
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--preset", choices=sorted(PRESETS), help="one kind of county instead of the mix")
+    parser.add_argument("--workers", type=int, default=1, help="processes")
+    parser.add_argument("--nightly", action="store_true", help="switch every rule off and say when it shows")
+    wanted = parser.parse_args(arguments)
+    preset = PRESETS[wanted.preset] if wanted.preset else None
+    if wanted.seed is not None:
+        return replay(wanted.seed, preset)
+    if wanted.nightly:
+        return nightly(wanted.seeds or 300)
+    return run_many(range(wanted.first, wanted.first + (wanted.seeds or 1000)), preset, wanted.workers)
 
 
 def replay(seed: int, preset: Preset | None) -> int:
