@@ -47,8 +47,6 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Silence after which a connection is given up. On idleness, never on the whole transfer."""
     cases_remembered: Annotated[int, Meta(ge=16, le=1_000_000)] = 1000
     """Case files kept in memory, about 2 KiB each; a hub does well with 20000."""
-    queue_pages_max: Annotated[int, Meta(ge=1, le=10_000)] = 64
-    """Pages waiting for the pen before senders are told to come back later."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """How much is written to the log. Never personal data, whatever the level."""
 

@@ -432,7 +432,7 @@ def line_digest(line: Line) -> bytes:
     if line.body is not None:
         return body_digest(line.salt, line.body)
     if line.digest is None or len(line.digest) != 32:
-        raise Malformed("incomplete", "an entry without a body must carry its body's digest")
+        raise Malformed("incomplete", "an entry without a body carries the digest of its body; ask for it again")
     return line.digest
 
 

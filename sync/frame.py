@@ -174,7 +174,9 @@ def _decompress(frame: Frame) -> bytes:
         raise Malformed("malformed", "the page's zstd frame has no checksum; pack it with one")
     if stated.content_size > PAGE_BYTES_MAX or stated.window_size > WINDOW_BYTES_MAX:
         # An undeclared size reads as 2**64 - 1 and is refused here too.
-        raise Malformed("bomb", f"a page unpacks to at most {PAGE_BYTES_MAX} bytes and must say how many")
+        raise Malformed(
+            "bomb", f"a page unpacks to at most {PAGE_BYTES_MAX} bytes and says how many; send a smaller one"
+        )
     try:
         return decompressor.decompress(frame.packed, max_output_size=PAGE_BYTES_MAX, allow_extra_data=False)
     except zstandard.ZstdError as error:

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from schemas.codec import PAGE_ENTRIES_MAX, encode
 from schemas.names import CaseId, JournalId, NodeId, parent_seat, within
 from schemas.wire import (
-    KIND_EPOCH_OPENED,
     Answer,
     Certificate,
     Enrolment,
@@ -20,7 +19,7 @@ from schemas.wire import (
     Want,
 )
 from sync import repair
-from sync.books import Books, line_body
+from sync.books import Books
 from sync.core.errors import RemoteFault, UnknownSender
 from sync.core.journal import Tip
 from sync.core.link import Link
@@ -294,7 +293,8 @@ async def after_opening(books: Books, entry: Stored, opened: EpochOpened) -> Non
         return
     before = JournalId(entry.journal.origin, parent.epoch)
     books.sealed[before] = parent.size
-    if extent(books, before) > parent.size or await _second_child(books, entry, opened):
+    siblings = siblings_of(books, entry.journal)
+    if extent(books, before) > parent.size or siblings:
         books.rollbacks.add(entry.journal)
         books.find("rollback", before, parent.size, entry.hash, entry.body or b"")
     if not entry.loose and books.below(entry.journal.origin) and books.tips.get(before, Tip()).size < parent.size:
@@ -303,24 +303,34 @@ async def after_opening(books: Books, entry: Stored, opened: EpochOpened) -> Non
         state.wanted = max(state.wanted, parent.size)
     await _send_home(books, before, parent.size)
     if entry.journal in books.rollbacks:
-        for sibling in [held for held in books.loose if held.origin == entry.journal.origin]:
-            if sibling.epoch.ordinal > parent.epoch.ordinal and sibling != entry.journal:
+        for later in [held for held in books.loose if held.origin == entry.journal.origin]:
+            if later.epoch.ordinal > parent.epoch.ordinal and later != entry.journal:
                 # Epochs that the restored device opened after its backup and does not remember: all of them.
-                await _send_home(books, sibling, 0)
+                await _send_home(books, later, 0)
+    for sibling in siblings:
+        await _call_in(books, sibling)
 
 
-async def _second_child(books: Books, entry: Stored, opened: EpochOpened) -> bool:
-    """Whether another epoch names the same parent epoch: restored, or cloned, after the first child began (F10)."""
-    held = [*await books.store.entries_of_kind(KIND_EPOCH_OPENED), *books.batch.entries]
-    for other in held:
-        if other.kind != KIND_EPOCH_OPENED or other.journal.origin != entry.journal.origin:
-            continue
-        sibling = line_body(other, EpochOpened)
-        if other.journal == entry.journal or sibling is None or sibling.parent is None or opened.parent is None:
-            continue
-        if sibling.parent.epoch == opened.parent.epoch:
-            return True
-    return False
+def siblings_of(books: Books, journal: JournalId) -> list[JournalId]:
+    """Other epochs of the device with the same ordinal: it was restored, or cloned, and knows nothing of them (F10)."""
+    return [
+        other
+        for other in books.journals
+        if other.origin == journal.origin
+        and other.epoch.ordinal == journal.epoch.ordinal
+        and other != journal
+        and extent(books, other)
+    ]
+
+
+async def _call_in(books: Books, journal: JournalId) -> None:
+    """An opening that looked ordinary shows a rollback after all: whoever holds what it forgot must hear of it (A7)."""
+    if journal in books.rollbacks or journal.origin == books.seat.node:
+        return
+    books.rollbacks.add(journal)
+    if books.below(journal.origin):
+        opening = [entry for entry in await _entries_of(books, journal) if entry.seq == 0]
+        await share(books, None, books.seats_below(books.seat.office), entries=opening)
 
 
 async def meet(books: Books, chain: Sequence[Certificate]) -> None:

@@ -247,7 +247,8 @@ def judge_server(keyring: Keyring, root: Root, hello: Hello, challenge: Challeng
         raise RemoteFault("malformed", "the node's challenge has impossible lengths; check the address")
     if challenge.certificate != seen_certificate:
         raise RemoteFault(
-            "other_certificate", "the TLS certificate is not the one the node signed for; somebody may be in between"
+            "other_certificate",
+            "the TLS certificate is not the one the node signed for: somebody may be in between; compare the address",
         )
     if challenge.chain[-1].enrolment.node != challenge.node:
         raise RemoteFault("foreign_chain", "the node showed another device's certificates; check the address")

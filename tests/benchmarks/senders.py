@@ -25,6 +25,8 @@ from sync.session import Challenge, Token, answer, say_hello
 
 SENDERS: Final = 8
 TRIES: Final = 200
+BUSY_S: Final = 0.05
+"""Before a page is sent again that the hub had no room for; a device would wait as long as it is told."""
 
 
 GREETINGS_MAX: Final = 20
@@ -152,7 +154,7 @@ def _send_one(port: int, township: Township) -> tuple[int, int]:
         status, body = _post(connection, PAGE_PATH, frame, headers)
         while status == 503 and tries < TRIES:
             tries += 1
-            time.sleep(0.05)
+            threading.Event().wait(BUSY_S)
             status, body = _post(connection, PAGE_PATH, frame, headers)
         if status != 200:
             raise Refused(f"{status}: {body[:300]!r}")

@@ -217,15 +217,7 @@ class Faults:
         signer = KeyedHashSigner.from_seed(f"{name} of {world.seed}".encode())
         enrolment = enrolment_of(signer, lost.office, issuer.node, replaces=lost.node)
         certificate = certify(issuer.signer, enrolment)
-        positions = [
-            Size(held.origin, held.epoch, recovery.extent(issuer.books, held))
-            for held in issuer.books.journals
-            if held.origin == lost.node
-        ]
-        drafts = [
-            Draft(KIND_ENROLLED, None, encode(Enrolled(certificate))),
-            Draft(KIND_REVOKED, None, encode(Revoked(lost.node, positions, "lost"))),
-        ]
+        drafts = [Draft(KIND_ENROLLED, None, encode(Enrolled(certificate))), _revocation(issuer, lost.node)]
         if not self.write(issuer, drafts):
             return None
         self._note("device replaced", lost)
@@ -266,7 +258,10 @@ class Faults:
         replaces = present if present != child.node else known.replaces
         enrolment = enrolment_of(child.signer, child.office, issuer.node, replaces=replaces)
         certificate = certify(issuer.signer, enrolment)
-        if not self.write(issuer, [Draft(KIND_ENROLLED, None, encode(Enrolled(certificate)))]):
+        drafts = [Draft(KIND_ENROLLED, None, encode(Enrolled(certificate)))]
+        if replaces is not None and not issuer.books.keyring.is_revoked(replaces):
+            drafts.append(_revocation(issuer, replaces))
+        if not self.write(issuer, drafts):
             return False
         self._note("enrolled again by hand", child)
         child.stop()
@@ -431,6 +426,16 @@ class Faults:
         if cases:
             self._note("newer body", device)
             self.work.remark(device, self.world.chance.choice(cases), extra=encode("a newer field"))
+
+
+def _revocation(issuer: Device, lost: NodeId) -> Draft:
+    """The statement that nothing of a lost device counts beyond what the office above holds of it."""
+    positions = [
+        Size(held.origin, held.epoch, recovery.extent(issuer.books, held))
+        for held in issuer.books.journals
+        if held.origin == lost
+    ]
+    return Draft(KIND_REVOKED, None, encode(Revoked(lost, positions, "lost")))
 
 
 def _own_extents(device: Device) -> dict[JournalId, int]:

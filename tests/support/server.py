@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import uvicorn
-from litestar import Litestar
+from litestar import Litestar, Router
 
 from sync.exchange import Pen, Responder
 from sync.http import Enroller, sync_router
@@ -25,20 +25,30 @@ class Serving:
         self.address = f"{'https' if secure else 'http'}://127.0.0.1:{port}"
 
 
+Certificate = tuple[Path, Path, bytes]
+"""PEM file, key file, digest of the certificate."""
+
+
 @asynccontextmanager
 async def serving(
     party: Party,
     *,
     pen: Pen | None = None,
     enroller: Enroller | None = None,
-    certificate: tuple[Path, Path, bytes] | None = None,
+    certificate: Certificate | None = None,
 ) -> AsyncGenerator[Serving]:
-    """Serve a node until the block ends. `certificate`: PEM file, key file, digest of the certificate."""
+    """Serve a node until the block ends."""
     doorkeeper = Doorkeeper(party.pen.books, certificate=certificate[2] if certificate else b"")
     responder = Responder(pen or party.pen)
-    app = Litestar([sync_router(doorkeeper, responder, enroller)], openapi_config=None, logging_config=None)
+    async with serving_routes(sync_router(doorkeeper, responder, enroller), certificate) as port:
+        yield Serving(port, doorkeeper, responder, secure=certificate is not None)
+
+
+@asynccontextmanager
+async def serving_routes(routes: Router, certificate: Certificate | None = None) -> AsyncGenerator[int]:
+    """Serve these routes until the block ends; gives the port on loopback."""
     config = uvicorn.Config(
-        app,
+        Litestar([routes], openapi_config=None, logging_config=None),
         host="127.0.0.1",
         port=0,
         loop="asyncio",
@@ -58,9 +68,8 @@ async def serving(
         return server.started
 
     await until(up, "the sync server")
-    port = server.servers[0].sockets[0].getsockname()[1]
     try:
-        yield Serving(port, doorkeeper, responder, secure=certificate is not None)
+        yield server.servers[0].sockets[0].getsockname()[1]
     finally:
         server.should_exit = True
         await task

@@ -121,6 +121,40 @@ async def test_a_person_who_asks_does_not_wait() -> None:
         assert place.arrived() == 1
 
 
+async def test_a_stranger_at_the_door_is_asked_about_at_once_but_only_once_a_minute() -> None:
+    async with desk() as place:
+        await place.time.pass_by(5)
+        talked = place.courier.state.conversations
+        for second in range(59):
+            for _ in range(100):
+                place.courier.inquire()
+            await place.time.pass_by(1)
+            assert place.courier.state.conversations == talked + 1, second
+        await place.time.pass_by(1)
+        place.courier.inquire()
+        await place.time.settle()
+        assert place.courier.state.conversations == talked + 2
+
+
+async def test_strangers_hammer_no_line_that_is_down_and_leave_room_for_work() -> None:
+    async with desk() as place:
+        place.line.down = True
+        await place.time.pass_by(HOUR_S)
+        failures = place.courier.state.failures
+        place.courier.inquire()
+        await place.time.settle()
+        assert place.courier.state.failures == failures
+
+        place.line.down = False
+        await place.time.pass_by(900)
+        for minute in range(120):
+            place.courier.inquire()
+            await place.time.pass_by(61)
+            await place.file(minute)
+            await place.time.settle()
+            assert place.arrived() == minute + 1
+
+
 async def test_whoever_asks_is_told_how_that_conversation_ended() -> None:
     async with desk() as place:
         await place.time.pass_by(5)

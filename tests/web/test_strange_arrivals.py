@@ -22,10 +22,10 @@ WRONG_CHECK_DIGIT = "510824194910010026"
 
 def strange_filing(item: str) -> CaseFiled:
     """An item of no catalogue, an edition of no county, a number with a wrong check digit, texts that look odd."""
-    applicant = Applicant("\u202e王<b>", "999", WRONG_CHECK_DIGIT, "\u0007☎")
+    applicant = Applicant("\u202e王<script>", "999", WRONG_CHECK_DIGIT, "\u0007☎")
     materials = (Material("{{7*7}}", MaterialStatus.PLEDGED),)
     return CaseFiled(
-        1, None, b"\x01" * 8, VILLAGE, AUTHOR, item, "9999-99", TrackingNumber("0"), b"", applicant, materials
+        1, None, b"\x01" * 8, VILLAGE, AUTHOR, item, "9999-99", TrackingNumber("0"), bytes(24), applicant, materials
     )
 
 
@@ -71,7 +71,7 @@ async def test_every_page_shows_it(browser: Client) -> None:
         answer = await browser.get(path)
         assert answer.status_code == 200, path
         assert WRONG_CHECK_DIGIT not in answer.text
-        assert "<b>" not in answer.text
+        assert path.startswith("/api") or "<script" not in answer.text
     assert "ZZ99" in (await browser.get(ADDRESS)).text
 
 
@@ -85,7 +85,7 @@ async def test_an_impossible_destination_takes_no_turn_and_the_next_step_says_wh
     async with county.client(TOWNSHIP) as browser:
         headers = await sign_in(browser, "li")
         shown = (await browser.get(f"/api{ADDRESS}")).json()["case"]
-        assert shown["stage"] == "offered"
+        assert shown["summary"]["stage"] == "offered"
         steps = len(shown["steps"])
         given = {"kind": "custody.accepted", "operation": "0b" * 8}
         answer = await browser.post(f"/api{ADDRESS}/acts", json=given, headers=headers)
