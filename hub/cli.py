@@ -1,4 +1,4 @@
-"""The county's own verbs: `hub init`, and `hub network` for its offices and devices.
+"""The county's own verbs: `hub init`, `hub network` for its offices and devices, its catalogue, its divisions.
 
 The list of offices comes as CSV or XLSX with the columns office, name, address. A sheet is printed for every office
 that has no device yet, and kept under `sheets/` until somebody deletes it. Everything may be done while the hub runs:
@@ -12,18 +12,20 @@ import io
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from zipfile import ZipFile
 
 from office.cli import Arguments, Verbs, add_sheet, show_progress
-from office.enrolling import OFFICES_MAX, Office, Sheet, parse_offices
-from office.local import RunningNode, at_the_pen
-from office.node import Node, keep_edition
 from office.paths import Home
-from office.sheets import save_sheets, text_of
 from schemas.names import NodeId, OfficeId, seat_of
 from sync.core.errors import LocalFault
-from sync.keys import root_digest
+
+if TYPE_CHECKING:
+    from office.enrolling import Office, Sheet
+    from office.local import RunningNode
+    from office.node import Node
+
+# The heavy parts are imported by the verbs that need them, as in `office.cli`: `--help` answers at once.
 
 FILE_BYTES_MAX: Final = 8 * 1024 * 1024
 """A list of 1,000 offices is 60 KiB as CSV, 100 KiB as XLSX."""
@@ -46,6 +48,7 @@ def add_verbs(verbs: Verbs) -> None:
     network = verbs.add("network", list_network, "the county's offices and their devices", "network import offices.csv")
     group = network.add_subparsers(title="what", metavar="WHAT")
     _add_catalogue(verbs)
+    _add_divisions(verbs)
     _add_import(verbs, group.add_parser("import", help="import the offices (CSV or XLSX) and print enrolment sheets"))
     add_sheet(verbs, group.add_parser("sheet", help="print a new sheet for one office; its earlier code dies"))
     verbs.share(group.add_parser("list", help="every office and its device"), list_network)
@@ -76,9 +79,23 @@ def _add_catalogue(verbs: Verbs) -> None:
     catalogue.add_argument("--check", action="store_true", help="only look for faults")
 
 
+def _add_divisions(verbs: Verbs) -> None:
+    divisions = verbs.add_bare(
+        "divisions",
+        "the county's own table of divisions: which townships and villages there are",
+        "divisions import divisions.csv",
+    )
+    group = divisions.add_subparsers(title="what", metavar="WHAT", required=True)
+    load = group.add_parser("import", help="take a table (CSV or XLSX); nothing is changed while it has a fault")
+    load.add_argument("file", type=Path, help="columns: code, name, level (county, township, village), parent")
+    load.add_argument("--check", action="store_true", help="only look for faults")
+    verbs.share(load, import_divisions)
+
+
 async def import_catalogue(arguments: Arguments) -> int:
     """`catalogue`"""
     from hub.catalogue.importing import read_catalogue
+    from office.node import keep_edition
 
     report = read_catalogue(arguments.file, arguments.effective_from)
     print(report.text())
@@ -88,6 +105,25 @@ async def import_catalogue(arguments: Arguments) -> int:
     if not arguments.check:
         keep_edition(Home(arguments.home), report.edition)
         print("下次启动时生效 in force from the next start")
+    return 0
+
+
+async def import_divisions(arguments: Arguments) -> int:
+    """`divisions import`"""
+    from hub.catalogue.importing import check_divisions
+    from office.node import keep_divisions
+    from office.seat import load_seat
+
+    home = Home(arguments.home)
+    county = load_seat(home).office
+    report = check_divisions(arguments.file.name, read_rows(arguments.file), county)
+    print(report.text())
+    print(report.text("en"))
+    if report.tree is None:
+        return 1
+    if not arguments.check:
+        keep_divisions(home, report.tree)
+        print("下次启动时生效;请将 divisions.csv 复制到各乡镇、村节点 / in force from the next start; copy it to every node")
     return 0
 
 
@@ -113,6 +149,10 @@ async def nightly(arguments: Arguments) -> int:
 
 async def import_offices(arguments: Arguments) -> int:
     """`network import`"""
+    from office.enrolling import parse_offices
+    from office.node import Node
+    from office.sheets import save_sheets, text_of
+
     rows = read_rows(arguments.file)
     node = await Node.open(arguments.home, with_pen=False)
     try:
@@ -123,7 +163,7 @@ async def import_offices(arguments: Arguments) -> int:
         sheets: list[Sheet] = []
         for position, office in enumerate(waiting):
             show_progress(position, len(waiting))
-            sheets.append(await node.enrolling.issue_code(office, _digest(node)))
+            sheets.append(await node.enrolling.issue_code(office, node.books.seat.root.digest))
         show_progress(len(waiting), len(waiting))
     finally:
         await node.close()
@@ -136,6 +176,8 @@ async def import_offices(arguments: Arguments) -> int:
 
 async def list_network(arguments: Arguments) -> int:
     """`network list`"""
+    from office.node import Node
+
     node = await Node.open(arguments.home, with_pen=False)
     try:
         unconfirmed = await node.enrolling.find_unconfirmed(node.books)
@@ -148,7 +190,7 @@ async def list_network(arguments: Arguments) -> int:
     return 0
 
 
-def _standing(node: Node, device: NodeId, unconfirmed: set[NodeId]) -> str:
+def _standing(node: "Node", device: NodeId, unconfirmed: set[NodeId]) -> str:
     if node.books.keyring.is_revoked(device):
         return " (已注销 revoked)"
     return " (待县确认 unconfirmed)" if device in unconfirmed else ""
@@ -156,12 +198,14 @@ def _standing(node: Node, device: NodeId, unconfirmed: set[NodeId]) -> str:
 
 async def countersign(arguments: Arguments) -> int:
     """`network countersign`"""
+    from office.local import at_the_pen
+
     device = NodeId(arguments.device)
 
-    async def here(node: Node) -> None:
+    async def here(node: "Node") -> None:
         await node.enrolling.countersign(device)
 
-    async def there(running: RunningNode) -> None:
+    async def there(running: "RunningNode") -> None:
         await running.countersign(device)
 
     await at_the_pen(arguments.home, here, there)
@@ -171,12 +215,14 @@ async def countersign(arguments: Arguments) -> int:
 
 async def revoke_device(arguments: Arguments) -> int:
     """`network revoke`"""
+    from office.local import at_the_pen
+
     device, reason = NodeId(arguments.device), arguments.reason
 
-    async def here(node: Node) -> None:
+    async def here(node: "Node") -> None:
         await node.enrolling.revoke(device, reason)
 
-    async def there(running: RunningNode) -> None:
+    async def there(running: "RunningNode") -> None:
         await running.revoke(device, reason)
 
     await at_the_pen(arguments.home, here, there)
@@ -184,11 +230,7 @@ async def revoke_device(arguments: Arguments) -> int:
     return 0
 
 
-def _digest(node: Node) -> str:
-    return root_digest(node.books.seat.root.public_key)
-
-
-def _has_device(office: Office) -> bool:
+def _has_device(office: "Office") -> bool:
     """Whether an office works on a device of its own below the county: windows work on the county's."""
     return office.office == seat_of(office.office) and len(office.office) > 6
 
@@ -211,6 +253,8 @@ def read_rows(path: Path) -> list[Mapping[str, str]]:
 
 def _read_xlsx(path: Path) -> list[Mapping[str, str]]:
     import openpyxl
+
+    from office.enrolling import OFFICES_MAX
 
     try:
         with path.open("rb") as file:

@@ -15,7 +15,7 @@ from typing import Final, Protocol, TypeAlias
 
 from msgspec import Struct
 
-from office.routing import audience_of, readers_of
+from office.routing import FOR_READERS, audience_of, readers_of
 from schemas.casework.casefile import BREACHES, CaseFile, apply, extends, fold
 from schemas.casework.events import Act, CaseEvent, CaseFiled, UnknownKind, decode_event
 from schemas.casework.visibility import lineage
@@ -236,8 +236,11 @@ class CaseInterpreter:
         outcomes: list[Outcome | None] = [None] * len(entries)
         items: dict[CaseId, list[Item]] = {}
         unread: dict[CaseId, list[int]] = {}
+        journal = seat = None
         for position, entry in enumerate(entries):
-            reading = self._read(entry)
+            if entry.journal is not journal:
+                journal, seat = entry.journal, self.books.seat_of_node(entry.journal.origin)
+            reading = self._read(entry, seat)
             if isinstance(reading, Unread):
                 outcomes[position] = reading.outcome
                 if entry.subject is not None and reading.outcome.state == "unknown":
@@ -254,12 +257,14 @@ class CaseInterpreter:
             for position in positions:
                 audience = audience_of(entries[position].kind, self._find(subject))
                 outcomes[position] = Outcome("unknown", "unknown_kind", audience)
+        # Nearly every case stands without anything held or broken: then all its entries share one answer.
+        plain = {subject: self._plain_outcome(subject, failed) for subject in items}
         for position, entry in enumerate(entries):
             outcome = outcomes[position]
             if outcome is None:
                 assert entry.subject is not None
-                failure = entry.subject in failed
-                outcome = _FAILED if failure else _outcome_of(self._find(entry.subject), entry)
+                shared = plain[entry.subject] if entry.kind in FOR_READERS else None
+                outcome = shared or _outcome_of(self._find(entry.subject), entry)
             interpretation.outcomes.append(outcome)
         self._trim()
         return interpretation
@@ -364,10 +369,19 @@ class CaseInterpreter:
                     found.append(Disposition((entry.journal, entry.seq), *state))
         return found
 
+    def _plain_outcome(self, subject: CaseId, failed: set[CaseId]) -> Outcome | None:
+        """What holds for every entry of a case that has nothing held or broken; None when each must be looked at."""
+        if subject in failed:
+            return _FAILED
+        case = self._find(subject)
+        if case is None or case.held or case.breaches:
+            return None
+        return Outcome(audience=readers_of(case))
+
     # --- reading one entry -----------------------------------------------------------------------------------------
 
-    def _read(self, entry: Stored) -> Reading:
-        """Decode an entry, or say why it cannot count."""
+    def _read(self, entry: Stored, seat: OfficeId | None) -> Reading:
+        """Decode an entry that a device of `seat` wrote, or say why it cannot count."""
         if entry.subject is None:
             return Unread(entry, Outcome("quarantined", NO_SUBJECT))
         if entry.body is None:
@@ -378,7 +392,7 @@ class CaseInterpreter:
             return Unread(entry, Outcome("unknown", unknown.code))
         except Malformed as malformed:
             return Unread(entry, Outcome("quarantined", malformed.code))
-        if self.books.seat_of_node(entry.journal.origin) != seat_of(event.office):
+        if seat != event.office and seat != seat_of(event.office):
             return Unread(entry, Outcome("quarantined", FOREIGN_OFFICE))
         return entry, event, entry.header()
 
@@ -411,7 +425,11 @@ class CaseInterpreter:
             if entry.subject is None:
                 continue
             counts = self.books.counts(entry.journal, entry.seq)
-            reading = self._read(entry) if counts else Unread(entry, Outcome("held", REVOKED))
+            reading = (
+                self._read(entry, self.books.seat_of_node(entry.journal.origin))
+                if counts
+                else Unread(entry, Outcome("held", REVOKED))
+            )
             if isinstance(reading, Unread) and reading.outcome.state == "quarantined":
                 # What cannot be read may have gone bad on the disk: then a good copy is fetched and the case refolded.
                 await repair.first_damaged(self.books, [entry])

@@ -15,6 +15,7 @@ from msgspec import Struct
 from sqlalchemy import URL, event, make_url, text
 from sqlalchemy.engine import Connection, ExceptionContext
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -65,7 +66,15 @@ def database_url(setting: str, sqlite_file: Path) -> URL:
     """The database of a node: its own SQLite file, or what the settings name. Raises `LocalFault` for other kinds."""
     if not setting:
         return URL.create(SQLITE_DRIVER, database=str(sqlite_file))
-    url = make_url(setting)
+    try:
+        url = make_url(setting)
+    except (ArgumentError, ValueError) as error:
+        # Not the text itself: somebody may have put a password into it.
+        raise LocalFault(
+            "unknown_database",
+            "the setting `database` is no address of one; leave it empty, or write "
+            "postgresql+asyncpg://role@host:5432/name",
+        ) from error
     if url.drivername in ("postgresql", "postgres", POSTGRES_DRIVER):
         return url.set(drivername=POSTGRES_DRIVER)
     if url.drivername in ("sqlite", SQLITE_DRIVER):

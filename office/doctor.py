@@ -58,8 +58,10 @@ async def examine(folder: Path) -> list[Finding]:
         node = await Node.open(folder, with_pen=False)
     except Exception as error:  # whatever stops a node from opening is what the operator wants to read
         told = error if isinstance(error, Fault | Malformed) else fault_of(error)
-        text = told.hint if told is not None else type(error).__name__
-        return [*findings, Finding(False, "database", f"无法打开:{text}", f"cannot be opened: {text}")]
+        name = type(error).__name__
+        zh = told.hint if told is not None else f"意外错误 {name},请运行 verify 并将其输出交技术支持"
+        en = told.hint if told is not None else f"{name} was not expected: run verify and report what it prints"
+        return [*findings, Finding(False, "database", f"无法打开:{zh}", f"cannot be opened: {en}")]
     try:
         findings += _ballast(node, is_running=running)
         findings += await _lines(node)

@@ -54,6 +54,8 @@ REBUILD_CASES: Final = 500
 
 DESK_CHARACTERS_MAX: Final = 20
 
+DIVISIONS_HINT: Final = "import it again at the hub (hub divisions import), and copy it from there to the nodes below"
+
 Progress = Callable[[int, int], None]
 """(done, all): for a bar on the screen."""
 
@@ -352,9 +354,21 @@ def keep_edition(home: Home, edition: Edition) -> None:
 def load_tree(home: Home, office: OfficeId) -> DivisionTree | None:
     """The county's divisions: its own table, the sample's where it is that county, else None."""
     if home.divisions.exists():
-        text = read_private(home.divisions, missing_hint="import the divisions again").decode("utf-8-sig")
-        return parse_divisions(csv.DictReader(io.StringIO(text)))
+        table = read_private(home.divisions, missing_hint=DIVISIONS_HINT)
+        try:
+            return parse_divisions(csv.DictReader(io.StringIO(table.decode("utf-8-sig"), newline="")))
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise LocalFault("bad_divisions", f"{home.divisions} is no table of divisions: {DIVISIONS_HINT}") from error
     return load_divisions() if seat_of(office)[:6] == SAMPLE_COUNTY else None
+
+
+def keep_divisions(home: Home, tree: DivisionTree) -> None:
+    """Keep the county's own table of divisions in place of the one before."""
+    table = io.StringIO(newline="")
+    rows = csv.writer(table)
+    rows.writerow(("code", "name", "level", "parent"))
+    rows.writerows((one.code, one.name, one.tier.value, one.parent or "") for one in tree)
+    write_private(home.divisions, table.getvalue().encode())
 
 
 def address_of(settings: Settings) -> str:

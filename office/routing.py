@@ -31,6 +31,9 @@ IN_HOUSE_PREFIX: Final = "house."
 AUDIENCES: Final[dict[str, Audience]] = dict.fromkeys(EVENTS, Audience.READERS)
 """Kind → audience. Every act takes a turn, so every reader must have it (RULINGS B1); contributions are for all too."""
 
+FOR_READERS: Final = frozenset(kind for kind, audience in AUDIENCES.items() if audience is Audience.READERS)
+"""Kinds that go to exactly the readers of their case."""
+
 NOBODY: Final[frozenset[OfficeId]] = frozenset()
 
 READER_SETS_REMEMBERED: Final = 8192

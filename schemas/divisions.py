@@ -5,7 +5,8 @@ a unit comes from its name, never from its digits; units are never matched by na
 Never reads a file: rows come in as values. Next: `schemas.names` for offices, which stand on these codes.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Final, NewType
 
@@ -98,26 +99,16 @@ class DivisionTree:
 
     def __init__(self, divisions: Iterable[Division]) -> None:
         """Take checked rows in any order. Raises `InvalidDivision` for doubles, orphans, and not exactly one county."""
-        self._divisions: dict[DivisionCode, Division] = {}
+        ordered = sorted(divisions, key=lambda division: division.code)
+        for fault in tree_faults(ordered):
+            raise fault
+        self._divisions = {division.code: division for division in ordered}
         self._children: dict[DivisionCode, list[Division]] = {}
-        for division in sorted(divisions, key=lambda division: division.code):
-            if division.code in self._divisions:
-                raise _broken(division.code, "重复出现", "occurs twice")
-            self._divisions[division.code] = division
-        for division in self._divisions.values():
-            if division.parent is None:
-                continue
-            if division.parent not in self._divisions:
-                raise _broken(division.code, "的上级不在表中", "has a parent that is not in the table")
-            self._children.setdefault(division.parent, []).append(division)
-        counties = [division for division in self._divisions.values() if division.parent is None]
-        if len(counties) != 1:
-            raise InvalidDivision(
-                "division_tree_root",
-                f"区划表应恰好有一个县,现有 {len(counties)} 个;请按县分别导入。",
-                f"The table must hold exactly one county, it holds {len(counties)}; import one county at a time.",
-            )
-        self.county = counties[0]
+        for division in ordered:
+            if division.parent is not None:
+                self._children.setdefault(division.parent, []).append(division)
+        # Shorter codes come first, and there is one county.
+        self.county = ordered[0]
 
     def __len__(self) -> int:
         return len(self._divisions)
@@ -159,10 +150,29 @@ class DivisionTree:
 
 def parse_divisions(rows: Iterable[Mapping[str, str]]) -> DivisionTree:
     """The tree from rows with the columns code, name, level, parent. Raises `InvalidDivision` at the first bad row."""
-    return DivisionTree([_parse_row(number, row) for number, row in enumerate(rows, start=1)])
+    return DivisionTree([parse_row(number, row) for number, row in enumerate(rows, start=1)])
 
 
-def _parse_row(number: int, row: Mapping[str, str]) -> Division:
+def tree_faults(divisions: Sequence[Division]) -> Iterator[InvalidDivision]:
+    """Everything that keeps checked rows from being one county's tree: doubles, orphans, not exactly one county."""
+    codes = Counter(division.code for division in divisions)
+    for code, count in codes.items():
+        if count > 1:
+            yield _broken(code, "重复出现", "occurs twice")
+    for division in divisions:
+        if division.parent is not None and division.parent not in codes:
+            yield _broken(division.code, "的上级不在表中", "has a parent that is not in the table")
+    counties = sum(1 for division in divisions if division.parent is None)
+    if counties != 1:
+        yield InvalidDivision(
+            "division_tree_root",
+            f"区划表应恰好有一个县,现有 {counties} 个;请按县分别导入。",
+            f"The table must hold exactly one county, it holds {counties}; import one county at a time.",
+        )
+
+
+def parse_row(number: int, row: Mapping[str, str]) -> Division:
+    """One row, the `number`th from 1. Raises `InvalidDivision`."""
     code = division_code((row.get("code") or "").strip())
     name = (row.get("name") or "").strip()
     if not name:

@@ -122,6 +122,7 @@ def parent_seat(seat: OfficeId) -> OfficeId | None:
     return OfficeId(seat[:above]) if above else None
 
 
+@lru_cache(maxsize=65_536)
 def within(seat: OfficeId, above: OfficeId) -> bool:
     """Whether `seat` is `above` or stands below it in the tree of codes (whole levels, never a text prefix)."""
     # Written out rather than walked: every page asks this for every journal that the node knows.

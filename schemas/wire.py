@@ -401,7 +401,8 @@ def encode_head(at: Instant, kind: str, subject: CaseId | None) -> bytes:
 def decode_head(head: bytes) -> Head:
     """Read a head; fields of newer versions are ignored here and kept in the bytes. Raises `Malformed`."""
     value = decode(head, Head, limit=HEAD_BYTES_MAX)
-    if value.version < 1 or not value.kind or len(value.kind) > 64 or "\x00" in value.kind:
+    kind = value.kind
+    if value.version < 1 or not 0 < len(kind) <= 64 or "\x00" in kind:
         raise Malformed("malformed_head", "the entry's head is not one; fetch the entry again")
     if not -AT_MAX < value.at < AT_MAX:
         raise Malformed("malformed_head", "the entry's clock is beyond any calendar; fetch the entry again")

@@ -7,6 +7,7 @@ everything staged away by `load`. Next: `sync.ledger` (the write path), `sync.pa
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from itertools import takewhile
 from typing import Final, TypeVar
 
 from msgspec import Struct
@@ -185,6 +186,11 @@ class Books:
         self.replaced: set[tuple[OfficeId, NodeId]] = set()
         """Devices that another one followed at their own seat: nobody's certificate ends a device of another seat."""
         self.unheard: dict[NodeId, list[Stored]] = {}
+        self.change = 0
+        self.changes: dict[JournalId, int] = {}
+        """Journal → number of its last change, the latest last: what a neighbour has to be told is at the end."""
+        self.blocked: set[JournalId] = set()
+        """Journals that may reach further than they are held (`JournalState.wanted`)."""
         self.sealed: dict[JournalId, int] = {}
         self.damaged: dict[EntryKey, bytes] = {}
         self.hopeless: set[EntryKey] = set()
@@ -217,6 +223,9 @@ class Books:
             self.journals[state.journal] = state
             frontier = Frontier.from_bytes(state.frontier) if state.frontier else Frontier()
             self.tips[state.journal] = Tip(state.size, state.tip, frontier)
+            self.touch(state.journal)
+            if state.wanted > state.size:
+                self.blocked.add(state.journal)
         for inlet in loaded.inlets:
             self.inlets[(inlet.neighbour, inlet.lane, inlet.epoch)] = inlet
             self.inlet_keys[inlet.key] = inlet.neighbour
@@ -346,6 +355,9 @@ class Books:
         except Fault:
             return None
         self._hops.clear()
+        if self.seat_of_node(enrolment.node) is not None:
+            for journal in [journal for journal in self.journals if journal.origin == enrolment.node]:
+                self.touch(journal)
         self.enrolled_by[enrolment.node] = (entry.journal, entry.seq)
         if enrolment.replaces is not None:
             self.replaced.add((enrolment.office, enrolment.replaces))
@@ -354,6 +366,25 @@ class Books:
         if enrolment.office == parent_seat(self.seat.office) and enrolment.replaces == self.parent:
             self.adopt_parent(enrolment.node)
         return enrolment.node
+
+    def touch(self, journal: JournalId) -> None:
+        """A journal is held further than before, or its seat became known."""
+        self.change += 1
+        self.changes.pop(journal, None)
+        self.changes[journal] = self.change
+
+    def changed_since(self, change: int) -> list[JournalId]:
+        """Journals touched after a change, the latest first."""
+        return [journal for journal, number in takewhile(lambda item: item[1] > change, reversed(self.changes.items()))]
+
+    def want_upto(self, journal: JournalId, size: int) -> bool:
+        """A journal reaches this far somewhere, and not here: it is asked for. False when that was known."""
+        state = self.journal_state(journal)
+        if state.wanted >= size:
+            return False
+        state.wanted = size
+        self.blocked.add(journal)
+        return True
 
     def waits_for(self, node: NodeId, entry: Stored) -> bool:
         """Keep a statement about a device, or by one, unknown here: it is heard again once that is enrolled."""
@@ -455,6 +486,7 @@ class Books:
     def advance(self, journal: JournalId, tip: Tip, checkpoints: Iterable[Checkpoint]) -> None:
         """Move a journal's tip and keep its new checkpoints."""
         state = self.journal_state(journal)
+        self.touch(journal)
         state.size, state.tip, state.frontier = tip.size, tip.hash, tip.frontier.to_bytes()
         self.tips[journal] = tip
         for checkpoint in checkpoints:

@@ -2,9 +2,9 @@
 
 Decides times only; what is said is `sync.exchange`. Chance, clock and waiting are handed in. House-keeping (`line.*`)
 never wakes the courier (RULINGS A9): it travels with work or by the timetable, at least once a day. A device unknown
-here that knocks does (`inquire`): news of its enrolment is house-keeping, and a village waits for it. Every wait after a
-failure, the first one after a start too, is drawn between nothing and its ceiling (full jitter), so that a county whose
-line returns is not met by all its villages in one second (DESIGN 4). Next: `sync.http` (the line).
+here that knocks does (`inquire`): news of its enrolment is house-keeping, and a village waits for it. Every wait after
+a failure, the first one after a start too, is drawn between nothing and its ceiling (full jitter), so that a county
+whose line returns is not met by all its villages in one second (DESIGN 4). Next: `sync.http` (the line).
 """
 
 import asyncio

@@ -1,9 +1,10 @@
-"""What a database's complaint means, in our words: full disk, busy, away, read-only; or a fault of the very rows.
+"""What a database's complaint means, in our words: full disk, busy, away, locked out, read-only; or the rows' fault.
 
 Pure: reads error objects. Never hides what it does not know: an unknown error stays as it is. Next: `sync.store`.
 """
 
 import errno
+import socket
 from typing import Final
 
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -16,8 +17,11 @@ FULL_RETRY_AFTER_S: Final = 60
 
 BUSY_RETRY_AFTER_S: Final = 5
 
-_SYSTEMIC_STATES: Final = ("08", "40", "53", "55", "57", "58", "XX")
-"""SQLSTATE classes about the server, not the rows: connection, rollback, resources, state, operator, system."""
+_SYSTEMIC_STATES: Final = ("08", "28", "3D", "40", "53", "55", "57", "58", "XX")
+"""SQLSTATE classes about the server, not the rows: connection, login, catalog, rollback, resources, state, operator,
+system."""
+
+_UNREACHABLE: Final = (errno.EHOSTUNREACH, errno.ENETUNREACH)
 
 
 _FULL_NAMES: Final = ("SQLITE_FULL", "SQLITE_IOERR_SHMSIZE")
@@ -66,12 +70,36 @@ def fault_of(error: BaseException) -> Fault | None:
         )
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")) or state[:2] in ("40", "55"):
         return Busy("store_busy", "the database is busy; try again shortly", retry_after_s=BUSY_RETRY_AFTER_S)
-    away = isinstance(error, DBAPIError) and error.connection_invalidated
-    if away or state[:2] in ("08", "53", "57", "58") or isinstance(error, ConnectionError):
+    if state[:2] == "28" or state == "42501":
+        return LocalFault(
+            "store_locked_out",
+            "the database server does not let this node in: check the role in the setting `database`, its password in "
+            "the account's .pgpass (mode 600), and that the role owns the database "
+            "(数据库拒绝登录；请核对 database 设置中的用户、.pgpass 中的密码及其权限)",
+        )
+    if state[:2] == "3D":
+        return LocalFault(
+            "store_missing",
+            "the database server has no such database: make it for this node, or correct its name in the setting "
+            "`database` (数据库服务器上没有该数据库；请先建立，或更正 database 设置)",
+        )
+    if state[:2] in ("08", "53", "57", "58") or _is_away(error):
         return Busy(
-            "store_away", "the database server does not answer; check that it runs", retry_after_s=BUSY_RETRY_AFTER_S
+            "store_away",
+            "the database server does not answer: check that it runs, and host and port in the setting `database` "
+            "(数据库服务器没有应答；请确认其已启动，并核对 database 设置)",
+            retry_after_s=BUSY_RETRY_AFTER_S,
         )
     return None
+
+
+def _is_away(error: BaseException) -> bool:
+    """Whether the connection broke or could not be made: refused, no such host, no answer."""
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated
+    if isinstance(error, ConnectionError | socket.gaierror | TimeoutError):
+        return True
+    return isinstance(error, OSError) and error.errno in _UNREACHABLE
 
 
 def _original(error: BaseException) -> BaseException | None:
@@ -79,8 +107,10 @@ def _original(error: BaseException) -> BaseException | None:
 
 
 def _state(error: BaseException) -> str:
-    """PostgreSQL's SQLSTATE, or nothing."""
-    return str(getattr(_original(error), "sqlstate", None) or "")
+    """PostgreSQL's SQLSTATE, or nothing. What happens while connecting comes wrapped once more."""
+    original = _original(error)
+    causes = (original, original.__cause__ if original is not None else None)
+    return next((str(state) for one in causes if (state := getattr(one, "sqlstate", None))), "")
 
 
 def _sqlite_name(error: BaseException) -> str:

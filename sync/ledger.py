@@ -395,9 +395,7 @@ class Ledger:
             return []  # recorded where it was proved; no better copy is to be had
         # Anything else may be a relay's damage: fetch it again (DESIGN 1.6).
         if well_formed(run):
-            state = books.journal_state(run.journal)
-            if state.wanted < run.start + len(run.lines):
-                state.wanted = run.start + len(run.lines)
+            if books.want_upto(run.journal, run.start + len(run.lines)):
                 link.ask_again(run.journal)
         books.find(code, run.journal, run.start, b"", run.prev)
         return []
@@ -426,6 +424,7 @@ class Ledger:
         entry = msgspec.structs.replace(entry, loose=True, prev=excerpt.prev, proof=proof)
         books.journal_state(journal)
         books.loose.setdefault(journal, {})[excerpt.seq] = link_hash
+        books.touch(journal)
         books.missing.discard((journal, excerpt.seq))
         books.batch.entries.append(entry)
         part.admitted += 1
@@ -483,10 +482,13 @@ class Ledger:
         books = self.books
         counted: list[Stored] = []
         outcomes: dict[int, Outcome] = {}
+        journal, believed = None, False
         for position, entry in enumerate(entries):
+            if entry.journal is not journal:
+                journal, believed = entry.journal, not books.keyring.is_revoked(entry.journal.origin)
             if is_line(entry.kind):
                 outcomes[position] = Outcome(audience=housekeeping.audience(books, entry))
-            elif not books.counts(entry.journal, entry.seq):
+            elif not (believed or books.counts(entry.journal, entry.seq)):
                 books.dispose(entry, "held", "revoked")
                 outcomes[position] = Outcome()
             else:
@@ -494,6 +496,7 @@ class Ledger:
         reading = await books.interpreter.interpret(counted) if counted else Interpretation([])
         told = iter(reading.outcomes)
         hops: list[frozenset[NodeId]] = []
+        last, targets = None, frozenset[NodeId]()
         for position, entry in enumerate(entries):
             outcome = outcomes.get(position)
             if outcome is None:
@@ -502,7 +505,9 @@ class Ledger:
                     books.dispose(entry, outcome.state, outcome.code)
                 if outcome.state == "unknown" and not books.rules.unknown_kinds:
                     outcome = Outcome()
-            hops.append(books.hops(outcome.audience))
+            if outcome is not last:
+                last, targets = outcome, books.hops(outcome.audience)
+            hops.append(targets)
         books.batch.dispositions += reading.settled
         if books.rules.share_on_offer:
             for case, offices in reading.shared:

@@ -30,7 +30,9 @@ async def compose(books: Books, link: Link, sign_at: SignAt) -> Page:
             link.sent(stretch.lane, stretch.epoch, stretch.first + stretch.count - 1)
     wants = recovery.wants_for(books, link)
     link.wanting.update(wants)
-    statement, full, sizes = link.state_sizes(recovery.sizes_for(books, link), recovery.seen_of(link))
+    seen = recovery.seen_of(link)
+    since = link.told_until(seen)
+    statement, full, sizes = link.state_sizes(recovery.sizes_for(books, link, since), seen, books.change)
     return Page(
         sender=books.seat.node,
         receiver=link.neighbour,

@@ -44,22 +44,24 @@ def extent(books: Books, journal: JournalId) -> int:
     return max(state.size if state else 0, max(loose) + 1 if loose else 0)
 
 
-def sizes_for(books: Books, link: Link) -> dict[JournalId, int]:
+def sizes_for(books: Books, link: Link, since: int = 0) -> dict[JournalId, int]:
     """What to state to a neighbour: our own seat's journals, what we know of its seat's, and to a child all below it.
 
-    Our present epoch is left out: nobody can be ahead of the pen that writes it.
+    Of these, what changed after `since`. Our present epoch is left out: nobody can be ahead of the pen that writes it.
     """
     if not books.rules.stated_heads:
         return {}
     sizes: dict[JournalId, int] = {}
-    for journal, state in books.journals.items():
+    own, office = books.own, books.seat.office
+    is_child = within(link.seat, office)
+    for journal in books.changed_since(since):
         seat = books.seat_of_node(journal.origin)
-        if seat is None or journal == (books.own if books.epoch else None):
+        if seat is None or journal == own:
             continue
         if seat == link.seat:
             sizes[journal] = extent(books, journal)
-        elif seat == books.seat.office or (within(seat, link.seat) and within(link.seat, books.seat.office)):
-            sizes[journal] = state.size
+        elif seat == office or (is_child and within(seat, link.seat)):
+            sizes[journal] = books.journals[journal].size
     return sizes
 
 
@@ -75,7 +77,7 @@ def hear_numbers(books: Books, link: Link, page: Page) -> None:
     """Take the neighbour's cursors and what it saw; a number beyond a stream's end shows that we were rolled back."""
     link.seen_by_neighbour = page.seen if page.echo == books.epoch else 0
     link.echoed = page.echo == books.epoch or not books.rules.echo_nonce
-    before = dict(link.acknowledged)
+    before = {} if books.rules.receiver_cursor else dict(link.acknowledged)
     shown = link.hear_cursors(page.cursors, books.own_epochs(), full=page.full)
     if not books.rules.receiver_cursor:
         link.acknowledged = {stream: max(n, before.get(stream, 0)) for stream, n in link.acknowledged.items()}
@@ -151,14 +153,21 @@ def wants_for(books: Books, link: Link) -> list[Want]:
     if not books.rules.wants:
         return []
     wants: list[Want] = []
-    for journal, size in sorted(link.heard.items()):
+    for journal in sorted(link.news):
         seat = books.seat_of_node(journal.origin)
-        ours = seat == books.seat.office
-        # What a neighbour states it has; of a device not known here we could not believe a word.
-        if ours or (link.neighbour == books.parent and books.below(journal.origin)):
+        size = link.heard[journal]
+        held = books.journals[journal].size if journal in books.journals else 0
+        ours = seat == books.seat.office or (link.neighbour == books.parent and books.below(journal.origin))
+        if size <= held or (seat is not None and not ours):
+            link.news.discard(journal)
+        elif ours:
+            # What a neighbour states it has; of a device not known here we could not believe a word.
             _want(books, link, journal, size, wants)
-    for journal, state in books.journals.items():
-        if state.lost_upto < state.wanted > state.size and _may_hold(books, link, journal):
+    for journal in sorted(books.blocked):
+        state = books.journals[journal]
+        if state.wanted <= state.size:
+            books.blocked.discard(journal)
+        elif state.lost_upto < state.wanted and _may_hold(books, link, journal):
             _want(books, link, journal, state.wanted, wants)
     wants += [want for want in repair.wants(books, link) if _may_hold(books, link, want.journal)]
     return wants[:WANTS_PER_PAGE_MAX]
@@ -299,8 +308,7 @@ async def after_opening(books: Books, entry: Stored, opened: EpochOpened) -> Non
         books.find("rollback", before, parent.size, entry.hash, entry.body or b"")
     if not entry.loose and books.below(entry.journal.origin) and books.tips.get(before, Tip()).size < parent.size:
         # Its older stream went before this one, so what is missing of the journal before will not come by itself.
-        state = books.journal_state(before)
-        state.wanted = max(state.wanted, parent.size)
+        books.want_upto(before, parent.size)
     await _send_home(books, before, parent.size)
     if entry.journal in books.rollbacks:
         for later in [held for held in books.loose if held.origin == entry.journal.origin]:

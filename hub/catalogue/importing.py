@@ -1,4 +1,4 @@
-"""Reads a catalogue (YAML) and a table of divisions (CSV) and reports every fault before anything is imported.
+"""Reads a catalogue (YAML), judges it and a table of divisions, and reports every fault before anything is imported.
 
 A catalogue file holds `version` and `items`; each item has the columns
   code; name, en; dept (responsible department); listed (name in the published list, or null); type (即办件 | 承诺件 |
@@ -9,8 +9,7 @@ A catalogue file holds `version` and `items`; each item has the columns
 Never changes anything: what to do with an edition is the caller's. Rules of content are in `schemas.catalogue`.
 """
 
-import csv
-import io
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Final, cast
@@ -19,11 +18,12 @@ import yaml
 from msgspec import Struct
 
 from schemas.catalogue import ITEM_FIELDS, Edition, Fault, parse_items
-from schemas.divisions import DivisionTree, parse_divisions
+from schemas.divisions import Division, DivisionTree, InvalidDivision, parse_row, tree_faults
+from schemas.names import OfficeId
 from schemas.refusals import Refused
 
 FILE_BYTES_MAX: Final = 8 * 1024 * 1024
-"""686 items, the largest catalogue known, are about 450 KiB; the largest county's table of divisions is 60 KiB."""
+"""686 items, the largest catalogue known, are about 450 KiB."""
 
 
 class ImportRefused(Refused):
@@ -42,16 +42,39 @@ class Preflight(Struct, frozen=True):
 
     def text(self, language: str = "zh") -> str:
         """The report as an operator reads it, one line a fault."""
-        is_english = language.startswith("en")
-        if self.edition is not None:
-            count, version = len(self.edition.items), self.edition.version
-            zh, en = f"共 {count} 项,版本 {version},没有问题。", f"{count} items, edition {version}, no fault."
-        else:
-            count = len(self.faults)
-            zh, en = f"有 {count} 处问题,未导入任何内容。", f"{count} faults, nothing imported."
-        head = f"{self.source}: {en}" if is_english else f"{self.source}:{zh}"
-        lines = (_fault_line(fault, is_english=is_english) for fault in (*self.faults, *self.mended))
-        return "\n".join([head, *lines])
+        if self.edition is None:
+            return _report(self.source, *_refused(self.faults), (*self.faults, *self.mended), language)
+        count, version = len(self.edition.items), self.edition.version
+        zh, en = f"共 {count} 项,版本 {version},没有问题。", f"{count} items, edition {version}, no fault."
+        return _report(self.source, zh, en, self.mended, language)
+
+
+class DivisionsPreflight(Struct, frozen=True):
+    """The report before a table of divisions is imported: either a tree that may be kept, or everything that is wrong."""
+
+    source: str
+    """File name, without its folder."""
+    tree: DivisionTree | None
+    faults: tuple[Fault, ...] = ()
+
+    def text(self, language: str = "zh") -> str:
+        """The report as an operator reads it, one line a fault."""
+        if self.tree is None:
+            return _report(self.source, *_refused(self.faults), self.faults, language)
+        count, name = len(self.tree), self.tree.county.name
+        return _report(
+            self.source, f"{name},共 {count} 个区划,没有问题。", f"{name}, {count} divisions, no fault.", (), language
+        )
+
+
+def _refused(faults: Sequence[Fault]) -> tuple[str, str]:
+    return f"有 {len(faults)} 处问题,未导入任何内容。", f"{len(faults)} faults, nothing imported."
+
+
+def _report(source: str, zh: str, en: str, faults: Sequence[Fault], language: str) -> str:
+    is_english = language.startswith("en")
+    head = f"{source}: {en}" if is_english else f"{source}:{zh}"
+    return "\n".join([head, *(_fault_line(fault, is_english=is_english) for fault in faults)])
 
 
 def read_catalogue(path: Path, effective_from: date, *, is_sample: bool = False) -> Preflight:
@@ -76,15 +99,28 @@ def read_catalogue(path: Path, effective_from: date, *, is_sample: bool = False)
     return Preflight(path.name, None, tuple(sorted(parsed)), mended)
 
 
-def read_divisions(path: Path) -> DivisionTree:
-    """Read a county's table of divisions (UTF-8 CSV: code, name, level, parent).
+def check_divisions(source: str, rows: Sequence[Mapping[str, str]], county: OfficeId) -> DivisionsPreflight:
+    """Judge a county's table of divisions (columns code, name, level, parent): every row, then the tree they make.
 
-    Raises `ImportRefused` if the file cannot be read and `InvalidDivision` for the first row that cannot be right.
+    Raises nothing: every fault is in the report. `source`: the file's name; `county`: whose table it must be.
     """
-    try:
-        return parse_divisions(csv.DictReader(io.StringIO(_read_text(path), newline="")))
-    except csv.Error as error:
-        raise _unreadable(path) from error
+    divisions: list[Division] = []
+    faults: list[Fault] = []
+    for number, row in enumerate(rows, start=1):
+        try:
+            divisions.append(parse_row(number, row))
+        except InvalidDivision as refusal:
+            faults.append(Fault(number, (row.get("code") or "")[:20], "", refusal.zh, refusal.en))
+    # Without the rows that are wrong others only seem to be orphans.
+    faults = faults or [Fault(0, "", "", refusal.zh, refusal.en) for refusal in tree_faults(divisions)]
+    if faults:
+        return DivisionsPreflight(source, None, tuple(faults))
+    tree = DivisionTree(divisions)
+    if tree.county.code != county:
+        zh = f"区划表属于 {tree.county.code},本县为 {county};请改用本县的区划表"
+        en = f"the table is that of {tree.county.code}, this county is {county}; take this county's"
+        return DivisionsPreflight(source, None, (Fault(1, tree.county.code, "code", zh, en),))
+    return DivisionsPreflight(source, tree)
 
 
 def _read_text(path: Path) -> str:
@@ -152,6 +188,8 @@ def _rows(document: object) -> tuple[str, list[dict[str, object]] | None]:
 
 
 def _fault_line(fault: Fault, *, is_english: bool) -> str:
+    row = (f"row {fault.row}" if is_english else f"第 {fault.row} 行") if fault.row else ""
+    place = " · ".join(part for part in (f"{row} {fault.item}".strip(), fault.field) if part)
     if is_english:
-        return f"  row {fault.row} {fault.item} · {fault.field}: {fault.en}"
-    return f"  第 {fault.row} 行 {fault.item} · {fault.field}:{fault.zh}"
+        return f"  {place}: {fault.en}" if place else f"  {fault.en}"
+    return f"  {place}:{fault.zh}" if place else f"  {fault.zh}"

@@ -116,11 +116,12 @@ def links_of(run: Run) -> tuple[list[bytes], list[Head], str]:
 
 
 def salt_fits(line: Line) -> bool:
-    """Whether a body comes with a whole salt, and an absent one with none.
+    """Whether a body comes with a whole salt and is not too long, and an absent one with no salt.
 
     Else a relay could move bytes between the two: the digest covers them joined, so the hash would not change.
     """
-    return len(line.salt) == (SALT_BYTES if line.body is not None else 0)
+    body = line.body
+    return not line.salt if body is None else len(line.salt) == SALT_BYTES and len(body) <= ENTRY_BODY_BYTES_MAX
 
 
 def well_formed(run: Run) -> bool:
@@ -135,8 +136,7 @@ def well_formed(run: Run) -> bool:
         and sizes[-1] == stop
         and sizes[0] > run.start
         and all(low < high for low, high in pairwise(sizes))
-        and all(salt_fits(line) for line in run.lines)
-        and all(line.body is None or len(line.body) <= ENTRY_BODY_BYTES_MAX for line in run.lines)
+        and all(map(salt_fits, run.lines))
     )
 
 
@@ -225,10 +225,10 @@ def check_excerpt(
     header like anything else: a good cosignature in its body could be shown under any number.
     """
     line = excerpt.line
-    if excerpt.seq < 0 or len(excerpt.prev) != 32 or not salt_fits(line):
-        raise Malformed("malformed", "the excerpt's numbers cannot be right; fetch it again")
     if line.body is not None and len(line.body) > ENTRY_BODY_BYTES_MAX:
         raise Malformed("too_large", f"an entry's body has at most {ENTRY_BODY_BYTES_MAX} bytes")
+    if excerpt.seq < 0 or len(excerpt.prev) != 32 or not salt_fits(line):
+        raise Malformed("malformed", "the excerpt's numbers cannot be right; fetch it again")
     head = decode_head(line.head)
     link = entry_hash(header_prefix(excerpt.journal), excerpt.seq, excerpt.prev, line_digest(line), line.head)
     if line.signature is not None and verify_attestation(excerpt.journal, link, line.signature):

@@ -48,10 +48,14 @@ class Link:
         # What each side has told the other about journal sizes (RULINGS A7), numbered so that changes suffice.
         self.heard: dict[JournalId, int] = {}
         self.heard_statement = 0
+        self.news: set[JournalId] = set()
+        """Journals whose stated size we have not yet compared, or not reached: what there may be to ask for."""
         self.told: dict[JournalId, int] = {}
         self.told_statement = 0
+        self.told_change = 0
         self.confirmed: dict[JournalId, int] = {}
         self.confirmed_statement = 0
+        self.confirmed_change = 0
         self.heard_fully = False
         self.seen_by_neighbour = 0
         self.echoed = False
@@ -104,8 +108,8 @@ class Link:
         self.heard.clear()
         self.heard_statement = 0
         self.heard_fully = False
-        self.confirmed.clear()
-        self.confirmed_statement = 0
+        self.news.clear()
+        self._unconfirm()
         self.seen_by_neighbour = 0
         self.echoed = False
         self.in_flight.clear()
@@ -148,6 +152,7 @@ class Link:
             self.heard_fully = True
         for size in sizes:
             self.heard[size.journal] = size.size
+            self.news.add(size.journal)
             self.ask_again(size.journal)
         self.heard_statement = statement
 
@@ -157,22 +162,37 @@ class Link:
 
     # --- what we state -----------------------------------------------------------------------------------------------
 
-    def state_sizes(self, sizes: dict[JournalId, int], seen: int) -> tuple[int, bool, list[Size]]:
-        """(statement number, full, sizes) to put on the next page; number 0 says nothing new.
+    def told_until(self, seen: int) -> int:
+        """The change of ours up to which the neighbour knows our journals' sizes; 0: it is to be told everything.
 
-        `seen` is the statement of ours that the neighbour last saw; what it confirmed is not said again.
+        `seen` is the statement of ours that the neighbour last saw.
         """
         if self.confirmed_statement < seen == self.told_statement:
-            self.confirmed = dict(self.told)
-            self.confirmed_statement = seen
+            self.confirmed |= self.told
+            self.confirmed_statement, self.confirmed_change = seen, self.told_change
         # A neighbour that a late page took back behind what it had confirmed is told everything again; so is one that
         # saw what we forgot, because a failed commit made us read our books again.
+        if not max(1, self.confirmed_statement) <= seen <= self.told_statement:
+            self._unconfirm()
+            return 0
+        return self.confirmed_change
+
+    def _unconfirm(self) -> None:
+        self.confirmed = {}
+        self.confirmed_statement = self.confirmed_change = 0
+
+    def state_sizes(self, sizes: dict[JournalId, int], seen: int, change: int = 0) -> tuple[int, bool, list[Size]]:
+        """(statement number, full, sizes) to put on the next page; number 0 says nothing new.
+
+        `sizes`: of every journal that changed since `told_until(seen)`, as of our `change`; what the neighbour has
+        confirmed is not said again.
+        """
+        self.told_until(seen)
         full = not max(1, self.confirmed_statement) <= seen <= self.told_statement
-        base = {} if full else self.confirmed
-        changed = [Size(j.origin, j.epoch, size) for j, size in sizes.items() if base.get(j) != size]
+        changed = [Size(j.origin, j.epoch, size) for j, size in sizes.items() if self.confirmed.get(j) != size]
         if not changed and not full:
             return 0, False, []
-        self.told = dict(sizes)
+        self.told, self.told_change = dict(sizes), change
         self.told_statement = max(self.told_statement, seen) + 1
         return self.told_statement, full, changed
 
@@ -194,8 +214,5 @@ class Link:
 
     def cursors(self, *, full: bool = True) -> list[Cursor]:
         """What we durably hold of the neighbour's outbox: every stream at first, then those that moved since."""
-        return sorted(
-            Cursor(lane, epoch, number)
-            for (lane, epoch), number in (dict.fromkeys(self.moved, 0) | self.held).items()
-            if full or (lane, epoch) in self.moved
-        )
+        streams = self.held if full else self.moved
+        return sorted(Cursor(lane, epoch, self.held.get((lane, epoch), 0)) for lane, epoch in streams)

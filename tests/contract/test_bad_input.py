@@ -35,7 +35,7 @@ class Scene:
 
     async def open_session(self) -> None:
         line = HttpLine(self.village.pen, self.wire)
-        _, self.token = await line._session(b"")  # pyright: ignore[reportPrivateUsage]
+        self.token = (await line._session(None)).token  # pyright: ignore[reportPrivateUsage]
 
     async def page(self) -> Page:
         """The page that the village would honestly send next."""
@@ -294,12 +294,12 @@ BAD_RUNS: dict[str, tuple[Callable[[Page], Page], str]] = {
 async def test_runs_that_are_not_what_their_author_signed(scene: Scene, story: str) -> None:
     """RULINGS A8: the numbers are consumed as refused, no entry is taken, and a good copy is had afterwards."""
     make, code = BAD_RUNS[story]
-    held = scene.township.held()
+    held = list(scene.township.tables.arrivals)
     reply = await scene.send(pack(make(await scene.page())))
     refusal = refusal_in(reply)
     assert (reply.status, refusal.code) == (422, code)
     assert [(cursor.lane, cursor.number) for cursor in refusal.cursors] == [(Lane.RUNS, 6)]
-    assert scene.township.held() == held
+    assert scene.township.tables.arrivals == held
     assert [finding.code for finding in scene.township.tables.evidence] == [code]
     # The same bad page once more is not refused again and changes nothing: its numbers are behind us.
     before = scene.township.fingerprint()
@@ -318,14 +318,14 @@ async def test_a_fork_is_refused_and_both_branches_are_kept(scene: Scene) -> Non
     assert clone.ledger.books.own == village.ledger.books.own
     await clone.pen.write(note(99), note(100))
     assert (await scene.send(pack(await scene.page()))).status == 200
-    held = township.held()
+    held = list(township.tables.arrivals)
 
     await clone.pen.write(*(note(number) for number in range(200, 210)))
     page = await clone.pen.page_for(township.node)
     reply = await scene.send(pack(page))
 
     assert (reply.status, refusal_in(reply).code) == (422, "fork")
-    assert township.held() == held
+    assert township.tables.arrivals == held
     assert "fork" in {finding.code for finding in township.tables.evidence}
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from office.paths import Home
 from office.tls import TlsFiles, certificate_digest, ensure_tls, fingerprint, make_certificate
+from schemas.names import OfficeId
 from schemas.wire import Lane
 from sync.core.errors import LocalFault, RemoteFault, UnknownSender
 from sync.exchange import LineDown, converse
@@ -15,7 +16,7 @@ from sync.http import HttpLine, Wire, request_enrolment
 from sync.keys import verify_ed25519
 from sync.session import TOKEN_LIFE_MS, NoSession
 from sync.writer import Writer
-from tests.support.line import DOWN, UP, County, Party, SeededSalts, SetClock, note, township_and_village
+from tests.support.line import DOWN, TOWNSHIP, UP, VILLAGE, County, Party, SeededSalts, SetClock, note, township_and_village
 from tests.support.server import Serving, serving
 
 
@@ -163,7 +164,7 @@ async def test_a_session_ends_after_twelve_hours_and_when_the_clock_goes_back(
         for leap in (TOKEN_LIFE_MS, -1):
             line = line_of(village, place)
             await converse(village.pen, line)
-            _, token = await line._session(b"")  # pyright: ignore[reportPrivateUsage]
+            token = (await line._session(None)).token  # pyright: ignore[reportPrivateUsage]
             township.clock.time = type(township.clock.time)(township.clock.now() + leap)
             with pytest.raises(NoSession):
                 place.doorkeeper.node_of(token)
@@ -305,9 +306,13 @@ def test_seeded_salts_repeat() -> None:
 
 @pytest.fixture
 def tls(tmp_path: Path) -> TlsFiles:
-    home = Home(tmp_path / "node")
+    return ensure_tls(_new_home(tmp_path / "node"), ["127.0.0.1", "township.example"], SetClock().now())
+
+
+def _new_home(folder: Path) -> Home:
+    home = Home(folder)
     home.make()
-    return ensure_tls(home, ["127.0.0.1", "township.example"], SetClock().now())
+    return home
 
 
 async def test_off_loopback_the_line_is_tls_under_a_certificate_that_the_node_signed_for(
@@ -332,16 +337,43 @@ async def test_somebody_in_between_with_another_certificate_gets_no_signature(
 
 
 async def test_a_new_certificate_is_believed_once_the_node_signs_for_it(
-    parties: tuple[Party, Party], tls: TlsFiles, line_of: LineOf
+    parties: tuple[Party, Party], tls: TlsFiles, line_of: LineOf, tmp_path: Path
 ) -> None:
     township, village = parties
+    renewed = ensure_tls(_new_home(tmp_path / "renewed"), ["127.0.0.1"], SetClock().now())
     async with serving(township, certificate=(tls.certificate, tls.key, tls.digest)) as place:
         line = line_of(village, place)
         await converse(village.pen, line)
-        line._wire.pin(bytes(32))  # pyright: ignore[reportPrivateUsage]
-        await village.pen.write(note(2))
+        line.hang_up()
+    await village.pen.write(note(2))
+    async with serving(
+        township, certificate=(renewed.certificate, renewed.key, renewed.digest), port=place.port
+    ):
         await converse(village.pen, line)
+        line.hang_up()
     assert [entry.body for entry in township.tables.arrivals if entry.kind == UP] == [note(2).body]
+
+
+async def test_a_page_never_goes_to_somebody_in_between_while_a_session_is_opened_again(
+    parties: tuple[Party, Party], tls: TlsFiles, line_of: LineOf, tmp_path: Path
+) -> None:
+    """Four pages are under way; the first finds another certificate and asks for a challenge, to which any may answer.
+
+    The other three must not follow it there: they hold cases in clear and the token of the session.
+    """
+    township, village = parties
+    other = ensure_tls(_new_home(tmp_path / "other"), ["127.0.0.1"], SetClock().now())
+    async with serving(township, certificate=(tls.certificate, tls.key, tls.digest)) as place:
+        line = line_of(village, place)
+        await line.connect()
+        open_session = await line._session(None)  # pyright: ignore[reportPrivateUsage]
+        line.hang_up()
+    async with serving(township, certificate=(other.certificate, other.key, tls.digest), port=place.port):
+        with pytest.raises(RemoteFault, match="other_certificate"):
+            await line.exchange(b"a page")
+        with pytest.raises(RemoteFault, match="other_certificate"):
+            await line._page(b"a page", open_session)  # pyright: ignore[reportPrivateUsage]
+        line.hang_up()
 
 
 def test_the_certificate_is_made_once_and_is_private(tmp_path: Path, tls: TlsFiles) -> None:
@@ -382,11 +414,48 @@ async def test_a_new_device_learns_the_root_from_the_sheet_before_it_shows_its_c
         digest = township.county.root.digest
         salts = SeededSalts("new device")
         answered, root = await request_enrolment(
-            wire, village.node, digest, b"the code", salts=salts, verify=verify_ed25519
+            wire, village.node, VILLAGE, digest, b"the code", salts=salts, verify=verify_ed25519
         )
         assert answered == b"certificates for the code"
         assert root == township.county.root.public_key
         with pytest.raises(RemoteFault) as refused:
-            await request_enrolment(wire, village.node, "0" * 64, b"the code", salts=salts, verify=verify_ed25519)
+            await request_enrolment(
+                wire, village.node, VILLAGE, "0" * 64, b"the code", salts=salts, verify=verify_ed25519
+            )
         assert refused.value.code == "foreign_county"
         wire.hang_up()
+
+
+class Thief:
+    """An enroller that keeps what it hears."""
+
+    def __init__(self) -> None:
+        self.heard: list[bytes] = []
+
+    async def enrol(self, request: bytes) -> bytes:
+        self.heard.append(request)
+        return b""
+
+
+@pytest.mark.parametrize("office", [OfficeId("510824100206"), OfficeId("510824101"), TOWNSHIP, OfficeId("510824")])
+async def test_a_code_is_not_shown_to_a_device_of_the_county_that_is_not_above_the_office(
+    parties: tuple[Party, Party], office: OfficeId
+) -> None:
+    """A village (for the first), or a township, that gets in between has good certificates and would take the seat."""
+    township, village = parties
+    between = village if office == OfficeId("510824100206") else township
+    thief = Thief()
+    async with serving(between, enroller=thief) as place:
+        wire = Wire(place.address, idle_s=10)
+        with pytest.raises(RemoteFault, match="wrong_office"):
+            await request_enrolment(
+                wire,
+                village.node,
+                office,
+                township.county.root.digest,
+                b"the code",
+                salts=SeededSalts("new device"),
+                verify=verify_ed25519,
+            )
+        wire.hang_up()
+    assert thief.heard == []

@@ -174,7 +174,8 @@ class Party:
         held = self.tables
         parts: list[object] = [
             sorted((str(journal), state.size, state.tip) for journal, state in held.journals.items()),
-            sorted((str(journal), seq, digest) for (journal, seq), digest in self.held().items()),
+            sorted(repr(entry) for entry in held.arrivals),
+            sorted(repr(row) for row in (*held.dispositions.values(), *held.receipts.values())),
             sorted((inlet.neighbour, inlet.lane, str(inlet.epoch), inlet.number) for inlet in held.inlets.values()),
             sorted((node, lane, str(epoch), len(rows)) for (node, lane, epoch), rows in held.outbox.items()),
         ]

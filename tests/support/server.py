@@ -36,21 +36,24 @@ async def serving(
     pen: Pen | None = None,
     enroller: Enroller | None = None,
     certificate: Certificate | None = None,
+    port: int = 0,
 ) -> AsyncGenerator[Serving]:
-    """Serve a node until the block ends."""
+    """Serve a node until the block ends. `port`: 0 = any free one."""
     doorkeeper = Doorkeeper(party.pen.books, certificate=certificate[2] if certificate else b"")
     responder = Responder(pen or party.pen)
-    async with serving_routes(sync_router(doorkeeper, responder, enroller), certificate) as port:
-        yield Serving(port, doorkeeper, responder, secure=certificate is not None)
+    async with serving_routes(sync_router(doorkeeper, responder, enroller), certificate, port) as bound:
+        yield Serving(bound, doorkeeper, responder, secure=certificate is not None)
 
 
 @asynccontextmanager
-async def serving_routes(routes: Router, certificate: Certificate | None = None) -> AsyncGenerator[int]:
+async def serving_routes(
+    routes: Router, certificate: Certificate | None = None, port: int = 0
+) -> AsyncGenerator[int]:
     """Serve these routes until the block ends; gives the port on loopback."""
     config = uvicorn.Config(
         Litestar([routes], openapi_config=None, logging_config=None),
         host="127.0.0.1",
-        port=0,
+        port=port,
         loop="asyncio",
         http="h11",
         ws="none",
