@@ -24,7 +24,7 @@ SAMPLE: Final = FOLDER / "samples" / "tongban.toml"
 REFUSALS: Final = FOLDER / "REFUSALS.md"
 SOURCES: Final = ("schemas", "sync", "office", "hub", "township_node", "village_agent")
 
-RAISED: Final = ("Refused", "Fault", "Malformed", "Busy", "UnknownSender", "LineDown", "ForkFound", "AnotherWriter")
+RAISED: Final = ("Refused", "Fault", "Malformed", "Busy", "UnknownSender", "LineDown", "AnotherWriter")
 """How the names of our typed refusals end."""
 
 LEFT_OUT: Final = "…"

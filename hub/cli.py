@@ -123,7 +123,7 @@ async def import_divisions(arguments: Arguments) -> int:
         return 1
     if not arguments.check:
         keep_divisions(home, report.tree)
-        print("下次启动时生效;请将 divisions.csv 复制到各乡镇、村节点 / in force from the next start; copy it to every node")
+        print("下次启动时生效;请复制到各节点 in force from the next start; copy divisions.csv to every node")
     return 0
 
 

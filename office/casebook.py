@@ -9,8 +9,10 @@ Next: `office.routing` (audiences), `office.projection` (the tables), `office.de
 """
 
 import logging
+import traceback
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Final, Protocol, TypeAlias
 
 from msgspec import Struct
@@ -406,9 +408,9 @@ class CaseInterpreter:
             try:
                 # A page holds one journal after the other, so a case's acts stand in it out of turn.
                 case = _extend(self._find(subject), sorted(fresh, key=_turn_of))
-            except Exception:
+            except Exception as error:
                 failed.add(subject)
-                log.exception("a fold failed; the case stays as it was")
+                _log_failure(error)
                 continue
             if case is None:
                 again[subject] = fresh
@@ -446,9 +448,9 @@ class CaseInterpreter:
             earlier = [*stored, *self._pending.get(subject, ())]
             try:
                 case = fold((event, header) for _, event, header in [*earlier, *fresh])
-            except Exception:
+            except Exception as error:
                 failed.add(subject)
-                log.exception("a fold failed; the case stays as it was")
+                _log_failure(error)
                 continue
             before = self._find(subject)
             if case is None and before is None:
@@ -521,6 +523,13 @@ class CaseInterpreter:
 
 
 _FAILED: Final = Outcome("quarantined", FOLD_FAILED)
+
+
+def _log_failure(error: Exception) -> None:
+    """Log the type of an exception and where it arose: its message may quote what a resident wrote."""
+    frames = traceback.extract_tb(error.__traceback__)[-8:]
+    places = " < ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames))
+    log.error("a fold failed (%s); the case stays as it was: %s", type(error).__name__, places)
 
 
 def _extend(case: CaseFile | None, items: Sequence[Item]) -> CaseFile | None:

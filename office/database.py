@@ -7,6 +7,7 @@ Never makes a table (`office.migrations`) and never runs a query of its own besi
 """
 
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -19,7 +20,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from office.paths import second_writer
+from office.paths import PRIVATE_FILE_MODE, second_writer
 from sync.core.errors import LocalFault
 
 SQLITE_BUSY_MS: Final = 5000
@@ -88,8 +89,19 @@ def database_url(setting: str, sqlite_file: Path) -> URL:
 def open_engines(url: URL) -> Engines:
     """Both engines of a database. Connections are made when first used."""
     if url.drivername == SQLITE_DRIVER:
+        _make_private(url.database)
         return Engines(_sqlite_writer(url), _sqlite_readers(url))
     return Engines(_postgres(url, 1), _postgres(url, POSTGRES_READERS))
+
+
+def _make_private(database: str | None) -> None:
+    """Make a new SQLite file readable by its owner only: it names people. Its companions get its mode from SQLite."""
+    if database is None or database == ":memory:" or Path(database).exists():
+        return
+    try:
+        os.close(os.open(database, os.O_RDWR | os.O_CREAT | os.O_EXCL, PRIVATE_FILE_MODE))
+    except OSError:
+        return  # Without a folder, or on a disk that cannot be written, SQLite's own complaint says more.
 
 
 def on_failure(engines: Engines, tell: Callable[[BaseException], None]) -> None:

@@ -199,7 +199,8 @@ class Desk:
         """Take a matter in: turn 1. The slip's secret comes from the operation, so a re-sent form prints the same slip.
 
         Works with every line down and in a quarantined node. Raises `NotPermitted`, `UnknownItem`, `IdentityRefused`,
-        `DiskNearlyFull`.
+        `DiskNearlyFull`; `OperationReused` when the form was another officer's, or for another person or item: nobody
+        is handed somebody else's slip.
         """
         self._check(officer, CaseFiled.kind, operation)
         applicant = self._check_applicant(applicant)
@@ -230,9 +231,11 @@ class Desk:
             permits_event(None, event, found)
             return [Draft(CaseFiled.kind, CaseId(self._salts.draw(CASE_ID_BYTES)), _encode(event))]
 
-        written = await self._write(operation, drafting)
+        written = await self._write(officer, operation, drafting)
         filed = decode_event(CaseFiled.kind, written.entry.body or b"")
         assert isinstance(filed, CaseFiled)
+        if (filed.item, _person(filed.applicant)) != (item, _person(applicant)):
+            raise OperationReused
         return Slip(written.case, written.entry, filed.tracking, secret, written.repeated)
 
     # --- moving the pen ----------------------------------------------------------------------------------------------
@@ -450,9 +453,12 @@ class Desk:
             permits_event(file, event, self.catalogue.find_item(file, kind, file.filing.item, self._clock.now()))
             return [Draft(kind, case, _encode(event))]
 
-        return await self._write(operation, drafting)
+        return await self._write(officer, operation, drafting)
 
-    async def _write(self, operation: bytes, drafting: Callable[[], Awaitable[Sequence[Draft]]]) -> Written:
+    async def _write(
+        self, officer: Officer, operation: bytes, drafting: Callable[[], Awaitable[Sequence[Draft]]]
+    ) -> Written:
+        """Write, or find what this very officer wrote with this operation. Raises `OperationReused` for another's."""
         written = await self._pen.record(drafting)
         if written:
             entry = written[0]
@@ -460,7 +466,13 @@ class Desk:
             return Written(entry.subject, entry, repeated=False)
         done = await self._casebook.find_operation(operation)
         assert done is not None
-        return Written(done.subject, await self._get_entry(done), repeated=True)
+        entry = await self._get_entry(done)
+        if entry.body is None:
+            raise OperationReused
+        event = decode_event(entry.kind, entry.body)
+        if (event.office, event.officer) != (officer.office, officer.officer):
+            raise OperationReused
+        return Written(done.subject, entry, repeated=True)
 
     async def _get_entry(self, done: Operation) -> Stored:
         entries = await self._casebook.books.store.entries_about([done.subject])
@@ -527,6 +539,11 @@ class Desk:
         """The slip's secret: made from the operation under this node's own key, so a re-sent form gives it again."""
         digest = hmac.digest(self._slip_key, b"tongban slip secret\n" + operation, "sha256")
         return "".join(ALPHABET[byte % len(ALPHABET)] for byte in digest[:SECRET_CHARACTERS])
+
+
+def _person(applicant: Applicant) -> tuple[str, str, str]:
+    """Who somebody is, however the rest of the form was corrected."""
+    return applicant.name, applicant.document_type, applicant.document_number
 
 
 def mark_of(epoch: Epoch) -> str:

@@ -4,6 +4,7 @@ Every finding is one line in Chinese and English. Never changes an entry and nev
 Next: `office.verifying` for the entries themselves.
 """
 
+import socket
 import sys
 from pathlib import Path
 from typing import Final
@@ -11,7 +12,7 @@ from typing import Final
 from msgspec import Struct
 
 from office.clock import SystemClock
-from office.node import Node
+from office.node import Node, is_loopback
 from office.paths import Home, WritingLock
 from office.seat import load_seat
 from office.settings import load_settings
@@ -64,6 +65,7 @@ async def examine(folder: Path) -> list[Finding]:
         return [*findings, Finding(False, "database", f"无法打开:{zh}", f"cannot be opened: {en}")]
     try:
         findings += _ballast(node, is_running=running)
+        findings += _certificate(node)
         findings += await _lines(node)
     finally:
         await node.close()
@@ -113,11 +115,36 @@ def _ballast(node: Node, *, is_running: bool) -> list[Finding]:
     ]
 
 
+def _certificate(node: Node) -> list[Finding]:
+    """Browsers believe a certificate only under the names in it; devices do under any (`sync.session`)."""
+    if is_loopback(node.settings.host):
+        return []
+    # Imported here: a village has none, and reading certificates weighs 3 MiB.
+    from office.tls import missing_names, names_of
+
+    try:
+        missing = ", ".join(missing_names(node.home, names_of(node.settings, socket.gethostname())))
+    except LocalFault as fault:
+        return [Finding(False, "certificate", fault.hint, fault.hint)]
+    if not missing:
+        return [
+            Finding(True, "certificate", "已写明本机各名称,或启动时生成", "names this node, or made at the next start")
+        ]
+    return [
+        Finding(
+            False,
+            "certificate",
+            f"证书未写明 {missing},浏览器会警告:请删除 tls.crt 和 tls.key 后重新启动,或换用含该名称的证书",
+            f"it does not name {missing}, so browsers warn: delete tls.crt and tls.key and restart, or put another",
+        )
+    ]
+
+
 def _modes(home: Home) -> Finding:
     """Keys are readable by their owner only. Windows keeps other records of that, which the installer sets."""
     open_to_others = [
         path.name
-        for path in (home.keys, home.data_key, home.root_key)
+        for path in (home.keys, home.data_key, home.root_key, home.certificate_key, home.database)
         if sys.platform != "win32" and path.exists() and path.stat().st_mode & 0o077
     ]
     if not open_to_others:

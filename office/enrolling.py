@@ -16,7 +16,7 @@ from typing import Final
 import argon2
 from msgspec import Struct
 from sqlalchemy import delete, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from office.tables import enrolment_codes, offices
 from schemas.codec import Malformed, decode, encode
@@ -439,8 +439,3 @@ def _bad_row(number: int, zh: str, en: str) -> EnrolmentRefused:
         f"单位表第 {number} 行{zh};请改正后重新导入。",
         f"Row {number} of the offices {en}; correct it and import again.",
     )
-
-
-async def count_codes(connection: AsyncConnection) -> int:
-    """How many one-time codes are open, for `doctor`."""
-    return len((await connection.execute(select(enrolment_codes.c.office))).all())

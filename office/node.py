@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import io
 from collections.abc import Awaitable, Callable, Sequence
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
@@ -53,8 +54,6 @@ REBUILD_CASES: Final = 500
 """Cases folded in one transaction of a rebuild: about 3,500 entries."""
 
 DESK_CHARACTERS_MAX: Final = 20
-
-DIVISIONS_HINT: Final = "import it again at the hub (hub divisions import), and copy it from there to the nodes below"
 
 Progress = Callable[[int, int], None]
 """(done, all): for a bar on the screen."""
@@ -145,12 +144,12 @@ class Node:
         seat_file = load_seat_file(home)
         url = database_url(settings.database, home.database)
         lock = WritingLock(home.lock)
-        pen_lock = PenLock(url) if with_pen and settings.database and not url.drivername.startswith("sqlite") else None
+        pen_lock = PenLock(url) if settings.database and not url.drivername.startswith("sqlite") else None
         if with_pen:
             lock.take()
         engines = open_engines(url)
         try:
-            if pen_lock is not None:
+            if pen_lock is not None and with_pen:
                 await pen_lock.take()
             node = cls(home, settings, load_seat(home), engines, load_data_key(home))
             node.parent_address = settings.parent or seat_file.parent_address
@@ -169,16 +168,24 @@ class Node:
         return node
 
     async def _look_in(self, progress: Progress) -> None:
-        """For a process that only reads: beside the running node, or, when none runs, on a store of this version."""
+        """For a process that only reads: beside the running node, or, when none runs, on a store of this version.
+
+        Both locks: whoever holds the pen over PostgreSQL may sit on another machine, with a folder of its own.
+        """
         assert self._lock is not None
         try:
             self._lock.take()
+            if self._pen_lock is not None:
+                await self._pen_lock.take()
         except LocalFault:
+            self._lock.release()
             await self.books.load()
             return
         try:
             await self._bring_up(progress, refold=False)
         finally:
+            if self._pen_lock is not None:
+                await self._pen_lock.release()
             self._lock.release()
 
     async def _bring_up(self, progress: Progress, *, refold: bool) -> None:
@@ -354,11 +361,15 @@ def keep_edition(home: Home, edition: Edition) -> None:
 def load_tree(home: Home, office: OfficeId) -> DivisionTree | None:
     """The county's divisions: its own table, the sample's where it is that county, else None."""
     if home.divisions.exists():
-        table = read_private(home.divisions, missing_hint=DIVISIONS_HINT)
+        table = read_private(home.divisions, missing_hint="make it readable, or import it again at the hub")
         try:
             return parse_divisions(csv.DictReader(io.StringIO(table.decode("utf-8-sig"), newline="")))
         except (UnicodeDecodeError, csv.Error) as error:
-            raise LocalFault("bad_divisions", f"{home.divisions} is no table of divisions: {DIVISIONS_HINT}") from error
+            raise LocalFault(
+                "bad_divisions",
+                f"{home.divisions} is no table of divisions: import it again at the hub (hub divisions import), and copy "
+                "it from there to the nodes below",
+            ) from error
     return load_divisions() if seat_of(office)[:6] == SAMPLE_COUNTY else None
 
 
@@ -381,4 +392,8 @@ def address_of(settings: Settings) -> str:
 
 def is_loopback(host: str) -> bool:
     """Whether a host is this machine only: then plain HTTP may be spoken (RULINGS C8)."""
-    return host in ("localhost", "::1") or host.startswith("127.")
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        # A name such as 127.example.org is not an address, whatever it looks like.
+        return host == "localhost"

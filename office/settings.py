@@ -35,6 +35,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Port on which this node listens; 0 = any free one."""
     address: str = ""
     """The address that others reach this node by, as printed on enrolment sheets; empty = made from host and port."""
+    certificate_names: str = ""
+    """Further names and IP addresses under which browsers reach this node, with blanks between them. The certificate
+    that is made at the first start names them beside `host`, `address` and, for all addresses, this machine's name."""
     parent: str = ""
     """The address of the node above; empty = the one on the enrolment sheet."""
     language: Literal["zh-CN", "en"] = "zh-CN"

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -21,6 +22,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from msgspec import Struct
 
 from office.paths import Home, read_private, write_private
+from office.settings import Settings
 from schemas.names import Instant
 from sync.core.errors import LocalFault
 
@@ -41,10 +43,61 @@ class TlsFiles(Struct, frozen=True):
     digest: bytes
 
 
+def names_of(settings: Settings, machine: str) -> list[str]:
+    """Every name and address under which browsers may reach a node, each once: what its certificate names.
+
+    `machine`: what the system calls this computer; it stands for a host that means all addresses, which nobody types.
+    """
+    own = settings.host
+    if _is_every_address(own):
+        own = machine if _is_name(machine) else ""
+    names = [own, _host_in(settings.address), *settings.certificate_names.replace(",", " ").split()]
+    return list(dict.fromkeys(name for name in names if name))
+
+
+def _is_every_address(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False
+
+
+def _is_name(text: str) -> bool:
+    try:
+        _plain_name(text)
+    except LocalFault:
+        return False
+    return True
+
+
+def _host_in(address: str) -> str:
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:
+        return ""  # No address at all: whoever prints or calls it says so.
+
+
+def missing_names(home: Home, hosts: Sequence[str]) -> list[str]:
+    """Of these names those that the node's certificate does not hold; none while there is no certificate.
+
+    Raises `LocalFault` (`bad_certificate`, and `bad_certificate_name` for a name that no certificate can hold).
+    """
+    if not home.certificate.exists():
+        return []
+    try:
+        certificate = x509.load_pem_x509_certificate(read_private(home.certificate, missing_hint="make it readable"))
+        named = set(certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
+    except x509.ExtensionNotFound:
+        named = set[x509.GeneralName]()
+    except ValueError as error:
+        raise _bad_certificate() from error
+    return [host for host in hosts if _host(host) not in named]
+
+
 def ensure_tls(home: Home, hosts: Sequence[str], now: Instant) -> TlsFiles:
     """The node's TLS files, made when missing. `hosts`: names and addresses under which it is reached.
 
-    Raises `LocalFault` (`bad_certificate`) when a certificate is there that cannot be read.
+    Raises `LocalFault` (`bad_certificate`) when a certificate is there that cannot be read, `bad_certificate_name`.
     """
     if not home.certificate.exists() or not home.certificate_key.exists():
         certificate, key = make_certificate(hosts, now)
@@ -84,9 +137,11 @@ def certificate_digest(pem: bytes) -> bytes:
     try:
         return sha256(ssl.PEM_cert_to_DER_cert(pem.decode("ascii").strip())).digest()
     except (ValueError, UnicodeDecodeError) as error:
-        raise LocalFault(
-            "bad_certificate", "the TLS certificate is not one PEM certificate; put the right file"
-        ) from error
+        raise _bad_certificate() from error
+
+
+def _bad_certificate() -> LocalFault:
+    return LocalFault("bad_certificate", "the TLS certificate is not one PEM certificate; put the right file")
 
 
 def fingerprint(digest: bytes) -> str:
@@ -105,4 +160,14 @@ def _host(host: str) -> x509.GeneralName:
     try:
         return x509.IPAddress(ipaddress.ip_address(host))
     except ValueError:
-        return x509.DNSName(host)
+        return x509.DNSName(_plain_name(host))
+
+
+def _plain_name(host: str) -> str:
+    """A name as certificates write it: Chinese ones in the form of RFC 3490."""
+    try:
+        return host.encode("idna").decode("ascii").lower()
+    except UnicodeError as error:
+        raise LocalFault(
+            "bad_certificate_name", f"{host} can stand in no certificate; correct `address` or `certificate_names`"
+        ) from error

@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 
 from msgspec import Struct
 
+from office.access_log import AccessLog
 from office.casebook import CaseInterpreter, MemoryCases
 from office.node import Node, Progress, no_progress
 from schemas.codec import Malformed, decode
@@ -72,6 +73,7 @@ async def verify(node: Node, progress: Progress = no_progress) -> Report:
     await walk.arrivals(loaded.arrival)
     await walk.statements()
     await walk.tables()
+    await walk.looks()
     progress(len(loaded.journals), len(loaded.journals))
     return walk.report
 
@@ -89,6 +91,15 @@ class _Walk:
         """Note a fault."""
         if len(self.report.faults) < FAULTS_MAX:
             self.report.faults.append(Fault(code, str(where), what))
+
+    async def looks(self) -> None:
+        """The record of who lifted whose mask: no row was changed or taken out of the middle."""
+        engines = self.node.engines
+        number = await AccessLog(engines.write, engines.read, self.node.clock).find_break()
+        if number is not None:
+            self.find(
+                "look_changed", f"access log #{number}", "the record of this look or of the one before was changed"
+            )
 
     # --- journals --------------------------------------------------------------------------------------------------
 
@@ -134,7 +145,7 @@ class _Walk:
         """An entry outside its run stands by its signature, its proof, or the cosignature inside it."""
         if entry.signature is not None or entry.kind == KIND_RECEIPTED:
             return
-        proof = decode(entry.proof, Proof) if entry.proof is not None else None
+        proof = _read_proof(entry)
         good = (
             proof is not None
             and verify_inclusion(entry.hash, entry.seq, proof.checkpoint.size, proof.path, proof.checkpoint.root)
@@ -266,6 +277,13 @@ def _head_fits(entry: Stored) -> bool:
     except Malformed:
         return False
     return (head.at, head.kind, head.subject) == (entry.at, entry.kind, entry.subject)
+
+
+def _read_proof(entry: Stored) -> Proof | None:
+    try:
+        return decode(entry.proof, Proof) if entry.proof is not None else None
+    except Malformed:
+        return None
 
 
 def _read(entry: Stored, kind: type[T]) -> T | None:

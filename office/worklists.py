@@ -19,8 +19,9 @@ from office.tables import cases
 from schemas.casework.casefile import CaseFile
 from schemas.casework.events import Act, CaseEvent, UnknownKind, decode_event
 from schemas.casework.lifecycle import ENDED, NotPermitted, Stage
-from schemas.codec import Malformed
+from schemas.codec import Malformed, decode
 from schemas.names import CaseId, Instant, JournalId, NodeId, OfficeId, seat_of
+from schemas.wire import KIND_RECEIPTED, Receipted
 from sync.ports import Disposition, EntryKey, Evidence, ReceiptRow, Store, Stored
 
 PAGE_CASES: Final = 20
@@ -30,6 +31,13 @@ PAGE_CASES_MAX: Final = 100
 """For programs; each case costs one read of its entries."""
 
 SEARCH_CHARACTERS_MAX: Final = 40
+
+RECEIPTS_AT_ONCE: Final = 100
+RECEIPTS_READ_MAX: Final = 1000
+"""A case's entries are signed for in one of the next exchanges; a county has about 30 townships."""
+
+SET_ASIDE_MAX: Final = 200
+"""Entries of the quarantine that are read for a screen: each costs a query, and a hostile device writes many."""
 
 
 class Queue(StrEnum):
@@ -57,11 +65,31 @@ class Traced(Struct, frozen=True):
     """Seats known to hold it: its author's, ours, those that signed a receipt for it or built a later act on it."""
 
 
+class Receipt(Struct, frozen=True):
+    """By its own signature a device holds a journal up to an entry of the case."""
+
+    holder: NodeId
+    office: OfficeId
+    journal: JournalId
+    author: OfficeId | None
+    """The seat whose journal it is, as far as this node knows its device."""
+    held: int
+    """How many of the case's entries in that journal the signature covers: the first ones …"""
+    entries: int
+    """… of so many that are here."""
+    up_to: int
+    """The number in the journal, counted from 1, of the last one that is covered."""
+    at: Instant
+    """When the holder first signed for it, by its own clock."""
+
+
 class Found(Struct, frozen=True):
     """One case and its entries."""
 
     file: CaseFile
     traced: tuple[Traced, ...]
+    receipts: tuple[Receipt, ...] = ()
+    """Only of a case that was asked for by itself."""
 
     @property
     def held_by(self) -> frozenset[OfficeId]:
@@ -141,7 +169,8 @@ class Worklists:
             row = (await connection.execute(query)).one_or_none()
         if row is None:
             raise NotPermitted("no_such_case")
-        return (await self._trace([self._files.open_file(*row)]))[0]
+        found = (await self._trace([self._files.open_file(*row)]))[0]
+        return structs.replace(found, receipts=await self._receipts([one.entry for one in found.traced]))
 
     async def find_by_number(self, office: OfficeId, tracking: str) -> CaseId | None:
         """The case with this tracking number, or None when it is not in the office's scope."""
@@ -151,9 +180,9 @@ class Worklists:
         return CaseId(subject) if subject is not None else None
 
     async def set_aside(self) -> list[SetAside]:
-        """Every entry of this node that is held, quarantined or of unknown kind, with the entry itself."""
+        """Entries of this node that are held, quarantined or of unknown kind, the first `SET_ASIDE_MAX`."""
         found: list[SetAside] = []
-        for disposition in await self._store.dispositions():
+        for disposition in (await self._store.dispositions())[:SET_ASIDE_MAX]:
             journal, seq = disposition.key
             entries = await self._store.entries(journal, seq, seq + 1)
             found.append(SetAside(disposition, entries[0] if entries else None))
@@ -181,6 +210,66 @@ class Worklists:
             traced = [self._traced(file, entry, states, receipts) for entry in by_case[file.case]]
             found.append(Found(file, _with_followers(sorted(traced, key=_place))))
         return found
+
+    # --- receipts ----------------------------------------------------------------------------------------------------
+
+    async def _receipts(self, about: Sequence[Stored]) -> tuple[Receipt, ...]:
+        """Who signed for which of these entries, in the order of the signatures."""
+        places: dict[JournalId, list[int]] = {}
+        for entry in about:
+            places.setdefault(entry.journal, []).append(entry.seq)
+        covered: dict[tuple[JournalId, NodeId], int] = {}
+        latest: list[ReceiptRow] = []
+        for journal, seqs in places.items():
+            for row in await self._store.receipts(journal):
+                if row.size > min(seqs):
+                    latest.append(row)
+                    covered[(journal, row.holder)] = max(seq for seq in seqs if seq < row.size)
+        first = await self._first_signed(covered, min((entry.arrival for entry in about), default=0))
+        receipts = [
+            self._receipt(row, covered[(row.journal, row.holder)], places[row.journal], first) for row in latest
+        ]
+        return tuple(sorted(receipts, key=lambda receipt: (receipt.at, receipt.office, receipt.journal)))
+
+    def _receipt(
+        self, row: ReceiptRow, covered: int, seqs: Sequence[int], first: dict[tuple[JournalId, NodeId], Instant]
+    ) -> Receipt:
+        return Receipt(
+            row.holder,
+            row.office,
+            row.journal,
+            self._books.seat_of_node(row.journal.origin),
+            sum(1 for seq in seqs if seq <= covered),
+            len(seqs),
+            covered + 1,
+            first.get((row.journal, row.holder), row.at),
+        )
+
+    async def _first_signed(
+        self, covered: dict[tuple[JournalId, NodeId], int], after: int
+    ) -> dict[tuple[JournalId, NodeId], Instant]:
+        """When each holder first signed for its entry. The table of receipts has only the last signature of each.
+
+        Reads receipts from the arrival `after` on; what is not among the next 1,000 is left out.
+        """
+        first: dict[tuple[JournalId, NodeId], Instant] = {}
+        set_aside = {disposition.key for disposition in await self._store.dispositions()}
+        for _ in range(0, RECEIPTS_READ_MAX, RECEIPTS_AT_ONCE):
+            if len(first) == len(covered):
+                break
+            page = await self._store.entries_of_kind(KIND_RECEIPTED, after=after, limit=RECEIPTS_AT_ONCE)
+            for entry in page:
+                after = entry.arrival
+                if entry.body is None or (entry.journal, entry.seq) in set_aside:
+                    continue
+                receipt = decode(entry.body, Receipted)
+                for head in receipt.heads:
+                    key = (JournalId(head.origin, head.epoch), receipt.holder)
+                    if key in covered and head.size > covered[key]:
+                        first.setdefault(key, receipt.at)
+            if len(page) < RECEIPTS_AT_ONCE:
+                break
+        return first
 
     def _traced(
         self,

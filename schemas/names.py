@@ -77,14 +77,6 @@ class JournalId(Struct, frozen=True, array_like=True, order=True):
         return f"{self.origin}/{self.epoch}"
 
 
-def parse_epoch(text: str) -> Epoch:
-    """Read `<ordinal>-<12 hex digits>`. Raises ValueError when it is anything else."""
-    ordinal, separator, nonce = text.partition("-")
-    if not separator or len(nonce) != 2 * EPOCH_NONCE_BYTES or not ordinal.isdecimal():
-        raise ValueError("an epoch is written <ordinal>-<12 hexadecimal digits>")
-    return Epoch(int(ordinal), bytes.fromhex(nonce))
-
-
 def valid_epoch(epoch: Epoch) -> bool:
     """Whether an epoch fits the header's bytes: an ordinal of 4 bytes and a nonce of 6."""
     return 0 <= epoch.ordinal < 2**32 and len(epoch.nonce) == EPOCH_NONCE_BYTES
@@ -122,7 +114,6 @@ def parent_seat(seat: OfficeId) -> OfficeId | None:
     return OfficeId(seat[:above]) if above else None
 
 
-@lru_cache(maxsize=65_536)
 def within(seat: OfficeId, above: OfficeId) -> bool:
     """Whether `seat` is `above` or stands below it in the tree of codes (whole levels, never a text prefix)."""
     # Written out rather than walked: every page asks this for every journal that the node knows.

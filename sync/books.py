@@ -75,29 +75,24 @@ LESSONS: Final = (KIND_ENROLLED, KIND_REVOKED, KIND_RELEASED, KIND_BEACON, KIND_
 """House-keeping that must be known again after a start; `Books` learns each kind by a method of its own."""
 
 
-class Seat(Struct, frozen=True):
+class Seat:
     """Who this node is: its signer, its certificate chain from the county's device down to itself, and the root."""
 
-    signer: Signer
-    chain: list[Certificate]
-    root: Root
-    verify: Verify
-    software: str = "tongban"
-
-    @property
-    def enrolment(self) -> Enrolment:
+    def __init__(
+        self, signer: Signer, chain: list[Certificate], root: Root, verify: Verify, software: str = "tongban"
+    ) -> None:
+        self.signer = signer
+        self.chain = chain
+        self.root = root
+        self.verify = verify
+        self.software = software
+        # Asked many times for every entry, so not looked up anew.
+        self.enrolment: Enrolment = chain[-1].enrolment
         """This device's own enrolment."""
-        return self.chain[-1].enrolment
-
-    @property
-    def office(self) -> OfficeId:
+        self.office: OfficeId = self.enrolment.office
         """The seat whose pen this node holds."""
-        return self.enrolment.office
-
-    @property
-    def node(self) -> NodeId:
+        self.node: NodeId = signer.node
         """This device."""
-        return self.signer.node
 
 
 class Rules(Struct, frozen=True):
@@ -375,7 +370,8 @@ class Books:
 
     def changed_since(self, change: int) -> list[JournalId]:
         """Journals touched after a change, the latest first."""
-        return [journal for journal, number in takewhile(lambda item: item[1] > change, reversed(self.changes.items()))]
+        latest = takewhile(lambda item: item[1] > change, reversed(self.changes.items()))
+        return [journal for journal, _ in latest]
 
     def want_upto(self, journal: JournalId, size: int) -> bool:
         """A journal reaches this far somewhere, and not here: it is asked for. False when that was known."""

@@ -394,9 +394,8 @@ class Ledger:
         if code == "fork":
             return []  # recorded where it was proved; no better copy is to be had
         # Anything else may be a relay's damage: fetch it again (DESIGN 1.6).
-        if well_formed(run):
-            if books.want_upto(run.journal, run.start + len(run.lines)):
-                link.ask_again(run.journal)
+        if well_formed(run) and books.want_upto(run.journal, run.start + len(run.lines)):
+            link.ask_again(run.journal)
         books.find(code, run.journal, run.start, b"", run.prev)
         return []
 

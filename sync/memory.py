@@ -101,9 +101,10 @@ class MemoryStore:
         keys = [key for subject in subjects for key in self.tables.subjects.get(subject, [])]
         return sorted((self._get(key) for key in keys), key=_arrival)
 
-    async def entries_of_kind(self, kind: str) -> list[Stored]:
+    async def entries_of_kind(self, kind: str, *, after: int = 0, limit: int | None = None) -> list[Stored]:
         """See `Store.entries_of_kind`."""
-        return [self._get(key) for key in self.tables.kinds.get(kind, [])]
+        found = [self._get(key) for key in self.tables.kinds.get(kind, [])]
+        return [entry for entry in found if entry.arrival > after][:limit]
 
     async def entries_since(self, arrival: int, limit: int) -> list[Stored]:
         """See `Store.entries_since`."""

@@ -252,8 +252,8 @@ class Store(Protocol):
         """All entries of these cases by arrival."""
         ...
 
-    async def entries_of_kind(self, kind: str) -> list[Stored]:
-        """All entries of one `line.*` kind by arrival."""
+    async def entries_of_kind(self, kind: str, *, after: int = 0, limit: int | None = None) -> list[Stored]:
+        """Entries of one `line.*` kind by arrival: all, or the first `limit` that arrived later than `after`."""
         ...
 
     async def entries_since(self, arrival: int, limit: int) -> list[Stored]:

@@ -175,9 +175,10 @@ class SqlReader:
             found += await self._entries(_ENTRIES.where(_E.subject.in_(some)).order_by(_E.arrival))
         return sorted(found, key=_arrival) if len(subjects) > KEYS_PER_QUERY_MAX else found
 
-    async def entries_of_kind(self, kind: str) -> list[Stored]:
+    async def entries_of_kind(self, kind: str, *, after: int = 0, limit: int | None = None) -> list[Stored]:
         """See `Store.entries_of_kind`. Only `line.*` kinds have an index; another kind has no answer."""
-        return await self._entries(_ENTRIES.where(_HOUSE_KEEPING, _E.kind == kind).order_by(_E.arrival))
+        found = _ENTRIES.where(_HOUSE_KEEPING, _E.kind == kind, _E.arrival > after)
+        return await self._entries(found.order_by(_E.arrival).limit(limit))
 
     async def entries_since(self, arrival: int, limit: int) -> list[Stored]:
         """See `Store.entries_since`."""

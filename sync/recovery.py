@@ -346,7 +346,9 @@ async def meet(books: Books, chain: Sequence[Certificate]) -> None:
     keyring = admit_chain(books.keyring, books.seat.root, chain)
     enrolment = chain[-1].enrolment
     if any(_is_issued_by_revoked(books, certificate.enrolment) for certificate in chain):
-        raise UnknownSender("revoked_issuer", "a revoked device enrolled the node above; ask the county for a new sheet")
+        raise UnknownSender(
+            "revoked_issuer", "a revoked device enrolled the node above; ask the county for a new sheet"
+        )
     if enrolment.office != parent_seat(books.seat.office):
         raise RemoteFault("wrong_office", "this is not the office above; check the address on the sheet")
     if enrolment.node == books.parent:

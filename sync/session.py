@@ -173,7 +173,7 @@ class Doorkeeper:
             "unknown_device",
             "this device is not known here yet; if it was enrolled just now, news of it is being fetched: it is tried "
             "again by itself and succeeds soon. Otherwise enrol it with the code on its sheet "
-            "(本机尚未在上级登记到；刚注册的请稍候，系统正在取得消息并自动重试；否则请凭注册单注册)",
+            "(上级尚未收到本机的注册消息；如刚刚注册，上级正在取得该消息，本机会自动重试；否则请凭注册单注册)",
         )
 
     def _check_nonce(self, answer: Answer, now: Instant) -> None:

@@ -50,7 +50,7 @@ class Preflight(Struct, frozen=True):
 
 
 class DivisionsPreflight(Struct, frozen=True):
-    """The report before a table of divisions is imported: either a tree that may be kept, or everything that is wrong."""
+    """The report before a table of divisions is imported: a tree that may be kept, or everything that is wrong."""
 
     source: str
     """File name, without its folder."""

@@ -13,9 +13,11 @@ from office.web import labels
 from office.web.forms import FORMS, Field, Problem, Shape, Values
 from office.web.ports import Node
 from office.web.site import Names
+from office.web.views import Sights
 from office.worklists import Found
 from schemas.casework.casefile import CaseFile
 from schemas.casework.lifecycle import NotPermitted
+from schemas.casework.visibility import FieldGroup, Sight
 from schemas.names import OfficeId, parent_seat, seat_of
 
 GRAVE: Final = frozenset({"custody.declined", "case.withdrawn", "custody.reassigned"})
@@ -63,11 +65,16 @@ class Refusing(Struct, frozen=True):
 class Drawing:
     """Draws the forms of one case for one reader."""
 
-    def __init__(self, node: Node, names: Names, found: Found, new_operation: Callable[[], str]) -> None:
-        """`new_operation` draws the number of a form: each has its own (RULINGS B10)."""
+    def __init__(
+        self, node: Node, names: Names, found: Found, sights: Sights, new_operation: Callable[[], str]
+    ) -> None:
+        """`sights`: what of the case this reader is shown; a form offers nothing else. `new_operation` draws the number
+        of a form: each has its own (RULINGS B10).
+        """
         self._node = node
         self._names = names
         self._file = found.file
+        self._shows_statement = sights[FieldGroup.STATEMENT] is Sight.CLEAR
         self._new_operation = new_operation
 
     def forms(self, kinds: tuple[str, ...], refusing: Refusing | None = None) -> tuple[ActForm, ...]:
@@ -95,7 +102,7 @@ class Drawing:
             offices = destinations(self._node, self._file, kind)
             choices = tuple((office, self._names.office(office)) for office in offices)
             preset = offices[0] if len(offices) == 1 else ""
-        elif field.shape is Shape.LIST:
+        elif field.shape is Shape.LIST and self._shows_statement:
             offered, preset = materials_for(self._file, kind)
         value = values.get(field.name, preset)
         return Input(field.name, field.label, field.hint, field.shape.value, field.required, value, choices, offered)

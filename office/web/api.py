@@ -7,7 +7,7 @@
     GET    /api/cases?queue=&page=      queue: open, held, offered, all
     POST   /api/cases/search            {"search"}: a number, or the beginning of a name
     POST   /api/cases                   {"operation", "item", "applicant", "materials", "statement", "mandate"}
-    GET    /api/cases/{case}            one case with its timeline and the acts that are lawful now
+    GET    /api/cases/{case}            one case with its timeline, its receipts and the acts that are lawful now
     POST   /api/cases/{case}/acts       {"kind", "operation", "seen", "fields"}; fields as in `office.web.forms.FORMS`
     POST   /api/cases/{case}/unmask     {"purpose"}
     GET    /api/line                    neighbours, what waits, what is set aside, findings, room
@@ -34,7 +34,7 @@ from office.web.inputs import peer_of, read_json
 from office.web.line import Neighbour, Pill, neighbours_of, pill_of
 from office.web.pages.cases import Queue
 from office.web.pages.filing import FILERS, groups_of
-from office.web.pages.line import SetAsideView, set_aside_view
+from office.web.pages.line import ROWS_MAX, SetAsideView, set_aside_view
 from office.web.site import csrf_token, language_for, site_of
 from office.web.views import CaseDetail, CaseSummary, detail_of, lifted, summary_of
 from schemas.casework.events import Applicant, Material, MaterialStatus
@@ -290,7 +290,7 @@ async def show_line(request: AnyRequest) -> LineView:
         await pill_of(node.books, node.store, node.clock),
         tuple(await neighbours_of(node.books, node.store)),
         tuple(set_aside_view(node.books, one, language) for one in set_aside),
-        tuple(FindingView(one.code, str(one.journal), one.seq, one.at) for one in findings),
+        tuple(FindingView(one.code, str(one.journal), one.seq, one.at) for one in findings[-ROWS_MAX:]),
         node.storage.state(),
     )
 

@@ -53,6 +53,13 @@ _OWN_FAULT: Final = (
 )
 
 
+_DATABASE_AWAY: Final = n_(
+    "The database does not answer: this step was not written. Try again, or call the administrator."
+)
+_NO_PEN: Final = n_(
+    "The program on this computer no longer writes: this step was not written. Ask the administrator to start it again."
+)
+
 _FAULTS: Final[dict[str, str]] = {
     "store_full": n_(
         "The disk is full: this step was not written, and everything saved before is safe. Free space on this "
@@ -61,9 +68,15 @@ _FAULTS: Final[dict[str, str]] = {
     "store_failing": n_("The disk reports errors: this step was not written. Call the administrator."),
     "store_readonly": n_("This computer cannot write its records: this step was not written. Call the administrator."),
     "store_busy": n_("The database is busy: this step was not written. Try again in a moment."),
-    "store_away": n_("The database does not answer: this step was not written. Try again, or call the administrator."),
+    "store_away": _DATABASE_AWAY,
+    "store_locked_out": _DATABASE_AWAY,
+    "store_missing": _DATABASE_AWAY,
     "busy": n_("Too much is waiting to be written: this step was not written. Try again in a moment."),
+    "not_started": n_("The program is starting: this step was not written. Try again in a moment."),
     "stopping": n_("The program is stopping: this step was not written. Try again when it runs."),
+    "stopped": _NO_PEN,
+    "no_epoch": _NO_PEN,
+    "second_writer": _NO_PEN,
 }
 """Our own machine's troubles in the reader's language; an operator reads the fault's own hint."""
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from msgspec import Struct, structs
 
-from office.worklists import Found, Traced
+from office.worklists import Found, Receipt, Traced
 from schemas.casework.events import Act, Applicant, CaseEvent, CaseFiled, Contribution
 from schemas.casework.visibility import FieldGroup, Sight
 from schemas.identity import mask, mask_name, mask_phone
@@ -81,6 +81,25 @@ class MaterialView(Struct, frozen=True):
     status: str
 
 
+class ReceiptView(Struct, frozen=True):
+    """One office's signature: it holds the first `held` of the case's `entries` in one journal."""
+
+    office: OfficeId
+    """Who signed …"""
+    at: Instant
+    """… and when, by its own clock, it first signed for them."""
+    author: OfficeId | None
+    """Whose journal it is."""
+    held: int
+    entries: int
+    origin: str
+    epoch: str
+    up_to: int
+    """The number in the journal, counted from 1, of the last of them."""
+    holder: str
+    """The device that signed."""
+
+
 class CaseSummary(Struct, frozen=True):
     """One case in a list."""
 
@@ -125,6 +144,7 @@ class CaseDetail(Struct, frozen=True):
     """Something that belongs to the case has not arrived here."""
     may_unmask: bool
     steps: tuple[StepView, ...]
+    receipts: tuple[ReceiptView, ...]
 
 
 def lifted(sights: Sights) -> dict[FieldGroup, Sight]:
@@ -179,6 +199,22 @@ def detail_of(found: Found, sights: Sights, seat: OfficeId) -> CaseDetail:
         is_partial=bool(case.held) or filing is None,
         may_unmask=Sight.UNMASKABLE in sights.values(),
         steps=tuple(_step(one, sights, seat) for one in found.traced),
+        receipts=tuple(_receipt(one) for one in found.receipts),
+    )
+
+
+def _receipt(one: Receipt) -> ReceiptView:
+    """Offices, devices and numbers only: a receipt knows no person, and the timeline shows every reader as much."""
+    return ReceiptView(
+        one.office,
+        one.at,
+        one.author,
+        one.held,
+        one.entries,
+        one.journal.origin,
+        str(one.journal.epoch),
+        one.up_to,
+        one.holder,
     )
 
 

@@ -54,11 +54,5 @@ class Busy(Fault):
     status = 503
 
 
-class ForkFound(RemoteFault):
-    """Two owner-signed statements disagree: the same number with another hash. Both are kept as evidence."""
-
-    status = 409
-
-
 class AnotherWriter(LocalFault):
     """Somebody else wrote into this node's store since we read it: our pen is lost and this process must stop."""

@@ -148,7 +148,7 @@ class Link:
         if not full and (statement <= self.heard_statement or not self.heard_fully):
             return
         if full:
-            self.heard = {}
+            self.heard, self.news = {}, set()
             self.heard_fully = True
         for size in sizes:
             self.heard[size.journal] = size.size

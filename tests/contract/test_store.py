@@ -101,6 +101,8 @@ async def test_house_keeping_is_found_by_kind_whatever_subject_it_claims(stores:
     scribe.write(kind="line.enrolledx")
     await store.commit(scribe.take())
     assert arrivals(await store.entries_of_kind("line.enrolled")) == [1, 3]
+    assert arrivals(await store.entries_of_kind("line.enrolled", after=1)) == [3]
+    assert arrivals(await store.entries_of_kind("line.enrolled", limit=1)) == [1]
     assert await store.entries_of_kind("line.revoked") == []
 
 

@@ -16,7 +16,18 @@ from sync.http import HttpLine, Wire, request_enrolment
 from sync.keys import verify_ed25519
 from sync.session import TOKEN_LIFE_MS, NoSession
 from sync.writer import Writer
-from tests.support.line import DOWN, TOWNSHIP, UP, VILLAGE, County, Party, SeededSalts, SetClock, note, township_and_village
+from tests.support.line import (
+    DOWN,
+    TOWNSHIP,
+    UP,
+    VILLAGE,
+    County,
+    Party,
+    SeededSalts,
+    SetClock,
+    note,
+    township_and_village,
+)
 from tests.support.server import Serving, serving
 
 
@@ -346,9 +357,7 @@ async def test_a_new_certificate_is_believed_once_the_node_signs_for_it(
         await converse(village.pen, line)
         line.hang_up()
     await village.pen.write(note(2))
-    async with serving(
-        township, certificate=(renewed.certificate, renewed.key, renewed.digest), port=place.port
-    ):
+    async with serving(township, certificate=(renewed.certificate, renewed.key, renewed.digest), port=place.port):
         await converse(village.pen, line)
         line.hang_up()
     assert [entry.body for entry in township.tables.arrivals if entry.kind == UP] == [note(2).body]

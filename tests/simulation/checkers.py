@@ -88,6 +88,7 @@ class Court:
                     if (device.name, (journal, seq)) not in self.rotten:
                         self.held.setdefault((journal, seq), []).append(device)
         self._truths: dict[CaseId, CaseFile | None] = {}
+        self._events: dict[bytes, Act | Contribution | None] = {}
 
     def _is_rotten(self, name: str, key: EntryKey) -> bool:
         """Whether a copy that we damaged is still there and still bad: it may have been fetched again."""
@@ -171,7 +172,9 @@ class Court:
                 if key in items or (device.name, key) in self.rotten:
                     continue
                 entry = device.disk.tables.entries[key[0]][key[1]]
-                event = _read(entry)
+                if entry.hash not in self._events:
+                    self._events[entry.hash] = _read(entry)
+                event = self._events[entry.hash]
                 if event is None or not self._counts(entry):
                     continue
                 items[key] = (event, entry.header())

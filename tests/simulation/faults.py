@@ -15,7 +15,6 @@ from sync import recovery
 from sync.core import journal
 from sync.core.journal import Draft
 from sync.enrolment import certify
-from sync.keys import KeyedHashSigner
 from sync.ports import EntryKey
 from tests.simulation.workload import Workload
 from tests.simulation.world import (
@@ -28,7 +27,6 @@ from tests.simulation.world import (
     Message,
     PowerCut,
     World,
-    enrolment_of,
 )
 
 YEAR = 365 * DAY
@@ -214,8 +212,8 @@ class Faults:
             return None
         generation = 2 + sum(1 for d in world.devices.values() if d.office == lost.office and d.wrecked)
         name = f"{lost.name.partition('.')[0]}.{generation}"
-        signer = KeyedHashSigner.from_seed(f"{name} of {world.seed}".encode())
-        enrolment = enrolment_of(signer, lost.office, issuer.node, replaces=lost.node)
+        signer = world.keys.signer(f"{name} of {world.seed}")
+        enrolment = world.keys.enrolment(signer, lost.office, issuer.node, replaces=lost.node)
         certificate = certify(issuer.signer, enrolment)
         drafts = [Draft(KIND_ENROLLED, None, encode(Enrolled(certificate))), _revocation(issuer, lost.node)]
         if not self.write(issuer, drafts):
@@ -256,7 +254,7 @@ class Faults:
         known = child.chain[-1].enrolment
         present = issuer.books.children.get(child.office)
         replaces = present if present != child.node else known.replaces
-        enrolment = enrolment_of(child.signer, child.office, issuer.node, replaces=replaces)
+        enrolment = self.world.keys.enrolment(child.signer, child.office, issuer.node, replaces=replaces)
         certificate = certify(issuer.signer, enrolment)
         drafts = [Draft(KIND_ENROLLED, None, encode(Enrolled(certificate)))]
         if replaces is not None and not issuer.books.keyring.is_revoked(replaces):
@@ -343,7 +341,7 @@ class Faults:
         self.world.weather.cut = {child.name for child in self.world.children()}
         for device in self.world.children():
             if device.up and len(device.office) == 12 and self.world.chance.random() < 0.5:
-                self.burst(device, self.world.chance.randrange(5, 25))
+                self.burst(device, self.world.chance.randrange(4, 16))
 
     def burst(self, device: Device, filings: int) -> None:
         """A day at the counter without a line."""

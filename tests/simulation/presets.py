@@ -14,8 +14,8 @@ class Preset(Struct, frozen=True):
 
     name: str
     steps: int = 160
-    acts: float = 0.45
-    talks: float = 0.45
+    acts: float = 0.33
+    talks: float = 0.25
     minutes_a_step: int = 12
     loss: float = 0.0
     duplicates: float = 0.0
@@ -73,15 +73,20 @@ STORM: Final = replace(
     },
 )
 
+DRY: Final = replace(
+    STORM, name="dry", faults={name: rate for name, rate in STORM.faults.items() if name != "rot_a_copy"}
+)
+"""A storm without damaged copies, which only the disk in memory can have."""
+
 BURST: Final = replace(
     RURAL, name="burst", faults=RURAL.faults | {"black_out": 0.02, "back_up": 0.02, "restore_unknowingly": 0.004}
 )
 
 CASES: Final = replace(
-    CALM, name="cases", acts=0.65, talks=0.3, reassigns=0.15, faults={"cut_line": 0.02, "mend_line": 0.03}
+    CALM, name="cases", acts=0.5, talks=0.3, reassigns=0.15, faults={"cut_line": 0.02, "mend_line": 0.03}
 )
 
-PRESETS: Final = {preset.name: preset for preset in (CALM, RURAL, RESTORE, STORM, BURST, CASES)}
+PRESETS: Final = {preset.name: preset for preset in (CALM, RURAL, RESTORE, STORM, DRY, BURST, CASES)}
 
 MIX: Final = ("calm", "rural", "rural", "restore", "restore", "storm", "storm", "storm", "burst", "cases")
 """The default fault mix: seed modulo 10."""

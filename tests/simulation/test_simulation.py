@@ -10,10 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.simulation.mirror import Mirrors
+from tests.simulation.presets import DRY
 from tests.simulation.regressions import REGRESSIONS
-from tests.simulation.schedule import ENTRIES_MIN, STEPS_MIN, Told, tell
+from tests.simulation.schedule import ENTRIES_MIN, STEPS_MIN, Schedule, Told, tell
 
 SCHEDULES = 1000
+SQLITE_SCHEDULES = 6
 CHUNKS = 2
 """Two processes at a time: what the smallest supported build machine has."""
 
@@ -107,6 +110,16 @@ def test_a_thousand_schedules_end_well_and_every_trouble_happened() -> None:
 def test_a_schedule_that_once_failed_ends_well(name: str) -> None:
     seed, preset = REGRESSIONS[name]
     assert tell(seed, preset).violations == []
+
+
+@pytest.mark.parametrize("seed", range(SQLITE_SCHEDULES))
+def test_a_share_of_the_schedules_lives_on_sqlite(seed: int, tmp_path: Path) -> None:
+    mirrors = Mirrors(tmp_path)
+    try:
+        told = Schedule(seed, DRY, maker=mirrors).run()
+    finally:
+        mirrors.close()
+    assert told.violations == []
 
 
 def digests(seeds: range) -> list[str]:

@@ -41,7 +41,7 @@ from schemas.catalogue import Materials as ItemMaterials
 from schemas.divisions import Tier
 from schemas.names import OPERATION_BYTES, CaseId, OfficeId, OfficerId, TrackingNumber, parent_seat
 from sync.core.journal import Draft
-from tests.simulation.world import COUNTY, TOWNSHIP_A, TOWNSHIP_B, Device, DiskFull, PowerCut, World, run
+from tests.simulation.world import COUNTY, TOWNSHIP_A, TOWNSHIP_B, Device, DiskFull, PowerCut, World
 
 ITEM: Final = ServiceItem(
     "RS01",
@@ -160,7 +160,7 @@ class Workload:
             return [Draft(event.kind, case, _longer(body, extra) if extra else body)]
 
         try:
-            entries = run(ledger.record(drafting))
+            entries = world.run(ledger.record(drafting))
         except NotPermitted as refusal:
             world.counts["refused at the pen"] += 1
             world.tell("may not", device.name, event.kind, refusal.code)

@@ -12,13 +12,13 @@ import random
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from functools import cache
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from office.casebook import CaseInterpreter, MemoryCases
-from schemas.codec import Malformed, decode, encode
+from schemas.codec import PAGE_ENTRIES_MAX, Malformed, decode, encode
 from schemas.names import Epoch, Instant, NodeId, OfficeId, parent_seat
 from schemas.wire import (
     KIND_ENROLLED,
@@ -35,7 +35,17 @@ from sync.core.errors import Fault
 from sync.core.journal import Draft
 from sync.core.link import Link
 from sync.enrolment import Root, certify
-from sync.keys import KeyedHashKey, KeyedHashSigner, verify_keyed_hash
+from sync.keys import (
+    Ed25519Key,
+    Ed25519Signer,
+    KeyedHashKey,
+    KeyedHashSigner,
+    SecretKey,
+    Signer,
+    Verify,
+    verify_ed25519,
+    verify_keyed_hash,
+)
 from sync.ledger import Ledger
 from sync.memory import MemoryStore, Tables
 from sync.ports import Batch, EntryKey
@@ -61,8 +71,37 @@ MINUTE: Final = 60_000
 HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
 
-_ROOT_KEY: Final = KeyedHashKey(b"county root")
-ROOT: Final = Root("cangxi", _ROOT_KEY.public_key)
+
+class Keys:
+    """A signature scheme for a whole county: keyed hashes for nearly all schedules, Ed25519 for a share of them."""
+
+    def __init__(self, root: SecretKey, verify: Verify, make: Callable[[bytes], Signer]) -> None:
+        self.root_key = root
+        self.root = Root("cangxi", root.public_key)
+        self.verify = verify
+        self.make = make
+
+    def signer(self, name: str) -> Signer:
+        """The keys of a device of this name: the same name gives the same device."""
+        return self.make(name.encode())
+
+    def enrolment(self, signer: Signer, office: OfficeId, issuer: NodeId | None, **more: Any) -> Enrolment:
+        """The statement that an issuer signs for a device."""
+        keys = signer.public_keys
+        county = self.root.county
+        return Enrolment(county, signer.node, office, keys.log, keys.cosigner, issuer, Instant(START), **more)
+
+    def certify_county(self, enrolment: Enrolment) -> Certificate:
+        """The county's own device, enrolled by the offline root."""
+        return Certificate(enrolment, self.root_key.sign(enrolment_message(enrolment)))
+
+
+def _real_signer(seed: bytes) -> Signer:
+    return Ed25519Signer.create(hashlib.sha512(seed).digest())
+
+
+KEYED: Final = Keys(KeyedHashKey(b"county root"), verify_keyed_hash, KeyedHashSigner.from_seed)
+REAL: Final = Keys(Ed25519Key(hashlib.sha256(b"county root").digest()), verify_ed25519, _real_signer)
 
 
 class DiskFull(OSError):
@@ -111,10 +150,38 @@ class Disk(MemoryStore):
             raise PowerCut
         if self.full and batch.entries:
             raise DiskFull("no space left on device")
-        await super().commit(batch)
+        await self.write(batch)
         self.watch(batch)
         if self.cut_after:
             raise PowerCut
+
+    async def write(self, batch: Batch) -> None:
+        """What a healthy disk does."""
+        await super().commit(batch)
+
+
+class Maker(Protocol):
+    """Where disks come from and how their coroutines are run: memory, or `mirror.Mirrors`."""
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """The coroutine's result."""
+        ...
+
+    def disk(self, tables: Tables, cases: MemoryCases, watch: Callable[[Batch], None]) -> Disk:
+        """A disk with these contents."""
+        ...
+
+
+class InMemory:
+    """Disks in memory, stepped without an event loop."""
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """See `Maker.run`."""
+        return run(coroutine)
+
+    def disk(self, tables: Tables, cases: MemoryCases, watch: Callable[[Batch], None]) -> Disk:
+        """See `Maker.disk`."""
+        return Disk(tables, cases, watch)
 
 
 class Backup(Struct, frozen=True):
@@ -135,7 +202,7 @@ class Exchange(Struct):
 class Device:
     """One machine: keys, disk, clock, and while it runs the product's ledger."""
 
-    def __init__(self, world: "World", name: str, signer: KeyedHashSigner, chain: list[Certificate]) -> None:
+    def __init__(self, world: "World", name: str, signer: Signer, chain: list[Certificate]) -> None:
         self.world = world
         self.name = name
         self.signer = signer
@@ -180,7 +247,7 @@ class Device:
         """Start the process: new memory, new epoch (DESIGN 4)."""
         self.ledger = self._new_ledger()
         try:
-            run(self.ledger.open_epoch(restored=restored))
+            self.world.run(self.ledger.open_epoch(restored=restored))
         except DiskFull:
             self.world.counts["could not start: disk full"] += 1
             self.stop()
@@ -188,7 +255,7 @@ class Device:
     def resume(self, epoch: Epoch | None) -> None:
         """Go on inside an epoch, as a copied virtual machine does when it is resumed."""
         self.ledger = self._new_ledger()
-        run(self.ledger.books.load())
+        self.world.run(self.ledger.books.load())
         self.ledger.books.epoch = epoch
 
     def _new_ledger(self) -> Ledger:
@@ -196,7 +263,8 @@ class Device:
         self.outstanding = {}
         self.session = None
         interpreter = CaseInterpreter(self.disk.cases)
-        seat = Seat(self.signer, self.chain, ROOT, verify_keyed_hash)
+        keys = self.world.keys
+        seat = Seat(self.signer, self.chain, keys.root, keys.verify)
         books = Books(seat, self.disk, interpreter, self, self, self.world.rules)
         interpreter.attach(books)
         self.interpreter = interpreter
@@ -210,7 +278,7 @@ class Device:
         self.disk.cut_before = self.disk.cut_after = False
 
     def _new_disk(self, tables: Tables, cases: MemoryCases) -> Disk:
-        return Disk(tables, cases, lambda batch: self.world.watch(self, batch))
+        return self.world.maker.disk(tables, cases, lambda batch: self.world.watch(self, batch))
 
     def back_up(self) -> Backup:
         """A consistent copy of the disk."""
@@ -233,7 +301,7 @@ class Device:
             return drafts
 
         assert self.ledger is not None
-        run(self.ledger.record(drafting))
+        self.world.run(self.ledger.record(drafting))
 
     def link_to(self, other: "Device") -> Link | None:
         """The line to another device as this one sees it."""
@@ -279,6 +347,8 @@ class Weather(Struct):
     loss: float = 0.0
     duplicates: float = 0.0
     reorder: float = 0.0
+    narrow: bool = True
+    """Whether lines are of all widths, so that pages are cut everywhere."""
     delay_ms: int = 2_000
     cut: set[str] = set()
     """Names of devices whose line upward is down."""
@@ -287,8 +357,19 @@ class Weather(Struct):
 class World:
     """The county and everything that happens to it."""
 
-    def __init__(self, seed: int, rules: Rules | None = None, *, trace: bool = False) -> None:
+    def __init__(
+        self,
+        seed: int,
+        rules: Rules | None = None,
+        *,
+        trace: bool = False,
+        keys: Keys = KEYED,
+        maker: Maker | None = None,
+    ) -> None:
         self.seed = seed
+        self.keys = keys
+        self.maker = maker or InMemory()
+        self.run = self.maker.run
         self.chance = random.Random(seed)
         self.rules = rules or Rules()
         self.now = START
@@ -343,7 +424,7 @@ class World:
 
     # --- devices -----------------------------------------------------------------------------------------------------
 
-    def add(self, name: str, signer: KeyedHashSigner, chain: list[Certificate]) -> Device:
+    def add(self, name: str, signer: Signer, chain: list[Certificate]) -> Device:
         """A machine that takes its seat."""
         device = Device(self, name, signer, chain)
         self.devices[name] = device
@@ -380,7 +461,7 @@ class World:
             challenge = keeper.challenge(hello)
             signed = session.answer(child.books, hello, challenge, b"")
             assert child.ledger is not None
-            run(child.ledger.meet(challenge.chain))
+            self.run(child.ledger.meet(challenge.chain))
             keeper.admit(signed)
         except Fault as fault:
             self.counts["session refused " + fault.code] += 1
@@ -430,7 +511,7 @@ class World:
         """The product's next page toward a neighbour; None when the machine failed over it."""
         assert device.ledger is not None
         try:
-            page = run(device.ledger.page_for(neighbour.node, receipts_due=receipts_due))
+            page = self.run(device.ledger.page_for(neighbour.node, receipts_due=receipts_due))
             self.restless |= bool(page.stretches or page.wants or page.answers)
             return page
         except DiskFull:
@@ -557,8 +638,7 @@ class World:
             self._choose_page_size(link)
 
     def _choose_page_size(self, link: Link) -> None:
-        """Lines of all widths, so that pages are cut everywhere."""
-        link.page_entries = self.chance.choice((1, 2, 3, 5, 8, 20, 500))
+        link.page_entries = self.chance.choice((1, 2, 5, 20, 500, 500)) if self.weather.narrow else PAGE_ENTRIES_MAX
 
     def _take_stick(self, receiver: Device, message: Message) -> None:
         self._admit(receiver, decode(message.data, Page))
@@ -567,7 +647,7 @@ class World:
     def _admit(self, receiver: Device, page: Page) -> Refusal | None:
         assert receiver.ledger is not None
         try:
-            admission = run(receiver.ledger.admit(page))
+            admission = self.run(receiver.ledger.admit(page))
         except Fault as fault:
             self.tell("refuses", receiver.name, fault.code)
             return fault.refusal()
@@ -617,34 +697,23 @@ class Founded(Struct, frozen=True):
     """One office as it stands at the beginning of every story."""
 
     name: str
-    signer: KeyedHashSigner
+    signer: Signer
     chain: list[Certificate]
     backup: Backup
 
 
-def enrolment_of(signer: KeyedHashSigner, office: OfficeId, issuer: NodeId | None, **more: Any) -> Enrolment:
-    """The statement that an issuer signs for a device."""
-    keys = signer.public_keys
-    return Enrolment(ROOT.county, signer.node, office, keys.log, keys.cosigner, issuer, Instant(START), **more)
-
-
-def certify_by_root(enrolment: Enrolment) -> Certificate:
-    """The county's own device, enrolled by the offline root."""
-    return Certificate(enrolment, _ROOT_KEY.sign(enrolment_message(enrolment)))
-
-
 @cache
-def founded() -> tuple[Founded, ...]:
+def founded(keys: Keys) -> tuple[Founded, ...]:
     """Seven enrolled offices that have exchanged everything: made once, copied for each story."""
-    world = World(0)
+    world = World(0, keys=keys)
     for name, office in OFFICES.items():
-        signer = KeyedHashSigner.from_seed(name.encode())
+        signer = keys.signer(name)
         seat = parent_seat(office)
         if seat is None:
-            chain = [certify_by_root(enrolment_of(signer, office, None))]
+            chain = [keys.certify_county(keys.enrolment(signer, office, None))]
         else:
             issuer = world.seats[seat]
-            certificate = certify(issuer.signer, enrolment_of(signer, office, issuer.node))
+            certificate = certify(issuer.signer, keys.enrolment(signer, office, issuer.node))
             chain = [*issuer.chain, certificate]
         device = world.add(name, signer, chain)
         device.start()
@@ -658,10 +727,17 @@ def founded() -> tuple[Founded, ...]:
     return tuple(Founded(d.name, d.signer, d.chain, d.back_up()) for d in world.devices.values())
 
 
-def found_county(seed: int, rules: Rules | None = None, *, trace: bool = False) -> World:
+def found_county(
+    seed: int,
+    rules: Rules | None = None,
+    *,
+    trace: bool = False,
+    keys: Keys = KEYED,
+    maker: Maker | None = None,
+) -> World:
     """A world in which all seven offices have just been switched on."""
-    world = World(seed, rules, trace=trace)
-    for office in founded():
+    world = World(seed, rules, trace=trace, keys=keys, maker=maker)
+    for office in founded(keys):
         device = world.add(office.name, office.signer, office.chain)
         device.put_back(office.backup)
     for device in world.devices.values():

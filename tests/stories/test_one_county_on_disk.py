@@ -3,18 +3,21 @@
 import itertools
 import shutil
 import sqlite3
+import sys
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
-from office.node import Node
+from office.access_log import AccessLog
+from office.node import Node, is_loopback
 from office.verifying import verify
 from office.worklists import Queue
 from schemas.casework.events import CustodyOffered, Handover, Outcome, RemarkAdded
 from schemas.casework.lifecycle import NotPermitted, Stage
 from schemas.codec import encode
-from schemas.names import CaseId, OfficeId
+from schemas.names import CaseId, OfficeId, OfficerId
 from sync.core.errors import LocalFault
 from sync.core.journal import Draft
 from tests.support.counties import COUNTY, OTHER_TOWNSHIP, TOWNSHIP, VILLAGE, WINDOW, agent, clerk, op
@@ -39,7 +42,11 @@ async def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folders of a county in which one case has lived its life; to be copied, not touched."""
     folder = tmp_path_factory.mktemp("lived")
     network = await Network.open(await found_network(folder))
-    await live_a_case(network)
+    case = await live_a_case(network)
+    hub = network.hub
+    looks = AccessLog(hub.engines.write, hub.engines.read, hub.clock)
+    for purpose in ("核对身份", "群众来电"):
+        await looks.record(OfficerId(f"{COUNTY}/chen"), COUNTY, case, purpose)
     await network.close()
     return folder
 
@@ -172,6 +179,48 @@ async def test_a_second_writer_is_refused_in_words(places: Places) -> None:
     await again.close()
 
 
+async def test_the_store_is_its_owners_alone_whatever_folder_it_lies_in(tmp_path: Path) -> None:
+    """An administrator made the folder beforehand, open to everybody: names stand in the database in clear."""
+    (tmp_path / COUNTY).mkdir(mode=0o755)
+    places = await found_network(tmp_path)
+    hub = await places.open(COUNTY)
+    try:
+        modes = {path.name: path.stat().st_mode & 0o077 for path in places.home(COUNTY).glob("node.db*")}
+        assert "node.db-wal" in modes
+        assert sys.platform == "win32" or set(modes.values()) == {0}
+    finally:
+        await hub.close()
+
+
+async def test_whoever_looks_in_from_another_machine_leaves_the_pens_projections_alone(
+    tmp_path: Path, postgres_server: PostgresServer
+) -> None:
+    """Over PostgreSQL the pen may be elsewhere: a free lock in one's own folder says nothing."""
+    url = await postgres_server.create_database()
+    places = await found_network(tmp_path, url)
+    hub = await places.open(COUNTY)
+    shutil.copytree(places.home(COUNTY), tmp_path / "elsewhere")
+    try:
+        # As in the middle of a rebuild.
+        async with hub.engines.write.begin() as connection:
+            await connection.execute(text("DELETE FROM counters"))
+        reader = await Node.open(tmp_path / "elsewhere", with_pen=False)
+        await reader.close()
+        assert not await hub.cases.is_folded()
+    finally:
+        await hub.close()
+        await postgres_server.drop_database(url)
+
+
+@pytest.mark.parametrize(
+    ("host", "is_ours"),
+    [("127.0.0.1", True), ("127.8.9.1", True), ("::1", True), ("localhost", True)]
+    + [(host, False) for host in ("127.example.org", "127.0.0.1.example.org", "0.0.0.0", "", "10.0.0.1")],
+)
+def test_only_this_machine_is_served_in_plain_http(host: str, is_ours: bool) -> None:
+    assert is_loopback(host) == is_ours
+
+
 # --- somebody with the disk in their hands -------------------------------------------------------------------------
 
 Tamper = Callable[[sqlite3.Connection], None]
@@ -239,6 +288,14 @@ def set_an_entry_aside(store: sqlite3.Connection) -> None:
     )
 
 
+def take_out_a_look(store: sqlite3.Connection) -> None:
+    store.execute("DELETE FROM access_log WHERE number = 1")
+
+
+def reword_a_look(store: sqlite3.Connection) -> None:
+    store.execute("UPDATE access_log SET purpose = '例行检查' WHERE number = 2")
+
+
 @pytest.mark.parametrize(
     ("tamper", "code"),
     [
@@ -253,6 +310,8 @@ def set_an_entry_aside(store: sqlite3.Connection) -> None:
         (hide_a_case, "table_differs"),
         (invent_a_guest, "table_differs"),
         (set_an_entry_aside, "table_differs"),
+        (take_out_a_look, "look_changed"),
+        (reword_a_look, "look_changed"),
     ],
 )
 async def test_verify_names_every_change_behind_the_nodes_back(

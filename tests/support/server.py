@@ -46,9 +46,7 @@ async def serving(
 
 
 @asynccontextmanager
-async def serving_routes(
-    routes: Router, certificate: Certificate | None = None, port: int = 0
-) -> AsyncGenerator[int]:
+async def serving_routes(routes: Router, certificate: Certificate | None = None, port: int = 0) -> AsyncGenerator[int]:
     """Serve these routes until the block ends; gives the port on loopback."""
     config = uvicorn.Config(
         Litestar([routes], openapi_config=None, logging_config=None),

@@ -7,12 +7,13 @@ import pytest
 from office import casebook as casebook_module
 from office.casebook import CODES, CaseInterpreter, MemoryCases, explain, guests_of, serial_of
 from schemas.casework.casefile import BREACHES, CaseFile
-from schemas.casework.events import CustodyAccepted, Outcome, RemarkAdded, encode_event
+from schemas.casework.events import CaseEvent, CustodyAccepted, Outcome, RemarkAdded, encode_event
 from schemas.casework.lifecycle import Stage
 from schemas.names import CaseId, OfficeId, OfficerId
 from sync.core.errors import LocalFault
 from sync.ports import Stored
 from tests.support.counties import (
+    APPLICANT,
     COUNTY,
     FAR_VILLAGE,
     OTHER_TOWNSHIP,
@@ -108,6 +109,23 @@ def test_a_fold_that_fails_quarantines_its_own_case_only(monkeypatch: pytest.Mon
     assert county[TOWNSHIP].states() == [("quarantined", "fold_failed")]
     assert county[TOWNSHIP].case(first.case).contributions == ()
     assert len(county[TOWNSHIP].case(second.case).contributions) == 1
+
+
+def test_the_log_of_a_failed_fold_names_its_place_and_nothing_that_a_resident_wrote(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    county = County(TOWNSHIP, VILLAGE)
+    slip = county[VILLAGE].file()
+
+    def stumble(case: CaseFile | None, event: CaseEvent, header: object) -> CaseFile:
+        raise KeyError(APPLICANT.name)
+
+    monkeypatch.setattr(casebook_module, "apply", stumble)
+    run(county[VILLAGE].desk.add_remark(agent(), slip.case, op(2), text="来过电话"))
+    (record,) = [record for record in caplog.records if record.name == "office.casebook"]
+    assert "KeyError" in caplog.text
+    assert "test_casebook.py" in record.getMessage()
+    assert APPLICANT.name not in caplog.text
 
 
 def test_any_order_of_arrival_makes_the_same_case() -> None:

@@ -1,12 +1,14 @@
 """The catalogue: the sample edition, and the importer's report on everything that can be wrong with a file."""
 
+import csv
 from datetime import date
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from hub.catalogue.importing import FILE_BYTES_MAX, ImportRefused, read_catalogue, read_divisions
+from hub.catalogue.importing import FILE_BYTES_MAX, ImportRefused, check_divisions, read_catalogue
+from hub.cli import read_rows
 from office.seeds import load_catalogue
 from schemas.catalogue import (
     CaseType,
@@ -237,4 +239,34 @@ def test_a_missing_and_an_oversized_file_are_refused(tmp_path: Path) -> None:
 
 def test_a_table_of_divisions_saved_by_a_spreadsheet_reads(tmp_path: Path) -> None:
     path = written(tmp_path, b"\xef\xbb\xbfcode,name,level,parent\r\n510824,\xe8\x8b\x8d,county,\r\n", "divisions.csv")
-    assert read_divisions(path).county.code == "510824"
+    report = check_divisions(path.name, read_rows(path), OfficeId("510824"))
+    assert report.tree is not None
+    assert report.tree.county.name == "苍"
+    assert report.text("en") == "divisions.csv: 苍, 1 divisions, no fault."
+
+
+def test_every_fault_of_a_table_of_divisions_is_named() -> None:
+    def judge(*lines: str, county: str = "510824") -> str:
+        rows = list(csv.DictReader(["code,name,level,parent", *lines]))
+        report = check_divisions("d.csv", rows, OfficeId(county))
+        assert report.tree is None
+        assert report.text().count("\n") == len(report.faults)
+        return report.text("en")
+
+    told = judge("510824,苍溪县,county,", "51082410,陵江镇,township,510824", "510824101,,township,510824", "x")
+    assert "3 faults, nothing imported" in told
+    assert [line.split(":")[0].strip() for line in told.splitlines()[1:]] == [
+        "row 2 51082410",
+        "row 3 510824101",
+        "row 4 x",
+    ]
+    told = judge(
+        "510824,苍溪县,county,",
+        "510824100,甲,township,510824",
+        "510824100,乙,township,510824",
+        "510824101001,丙,village,510824101",
+    )
+    assert "510824100 occurs twice" in told
+    assert "510824101001 has a parent that is not in the table" in told
+    assert "the table is that of 510824, this county is 510522" in judge("510824,苍溪县,county,", county="510522")
+    assert "it holds 0" in judge()

@@ -3,6 +3,7 @@
 import io
 import json
 import sqlite3
+import subprocess
 import sys
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
@@ -14,8 +15,10 @@ from sqlalchemy.exc import OperationalError
 from hub import __main__ as hub
 from office.cli import Application, Verbs, default_home, main
 from office.founding import prepare_device
+from office.paths import Home
 from office.sheets import read_line
-from schemas.names import OfficeId
+from office.tls import ensure_tls
+from schemas.names import Instant, OfficeId
 from township_node import __main__ as township_node
 from village_agent import __main__ as village_agent
 
@@ -125,6 +128,68 @@ def test_a_catalogue_is_imported_whole_or_not_at_all(
     assert "bad_catalogue" in capsys.readouterr().err
 
 
+def test_help_answers_without_loading_what_only_work_needs() -> None:
+    """An old computer needs seconds for these: `office.cli` and `hub.cli` import them where they are used."""
+    heavy = {"sqlalchemy", "litestar", "uvicorn", "cryptography", "argon2", "openpyxl", "yaml"}
+    for program in ("hub", "township_node", "village_agent"):
+        script = f"""
+import sys
+from {program}.__main__ import APPLICATION
+from office.cli import main
+try:
+    main(APPLICATION, ["--help"])
+except SystemExit:
+    print("loaded:", *sys.modules)
+"""
+        told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+        loaded = set(told.rpartition("loaded:")[2].split())
+        assert "office.cli" in loaded
+        assert not loaded & heavy
+
+
+def test_a_county_s_own_divisions_are_imported_whole_or_not_at_all(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = tmp_path / "hub"
+    assert run("init", "--home", home, "--office", "510522", "--name", "合江县") == 0
+    offices = tmp_path / "offices.csv"
+    offices.write_text("office,name,address\n510522101,符阳街道,https://t.example:8610\n", encoding="utf-8")
+    table = tmp_path / "divisions.csv"
+    rows = "code,name,level,parent\n510522,合江县,county,\n510522100,临港街道,township,510522\n"
+    for wrong, said in ((rows + "510522101,符阳街道,village,510522\n", "510522101"), ("", "holds 0")):
+        table.write_text(wrong, encoding="utf-8")
+        assert run("divisions", "import", table, "--home", home) == 1
+        assert said in capsys.readouterr().out
+    table.write_bytes(b"\xff\xfe")
+    assert run("divisions", "import", table, "--home", home) == 1
+    assert "file_unreadable" in capsys.readouterr().err
+    table.write_text(rows, encoding="utf-8-sig")
+    assert run("divisions", "import", table, "--check", "--home", home) == 0
+    assert not (home / "divisions.csv").exists()
+    assert run("network", "import", offices, "--home", home) == 0
+    assert run("divisions", "import", table, "--home", home) == 0
+    # From now on the table decides which townships there are.
+    assert run("network", "import", offices, "--home", home) == 1
+    table.write_text(rows + "510522101,符阳街道,township,510522\n", encoding="utf-8")
+    assert run("divisions", "import", table, "--home", home) == 0
+    assert run("network", "import", offices, "--home", home) == 0
+    capsys.readouterr()
+    (home / "divisions.csv").write_bytes(b"\xff\xfe")
+    assert run("verify", "--home", home) == 1
+    assert "hub divisions import" in capsys.readouterr().err
+
+
+def test_another_county_s_divisions_are_not_ours(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "divisions.csv"
+    table.write_text("code,name,level,parent\n510522,合江县,county,\n", encoding="utf-8")
+    assert run("divisions", "import", table, "--home", home) == 1
+    assert "this county is 510824" in capsys.readouterr().out
+    assert run("divisions", "import", table, "--home", tmp_path / "none") == 1
+    assert "not_enrolled" in capsys.readouterr().err
+
+
 def test_a_list_that_cannot_be_read(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "offices.csv"
     long = b'office,name\n510824100,"' + b"a" * 200_000 + b'"\n'
@@ -184,6 +249,19 @@ def test_verify_doctor_and_rebuild_of_a_new_county(home: Path, capsys: pytest.Ca
     assert run("doctor", "--home", home) == 0
     assert run("sync", "--home", home) == 1
     assert "no_parent" in capsys.readouterr().err
+
+
+def test_doctor_tells_which_names_the_certificate_lacks(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = 'host = "10.20.0.5"\naddress = "https://hub.example:8610"\n'
+    (home / "tongban.toml").write_text(settings, encoding="utf-8")
+    ensure_tls(Home(home), ["10.20.0.5"], Instant(1_760_000_000_000))
+    assert run("doctor", "--home", home) == 1
+    told = capsys.readouterr().out
+    assert "✗ certificate" in told
+    assert "hub.example" in told
+    (home / "tls.crt").unlink()
+    assert run("doctor", "--home", home) == 1  # The root key is still there.
+    assert "✓ certificate" in capsys.readouterr().out
 
 
 def test_what_a_database_complains_of_is_told_in_words(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,11 +1,13 @@
 """The pen: what an officer can do, what is refused before it is written, and one act per form."""
 
 import pytest
+from msgspec import structs
 
 from office.desk import NodeQuarantined, OperationReused, hash_secret, is_secret_of
 from schemas.casework.events import Applicant, Outcome, decode_event
 from schemas.casework.lifecycle import NotPermitted, Stage
-from schemas.names import Instant, OfficeId, valid_tracking_number
+from schemas.identity import resident_check_character
+from schemas.names import Instant, OfficeId, OfficerId, valid_tracking_number
 from schemas.refusals import Refused
 from tests.support.counties import (
     APPLICANT,
@@ -65,6 +67,32 @@ def test_one_operation_for_two_actions_is_refused() -> None:
     run(village.desk.add_remark(agent(), slip.case, op(3), text="来过电话"))
     with pytest.raises(OperationReused):
         run(village.desk.add_remark(agent(), other.case, op(3), text="来过电话"))
+
+
+def test_a_form_of_one_officer_gives_another_neither_slip_nor_secret() -> None:
+    county = County(TOWNSHIP, VILLAGE)
+    village = county[VILLAGE]
+    slip = village.file(operation=1)
+    other = structs.replace(agent(), officer=OfficerId(f"{VILLAGE}/zhao"))
+    with pytest.raises(OperationReused):
+        run(village.desk.open_case(other, op(1), item="RS01", applicant=APPLICANT, materials=MATERIALS))
+    run(village.desk.add_remark(agent(), slip.case, op(2), text="来过电话"))
+    with pytest.raises(OperationReused):
+        run(village.desk.add_remark(other, slip.case, op(2), text="来过电话"))
+
+
+def test_a_form_used_again_for_the_next_resident_does_not_print_the_first_ones_slip() -> None:
+    """Back in the browser, another name typed over the first, sent: two residents, and one slip would be wrong."""
+    county = County(TOWNSHIP, VILLAGE)
+    village = county[VILLAGE]
+    village.file(operation=1)
+    digits = "51082419500315002"
+    next_one = Applicant("李桂芳", "111", digits + resident_check_character(digits))
+    for item, person in (("RS01", next_one), ("NY01", APPLICANT)):
+        with pytest.raises(OperationReused):
+            run(village.desk.open_case(agent(), op(1), item=item, applicant=person, materials=MATERIALS))
+    corrected = structs.replace(APPLICANT, phone="13900000000")
+    assert run(village.desk.open_case(agent(), op(1), item="RS01", applicant=corrected, materials=MATERIALS)).repeated
 
 
 def test_the_operation_survives_a_restart_and_a_refold() -> None:

@@ -24,8 +24,11 @@ from office.sheets import html_of, line_of, read_line, save_sheets, text_of
 from schemas.codec import decode, encode
 from schemas.names import Instant, OfficeId
 from schemas.refusals import Refused
+from schemas.wire import KIND_ENROLLED, Enrolled
 from sync.core.errors import LocalFault, RemoteFault
-from sync.keys import SIGNER_ENTROPY_BYTES, Ed25519Signer
+from sync.core.journal import Draft
+from sync.enrolment import admit_chain, certify
+from sync.keys import SIGNER_ENTROPY_BYTES, Ed25519Signer, Keyring
 from tests.support.counties import COUNTY, FAR_VILLAGE, OTHER_VILLAGE, TOWNSHIP, VILLAGE
 from tests.support.nodes import Network, enrol, found_network
 
@@ -138,6 +141,31 @@ async def test_a_replacement_takes_the_seat_and_gets_its_cases(tmp_path: Path) -
     await network.settle()
     assert (await network.village.worklists.get_case(VILLAGE, slip.case)).file.custodian == VILLAGE
     assert network.hub.books.keyring.is_revoked(lost)
+    await network.close()
+
+
+async def test_what_a_village_writes_about_devices_spoils_nobodys_certificates(tmp_path: Path) -> None:
+    """Any device may write into its own journal what looks like an enrolment; answers hold only what is believed."""
+    places = await found_network(tmp_path)
+    network = await Network.open(places)
+    village, town = network.village.books.seat, network.township.books.seat
+    true = town.chain[-1].enrolment
+    for enrolment in (
+        structs.replace(true, issuer=village.node),
+        structs.replace(true, node=signer(8).node, replaces=town.node, issuer=village.node),
+    ):
+        body = encode(Enrolled(certify(village.signer, enrolment)))
+
+        async def drafting(body: bytes = body) -> list[Draft]:
+            return [Draft(KIND_ENROLLED, None, body)]
+
+        await network.village.writer.record(drafting)
+    await network.settle()
+    other = Office(OTHER_VILLAGE, "友谊村")
+    reply = await ask(network.hub, other, signer(6), (await network.hub.enrolling.issue_code(other, DIGEST)).code)
+    keyring = admit_chain(Keyring(), town.root, reply.chain)
+    assert keyring.get(signer(6).node).office == OTHER_VILLAGE
+    assert await network.hub.enrolling.find_present(TOWNSHIP, network.hub.books) == town.node
     await network.close()
 
 

@@ -123,3 +123,32 @@ def test_a_device_cannot_be_enrolled_under_another_devices_name(network: Network
     forged = certify(network[TOWNSHIP].signer, replace(stranger, node=network[VILLAGE].id))
     with refused(RemoteFault, "foreign_name"):
         admit_certificate(keyring_of(network, TOWNSHIP), network.root, forged)
+
+
+@pytest.mark.parametrize("victim", [COUNTY, SECOND_TOWNSHIP, FAR_VILLAGE])
+def test_a_township_cannot_take_anothers_device_into_its_own_village(network: Network, victim: OfficeId) -> None:
+    """Public keys are public: whoever could certify them for a seat of his own would move the device there."""
+    if victim == FAR_VILLAGE:
+        taken = enrolment(network, FAR_VILLAGE, SECOND_TOWNSHIP)
+        keyring = admit_certificate(
+            admit_chain(Keyring(), network.root, network[SECOND_TOWNSHIP].chain),
+            network.root,
+            certify(network[SECOND_TOWNSHIP].signer, taken),
+        )
+    else:
+        taken = network[victim].chain[-1].enrolment
+        keyring = admit_chain(Keyring(), network.root, network[victim].chain)
+    keyring = admit_chain(keyring, network.root, network[TOWNSHIP].chain)
+    stolen = certify(network[TOWNSHIP].signer, replace(taken, office=VILLAGE, issuer=network[TOWNSHIP].id))
+    with refused(RemoteFault, "wrong_issuer"):
+        admit_certificate(keyring, network.root, stolen)
+
+
+def test_a_device_is_moved_by_an_office_above_its_seat(network: Network) -> None:
+    known = enrolment(network, VILLAGE, TOWNSHIP)
+    keyring = admit_certificate(keyring_of(network, TOWNSHIP), network.root, certify(network[TOWNSHIP].signer, known))
+    other = OfficeId("510824100206")
+    moved = certify(network[TOWNSHIP].signer, replace(known, office=other))
+    assert admit_certificate(keyring, network.root, moved).get(known.node).office == other
+    far = certify(network[COUNTY].signer, replace(known, office=FAR_VILLAGE, issuer=network[COUNTY].id))
+    assert admit_certificate(keyring, network.root, far).get(known.node).office == FAR_VILLAGE

@@ -8,6 +8,7 @@ from schemas.casework.events import (
     Act,
     CaseFiled,
     CustodyAccepted,
+    CustodyOffered,
     RemarkAdded,
     UnknownKind,
     decode_event,
@@ -15,6 +16,7 @@ from schemas.casework.events import (
 )
 from schemas.casework.roles import ROLES_OF_ACT
 from schemas.codec import ENTRY_BODY_BYTES_MAX, Malformed
+from schemas.names import OfficeId, OfficerId
 from tests.support.casebook import TOWNSHIP, VILLAGE, digest, filing, officer
 
 OPERATION = digest("operation")[:8]
@@ -113,3 +115,14 @@ def test_zero_bytes_outside_a_text_are_no_harm() -> None:
 def test_the_pen_refuses_what_no_other_node_would_read() -> None:
     with pytest.raises(Malformed):
         encode_event(accepted("长" * 4001))
+
+
+@pytest.mark.parametrize(
+    "to", ["99", "5108241", "510824100\n", "５１０８２４", "510824.RSJ", "510824.", "no office here", "510824100/zhang"]
+)
+def test_a_case_cannot_be_sent_where_no_office_can_be(to: str) -> None:
+    offered = CustodyOffered(2, digest("tip")[:16], OPERATION, TOWNSHIP, OfficerId("x"), OfficeId(to))
+    with pytest.raises(Malformed):
+        encode_event(offered)
+    with pytest.raises(Malformed):
+        decode_event("custody.offered", msgspec.msgpack.encode(offered))

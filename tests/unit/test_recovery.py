@@ -3,9 +3,22 @@
 import pytest
 from msgspec.structs import replace
 
-from schemas.wire import KIND_EPOCH_OPENED, Answer, Epoch, EpochOpened, Lane, Page, Want
+from schemas.names import Instant, node_id
+from schemas.wire import (
+    KIND_ENROLLED,
+    KIND_EPOCH_OPENED,
+    Answer,
+    Enrolled,
+    Enrolment,
+    Epoch,
+    EpochOpened,
+    Lane,
+    Page,
+    Want,
+)
 from sync.books import line_body
 from sync.core.errors import GapFault, RemoteFault, UnknownSender
+from sync.enrolment import certify
 from sync.memory import Tables
 from tests.support.network import (
     COUNTY,
@@ -356,6 +369,33 @@ def test_a_village_follows_its_township_only_to_a_lawful_successor(network: Netw
     with refused(RemoteFault, "bad_signature"):
         run(village.ledger.meet(other.chain))
     assert village.books.parent == township.id
+
+
+def test_nobody_above_is_believed_who_was_enrolled_with_a_stolen_key(network: Network) -> None:
+    """The thief of the county's lost device enrols a township device of his own and gets between village and line."""
+    village, township, county = network[VILLAGE], network[TOWNSHIP], network[COUNTY]
+    false = network.enrol(TOWNSHIP, replaces=township)
+    village.books.keyring = village.books.keyring.with_revocation(county.id, [size(county.journal, 1)])
+    with refused(UnknownSender, "revoked_issuer"):
+        run(village.ledger.meet(false.chain))
+    assert village.books.parent == township.id
+    # Whoever was known before the loss is believed as before.
+    run(village.ledger.meet(township.chain))
+
+
+def test_a_township_cannot_push_out_the_device_of_another() -> None:
+    """A certificate for its own village that claims to follow the other township's device."""
+    network = Network(TOWNSHIP, SECOND_TOWNSHIP, VILLAGE)
+    first, second, county = network[TOWNSHIP], network[SECOND_TOWNSHIP], network[COUNTY]
+    keys = network.new_signer().public_keys
+    enrolment = Enrolment(
+        "cangxi", node_id(keys.log), VILLAGE, keys.log, keys.cosigner, first.id, Instant(1), second.id
+    )
+    first.write_line(KIND_ENROLLED, Enrolled(certify(first.signer, enrolment)))
+    network.talk(first, county)
+    county.start()
+    assert county.books.children[SECOND_TOWNSHIP] == second.id
+    network.talk(second, county)
 
 
 def test_entries_past_a_revocation_are_held_until_somebody_above_releases_them(network: Network) -> None:

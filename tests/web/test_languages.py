@@ -10,8 +10,11 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po as read_po_with_babel
 
+from office.web.errors import answer_for
 from office.web.i18n import Language, MalformedCatalogue, catalogue, language_of, read_po, translate
 from schemas.casework.roles import Role
+from sync import failures, ledger, store, writer
+from sync.core.errors import LocalFault
 from tests.web.county import COUNTY, TOWNSHIP, VILLAGE, Client, WebCounty, sign_in, token_of
 from tests.web.test_pages import act, case_in, file_case
 
@@ -135,3 +138,16 @@ async def test_refusals_speak_the_reader_s_language(county: WebCounty) -> None:
         assert '<html lang="zh-CN"' in (await browser.get("/nowhere")).text
         await browser.post("/language", data={"language": "en", "_csrf_token": await token_of(browser)})
         assert "There is no such page" in (await browser.get("/nowhere")).text
+
+
+def test_what_can_stop_a_pen_is_told_in_the_reader_s_language() -> None:
+    """Every trouble that writer, ledger and store can raise while an officer waits."""
+    before_anybody_works = {"not_county", "not_enrolled"}
+    modules = (writer, ledger, store, failures)
+    source = "".join(Path(module.__file__ or "").read_text(encoding="utf-8") for module in modules)
+    found = re.findall(r'(?:LocalFault|Busy|AnotherWriter)\(\s*"([a-z_]+)"', source)
+    codes = set(found) - before_anybody_works
+    assert {"store_full", "second_writer", "stopped"} <= codes
+    for code in sorted(codes):
+        sentence = answer_for(LocalFault(code, "a hint for operators"), Language.ZH).sentence
+        assert re.search("[\u4e00-\u9fff]", sentence), code

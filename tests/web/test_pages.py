@@ -217,6 +217,67 @@ async def test_the_village_sees_hop_by_hop_how_far_its_filing_has_come(county: W
     assert "已全部送出" in page
 
 
+async def test_a_case_lists_its_receipts_by_who_signed_when_and_how_far(county: WebCounty, agent: Client) -> None:
+    case = case_in((await file_case(agent))[0].text)
+    assert (await agent.get("/api" + case)).json()["case"]["receipts"] == []
+    assert "尚无单位签收本件" in (await agent.get(case)).text
+    times = {TOWNSHIP: 1_800_000_000_000, COUNTY: 1_800_000_600_000}
+    for seat, at in times.items():
+        county.nodes[seat].clock.at = at
+    await county.settle()
+    await act(agent, case, "remark.added", text="群众来电询问")
+
+    receipts = (await agent.get("/api" + case)).json()["case"]["receipts"]
+    assert [(one["office"], one["author"], one["held"], one["entries"]) for one in receipts] == [
+        (TOWNSHIP, VILLAGE, 1, 2),
+        (COUNTY, VILLAGE, 1, 2),
+    ]
+    assert [one["at"] for one in receipts] == list(times.values())
+    steps = (await agent.get("/api" + case)).json()["case"]["steps"]
+    assert {one["up_to"] for one in receipts} == {steps[0]["seq"] + 1}
+    assert {one["origin"] for one in receipts} == {steps[0]["origin"]}
+    page = (await agent.get(case)).text
+    table = page[page.index("签收回执") :]
+    for word in ("签收单位", "签收时间", "到第几条", f"第 {steps[0]['seq'] + 1} 条", "共 2 条，已签收前 1 条"):
+        assert word in table
+    await agent.post("/language", data={"language": "en", "_csrf_token": await token_of(agent)})
+    assert "1 of 2 in this journal" in (await agent.get(case)).text
+
+    # What is signed for later, for this case or another, does not make the first signature any younger.
+    for seat in times:
+        county.nodes[seat].clock.at = 1_800_009_000_000
+    await county.settle()
+    await file_case(agent)
+    await county.settle()
+    receipts = (await agent.get("/api" + case)).json()["case"]["receipts"]
+    assert [(one["office"], one["held"], one["at"]) for one in receipts] == [
+        (COUNTY, 2, 1_800_009_000_000),
+        (TOWNSHIP, 2, 1_800_009_000_000),
+    ]
+    for seat in times:
+        county.nodes[seat].clock.at = 1_800_019_000_000
+    await file_case(agent)
+    await county.settle()
+    again = (await agent.get("/api" + case)).json()["case"]["receipts"]
+    assert again == receipts
+
+
+async def test_receipts_name_no_person_and_are_as_the_county_sees_them(
+    county: WebCounty, agent: Client, clerk: Client
+) -> None:
+    case = case_in((await file_case(agent))[0].text)
+    await act(agent, case, "custody.offered", to=TOWNSHIP)
+    await county.settle()
+    receipts = (await clerk.get("/api" + case)).json()["case"]["receipts"]
+    assert {(one["office"], one["author"], one["held"]) for one in receipts} == {
+        (TOWNSHIP, VILLAGE, 2),
+        (COUNTY, VILLAGE, 2),
+    }
+    told = str(receipts)
+    for person in (NAME, NUMBER, PHONE, "wugl", "zhoumin", "吴桂兰"):
+        assert person not in told
+
+
 async def test_a_neighbouring_village_finds_nothing(county: WebCounty, agent: Client) -> None:
     case = case_in((await file_case(agent))[0].text)
     await county.settle()

@@ -18,7 +18,7 @@ from schemas.casework.visibility import FieldGroup, Sight, sight_of
 from schemas.names import CaseId, Epoch, Instant, JournalId, NodeId, OfficeId, OfficerId, TrackingNumber
 from sync.ports import Stored
 from tests.web.county import COUNTY, TOWNSHIP, VILLAGE, Client, WebCounty, sign_in
-from tests.web.test_pages import NAME, NUMBER, PHONE, case_in, file_case, hidden
+from tests.web.test_pages import NAME, NUMBER, PHONE, act, case_in, file_case, hidden
 
 STATEMENT = "请为本人办理参保登记"
 SECRETS = (NAME, NUMBER, PHONE, STATEMENT)
@@ -71,6 +71,28 @@ async def test_those_above_see_neither_name_nor_words_without_a_recorded_look(co
         shown = await above.post(f"/api{case}/unmask", json={"purpose": "督办核实"}, headers=headers)
         assert shown.json()["case"]["document_number"] == NUMBER
         assert shown.json()["case"]["summary"]["applicant"] == NAME
+
+
+async def test_the_forms_of_those_above_do_not_name_the_papers_that_the_page_hides(county: WebCounty) -> None:
+    """A missing certificate may tell of an illness: whoever sees no statement is offered none to tick either."""
+    paper = "重度残疾证明"
+    await county.nodes[TOWNSHIP].hire("clerk", Role.CLERK)
+    await county.nodes[COUNTY].hire("above", Role.CLERK)
+    async with county.client(VILLAGE) as agent, county.client(TOWNSHIP) as clerk, county.client(COUNTY) as above:
+        case = await filed(county, agent)
+        await act(agent, case, "custody.offered", to=TOWNSHIP)
+        await county.settle()
+        await sign_in(clerk, "clerk")
+        await act(clerk, case, "custody.accepted")
+        await act(clerk, case, "papers.requested", materials=paper, reason="缺少")
+        await county.settle()
+        assert paper in (await agent.get(case)).text
+        await sign_in(above, "above")
+        page = (await above.get(case)).text
+        assert "papers.brought" in page, "the county's counter may take papers in"
+        assert paper not in page
+        action = f"{case}/unmask"
+        assert paper in (await above.post(action, data=hidden(page, action) | {"purpose": "窗口收件"})).text
 
 
 async def test_no_address_holds_anything_of_a_person(county: WebCounty) -> None:

@@ -9,8 +9,11 @@ from sqlalchemy.exc import OperationalError
 from office.storage import MEBIBYTE
 from office.web.errors import answer_for
 from office.web.i18n import Language
+from office.worklists import SET_ASIDE_MAX
 from schemas.casework.roles import Role
+from schemas.names import CaseId
 from sync.core.errors import Busy
+from sync.core.journal import Draft
 from tests.web.county import VILLAGE, Client, WebCounty, sign_in
 from tests.web.test_pages import file_case
 
@@ -49,6 +52,22 @@ async def test_the_line_page_tells_how_the_disk_stands(county: WebCounty) -> Non
             False,
         )
         node.storage.disk = SmallDisk(None)
+        assert (await browser.get("/line")).status_code == 200
+
+
+async def test_a_long_quarantine_is_not_read_whole_for_a_page(county: WebCounty) -> None:
+    """A hostile device fills the quarantine: pages go on answering, with the first of it."""
+    node = county.nodes[VILLAGE]
+    await node.hire("wugl", Role.AGENT)
+    drafts = [Draft("remark.added", CaseId(b"c" * 16), b"nonsense")] * (SET_ASIDE_MAX + 50)
+
+    async def drafting() -> list[Draft]:
+        return drafts
+
+    await node.ledger.record(drafting)
+    async with county.client(VILLAGE) as browser:
+        await sign_in(browser, "wugl")
+        assert len((await browser.get("/api/line")).json()["set_aside"]) == SET_ASIDE_MAX
         assert (await browser.get("/line")).status_code == 200
 
 

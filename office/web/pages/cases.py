@@ -133,8 +133,9 @@ async def _case(request: AnyRequest, case: str, *, is_unmasked: bool = False, re
     site, signed_in = site_of(request), guards.get_signed_in(request)
     found = await site.node.worklists.get_case(signed_in.office, read_case_id(case))
     sights = sight_of(found.file, signed_in.office, signed_in.roles)
+    sights = lifted(sights) if is_unmasked else sights
     kinds = site.node.desk.available(signed_in, found.file)
-    forms = Drawing(site.node, names_for(request), found, site.new_operation).forms(kinds, refusing)
+    forms = Drawing(site.node, names_for(request), found, sights, site.new_operation).forms(kinds, refusing)
     sentence = refusing.sentence if refusing is not None else ""
     if refusing is not None and not sentence and refusing.kind not in kinds:
         sentence = not_offered(language_for(request))
@@ -142,7 +143,7 @@ async def _case(request: AnyRequest, case: str, *, is_unmasked: bool = False, re
         request,
         "case.html",
         status=refusing.status if refusing is not None else 200,
-        case=detail_of(found, lifted(sights) if is_unmasked else sights, site.node.seat),
+        case=detail_of(found, sights, site.node.seat),
         acts=forms,
         refusal=sentence,
         is_wrong=refusing is not None,

@@ -62,7 +62,7 @@ async def show_line(request: AnyRequest) -> Page:
         request,
         "line.html",
         neighbours=await neighbours_of(site.node.books, site.node.store),
-        set_aside=[set_aside_view(site.node.books, one, language_for(request)) for one in set_aside[:ROWS_MAX]],
+        set_aside=[set_aside_view(site.node.books, one, language_for(request)) for one in set_aside],
         states=STATES,
         storage=site.node.storage.state(),
         findings=[(one, names.text(finding_words(one))) for one in findings[-ROWS_MAX:][::-1]],
