@@ -367,8 +367,8 @@ def load_tree(home: Home, office: OfficeId) -> DivisionTree | None:
         except (UnicodeDecodeError, csv.Error) as error:
             raise LocalFault(
                 "bad_divisions",
-                f"{home.divisions} is no table of divisions: import it again at the hub (hub divisions import), and copy "
-                "it from there to the nodes below",
+                f"{home.divisions} is no table of divisions: import it again at the hub (hub divisions import), and "
+                "copy it from there to the nodes below",
             ) from error
     return load_divisions() if seat_of(office)[:6] == SAMPLE_COUNTY else None
 

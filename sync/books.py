@@ -181,6 +181,7 @@ class Books:
         self.replaced: set[tuple[OfficeId, NodeId]] = set()
         """Devices that another one followed at their own seat: nobody's certificate ends a device of another seat."""
         self.unheard: dict[NodeId, list[Stored]] = {}
+        self.epochs_of: dict[NodeId, list[JournalId]] = {}
         self.change = 0
         self.changes: dict[JournalId, int] = {}
         """Journal → number of its last change, the latest last: what a neighbour has to be told is at the end."""
@@ -216,6 +217,7 @@ class Books:
         self.arrival = loaded.arrival
         for state in loaded.journals:
             self.journals[state.journal] = state
+            self.epochs_of.setdefault(state.journal.origin, []).append(state.journal)
             frontier = Frontier.from_bytes(state.frontier) if state.frontier else Frontier()
             self.tips[state.journal] = Tip(state.size, state.tip, frontier)
             self.touch(state.journal)
@@ -351,7 +353,7 @@ class Books:
             return None
         self._hops.clear()
         if self.seat_of_node(enrolment.node) is not None:
-            for journal in [journal for journal in self.journals if journal.origin == enrolment.node]:
+            for journal in self.epochs_of.get(enrolment.node, ()):
                 self.touch(journal)
         self.enrolled_by[enrolment.node] = (entry.journal, entry.seq)
         if enrolment.replaces is not None:
@@ -468,13 +470,14 @@ class Books:
 
     def own_epochs(self) -> set[Epoch]:
         """All epochs of this very device that this store has ever held."""
-        return {journal.epoch for journal in self.journals if journal.origin == self.seat.node}
+        return {journal.epoch for journal in self.epochs_of.get(self.seat.node, ())}
 
     def journal_state(self, journal: JournalId) -> JournalState:
         """The state of a journal, made when first heard of; staged for writing."""
         state = self.journals.get(journal)
         if state is None:
             state = self.journals[journal] = JournalState(journal, len(self.journals) + 1)
+            self.epochs_of.setdefault(journal.origin, []).append(journal)
             self.tips[journal] = Tip()
         self.batch.journals[journal] = state
         return state

@@ -145,13 +145,8 @@ def audience(books: Books, entry: Stored) -> frozenset[OfficeId]:
     """Who must have a house-keeping entry besides the ancestors, who get every run."""
     if entry.body is None or entry.kind not in LINE_BODIES:
         return frozenset()
-    if (
-        entry.kind == KIND_EPOCH_OPENED
-        and books.below(entry.journal.origin)
-        and entry.journal.origin != books.seat.node
-    ):
-        # A device below us: nobody else needs its openings, unless one calls in what others hold of it (A7 (ii)).
-        return books.seats_below(books.seat.office) if entry.journal in books.rollbacks else frozenset()
+    if entry.kind == KIND_EPOCH_OPENED and not _is_for_all(books, entry):
+        return frozenset()
     if entry.kind in (KIND_EPOCH_OPENED, KIND_REVOKED, KIND_BEACON, KIND_RELEASED):
         return books.seats_below(books.seat.office)
     try:
@@ -170,6 +165,21 @@ def audience(books: Books, entry: Stored) -> frozenset[OfficeId]:
             return frozenset({seat} if seat else ())
         case _:
             return frozenset()
+
+
+def _is_for_all(books: Books, entry: Stored) -> bool:
+    """Whether an opening must be heard by everybody below us: it may call in what others hold (RULINGS A7 (ii)).
+
+    Our own and those from above always; of an office that has others below it too, for its acts stand with many. A
+    village's only if it shows a rollback here, or if we were rolled back ourselves and could not tell.
+    """
+    origin = entry.journal.origin
+    seat = books.seat_of_node(origin)
+    if seat is None or not books.below(origin) or origin == books.seat.node or books.seats_below(seat) - {seat}:
+        return True
+    return entry.journal in books.rollbacks or any(
+        link.rollbacks_shown or link.quarantined for link in books.links.values()
+    )
 
 
 def due_receipt(books: Books, neighbour: NodeId) -> Receipted | None:

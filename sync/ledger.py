@@ -345,6 +345,7 @@ class Ledger:
         fresh = self._store_lines(run, checked.skip, checked.links, checked.heads, inlet, part)
         if checked.links:
             books.advance(journal, checked.tip, checked.checkpoints)
+            await recovery.after_late_entry(books, journal, checked.tip.size - 1)
             if books.below(run.origin) and books.parent is not None:
                 books.post(books.parent, Lane.RUNS, journal, known.size, len(checked.links))
             downward = link.neighbour != books.parent
@@ -427,6 +428,7 @@ class Ledger:
         books.missing.discard((journal, excerpt.seq))
         books.batch.entries.append(entry)
         part.admitted += 1
+        await recovery.after_late_entry(books, journal, excerpt.seq)
         await self._take_in(entry)
         return [entry]
 

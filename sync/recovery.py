@@ -19,7 +19,7 @@ from schemas.wire import (
     Want,
 )
 from sync import repair
-from sync.books import Books
+from sync.books import Books, line_body
 from sync.core.errors import RemoteFault, UnknownSender
 from sync.core.journal import Tip
 from sync.core.link import Link
@@ -323,20 +323,30 @@ def siblings_of(books: Books, journal: JournalId) -> list[JournalId]:
     """Other epochs of the device with the same ordinal: it was restored, or cloned, and knows nothing of them (F10)."""
     return [
         other
-        for other in books.journals
-        if other.origin == journal.origin
-        and other.epoch.ordinal == journal.epoch.ordinal
-        and other != journal
-        and extent(books, other)
+        for other in books.epochs_of.get(journal.origin, ())
+        if other.epoch.ordinal == journal.epoch.ordinal and other != journal and extent(books, other)
     ]
+
+
+async def after_late_entry(books: Books, journal: JournalId, seq: int) -> None:
+    """An entry arrives that a later opening did not know of: the device was rolled back, which shows only now (A5)."""
+    for child in books.epochs_of[journal.origin]:
+        if child.epoch.ordinal != journal.epoch.ordinal + 1 or child in books.rollbacks:
+            continue
+        for entry in [entry for entry in await _entries_of(books, child) if entry.seq == 0]:
+            opened = line_body(entry, EpochOpened)
+            parent = opened.parent if opened is not None else None
+            if parent is not None and parent.epoch == journal.epoch and seq >= parent.size:
+                books.find("rollback", journal, parent.size, entry.hash, entry.body or b"")
+                await _call_in(books, child)
 
 
 async def _call_in(books: Books, journal: JournalId) -> None:
     """An opening that looked ordinary shows a rollback after all: whoever holds what it forgot must hear of it (A7)."""
-    if journal in books.rollbacks or journal.origin == books.seat.node:
+    if journal in books.rollbacks:
         return
     books.rollbacks.add(journal)
-    if books.below(journal.origin):
+    if books.below(journal.origin) and journal.origin != books.seat.node:
         opening = [entry for entry in await _entries_of(books, journal) if entry.seq == 0]
         await share(books, None, books.seats_below(books.seat.office), entries=opening)
 
@@ -401,7 +411,7 @@ async def after_revocation(books: Books, revoked: Revoked) -> list[Stored]:
     states = {disposition.key: disposition.code for disposition in await books.store.dispositions()}
     subjects: set[CaseId] = set()
     raised: list[Stored] = []
-    for journal in [journal for journal in books.journals if journal.origin == revoked.node]:
+    for journal in list(books.epochs_of.get(revoked.node, ())):
         for entry in await _entries_of(books, journal):
             held = states.get((journal, entry.seq)) == "revoked"
             if books.counts(journal, entry.seq) != held:

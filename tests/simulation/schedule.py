@@ -57,6 +57,7 @@ class Schedule:
         self.violations: list[str] = []
         self.steps = 0
         self.rounds = 0
+        self.hurried = 0
 
     def run(self) -> Told:
         """Live, heal, rest, judge. An exception out of product code is a violation like any other."""
@@ -171,7 +172,8 @@ class Schedule:
 
     def _hurry(self, number: int) -> None:
         """Let work go first: only the round after it, in which everybody talks, can find that all is at rest."""
-        for _ in range(ROUNDS_TO_REST_MAX):
+        while self.hurried < ROUNDS_TO_REST_MAX:
+            self.hurried += 1
             busy = [child for child in self.world.children() if child.up and self.world.has_work(child)]
             pages = self.world.counts["pages"]
             for child in busy:

@@ -257,7 +257,7 @@ def test_a_want_that_nobody_can_fill_closes_as_lost_and_the_line_rests(network: 
     village, township = network[VILLAGE], network[TOWNSHIP]
     village.write(b"one")
     network.settle(village)
-    township.books.journal_state(village.journal).wanted = 99
+    township.books.want_upto(village.journal, 99)
     run(township.ledger.commit())
     network.settle(village)
     network.settle(village)
