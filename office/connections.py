@@ -10,7 +10,7 @@ minutes (DESIGN 4). Next: `office.serving`, which serves with it; `sync.http` fo
 
 import asyncio
 from ipaddress import ip_address
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -45,13 +45,13 @@ class Watch(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to watch, or hang up on an address that holds too many connections already."""
         super().connection_made(transport)
-        assert isinstance(transport, asyncio.Transport)
-        self._wire = transport
+        # uvloop's transports are none of asyncio's classes.
+        self._wire = cast("asyncio.Transport", transport)
         if _is_counted(self.client):
             address = self.client[0]
             held = sum(1 for other in self.connections if other.client and other.client[0] == address)
             if held > CONNECTIONS_OF_ADDRESS_MAX:
-                transport.abort()
+                self._wire.abort()
                 return
         self._waiting_since = self.loop.time()
         self._alarm = self.loop.call_later(LOOK_S, self._look)

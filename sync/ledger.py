@@ -342,10 +342,11 @@ class Ledger:
         if await forks.find(books, run, checked, known):
             checked = Checked(checked.skip, [], [], known, [], "fork")
         refused = len(run.lines) - checked.skip - len(checked.links)
+        before = recovery.extent(books, journal)
         fresh = self._store_lines(run, checked.skip, checked.links, checked.heads, inlet, part)
         if checked.links:
             books.advance(journal, checked.tip, checked.checkpoints)
-            await recovery.after_late_entry(books, journal, checked.tip.size - 1)
+            await recovery.after_arrival(books, journal, checked.tip.size - 1, before)
             if books.below(run.origin) and books.parent is not None:
                 books.post(books.parent, Lane.RUNS, journal, known.size, len(checked.links))
             downward = link.neighbour != books.parent
@@ -423,12 +424,13 @@ class Ledger:
         proof = encode(excerpt.proof) if excerpt.proof is not None else None
         entry = msgspec.structs.replace(entry, loose=True, prev=excerpt.prev, proof=proof)
         books.journal_state(journal)
+        before = recovery.extent(books, journal)
         books.loose.setdefault(journal, {})[excerpt.seq] = link_hash
         books.touch(journal)
         books.missing.discard((journal, excerpt.seq))
         books.batch.entries.append(entry)
         part.admitted += 1
-        await recovery.after_late_entry(books, journal, excerpt.seq)
+        await recovery.after_arrival(books, journal, excerpt.seq, before)
         await self._take_in(entry)
         return [entry]
 
@@ -542,7 +544,13 @@ class Ledger:
             await self._record_line(KIND_PINNED, pin)
         if books.parent == neighbour or books.proof_due:
             self.sign_tip()
+        if books.proof_due:
             books.proof_due = False
+            # A device that was restored has epochs of its own that no later one names, and so nobody signed to the end.
+            for journal in books.epochs_of.get(books.seat.node, ()):
+                tip = books.tips[journal]
+                if tip.size > books.journals[journal].checkpointed:
+                    self._sign(journal, tip.size, tip.frontier.root())
 
     async def meet(self, chain: Sequence[Certificate]) -> None:
         """The office above showed its certificates: take it as our parent if it replaces the one we know.

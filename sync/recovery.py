@@ -186,9 +186,14 @@ def _want(books: Books, link: Link, journal: JournalId, size: int, wants: list[W
 
 
 def _may_hold(books: Books, link: Link, journal: JournalId) -> bool:
-    """Whether a neighbour could answer: the one on the way to the journal's seat, or the parent."""
+    """Whether a neighbour could answer: the one on the way to the journal's seat, or the parent.
+
+    What came alone may be with any neighbour, and of our own journals any may hold excerpts.
+    """
     seat = books.seat_of_node(journal.origin)
-    return link.neighbour == books.parent or (seat is not None and books.hop(seat) == link.neighbour)
+    if link.neighbour == books.parent or seat is None or not books.below(journal.origin):
+        return True
+    return seat == books.seat.office or books.hop(seat) == link.neighbour
 
 
 async def answers_for(books: Books, link: Link) -> list[Answer]:
@@ -232,15 +237,22 @@ async def _answer(books: Books, link: Link, want: Want, room: int) -> Answer | N
             return Answer(want, None, [await excerpt_of(books, entry) for entry in tail])
         if stop > want.start:
             return Answer(want, await run_of(books, Piece(journal, want.start, stop)), [])
-    loose = [entry for entry in await books.store.loose_beyond(journal, want.start) if entry.seq < want.stop]
-    return Answer(want, None, [await excerpt_of(books, entry) for entry in loose[:room]])
+    loose = [entry for entry in await books.store.loose_beyond(journal, want.start) if entry.seq < want.stop][:room]
+    if await repair.first_damaged(books, loose) is not None:
+        if any((journal, entry.seq) in books.damaged for entry in loose):
+            return None
+        loose = [entry for entry in loose if (journal, entry.seq) not in books.hopeless]
+    return Answer(want, None, [await excerpt_of(books, entry) for entry in loose])
 
 
 async def _answer_alone(books: Books, link: Link, want: Want) -> Answer | None:
-    """An entry that was posted to this neighbour outside its run, and that it could not believe as it came."""
+    """An entry that this neighbour had from us outside its run, or we from it: one of the two copies is damaged."""
     key = (want.journal, want.start)
     held = await books.store.entries(want.journal, want.start, want.start + 1)
-    if not held or not await books.store.posted(link.neighbour, [key]):
+    shared = held and (
+        books.inlet_keys.get(held[0].inlet) == link.neighbour or await books.store.posted(link.neighbour, [key])
+    )
+    if not shared:
         return Answer(want, None, [])
     if await repair.first_damaged(books, held) is not None:
         return None if key in books.damaged else Answer(want, None, [])
@@ -328,8 +340,18 @@ def siblings_of(books: Books, journal: JournalId) -> list[JournalId]:
     ]
 
 
-async def after_late_entry(books: Books, journal: JournalId, seq: int) -> None:
-    """An entry arrives that a later opening did not know of: the device was rolled back, which shows only now (A5)."""
+async def after_arrival(books: Books, journal: JournalId, seq: int, before: int) -> None:
+    """Up to `seq` something of a journal arrived: what that says about holes, and about openings that came before it.
+
+    `before`: its extent without what arrived.
+
+    Where a hole was filled the stated size stays, so it is stated again: who was not answered then may ask again. An
+    entry that a later opening did not know of shows only now that the device was rolled back (RULINGS A5).
+    """
+    if seq < before:
+        for link in books.links.values():
+            link.confirmed.pop(journal, None)
+            link.told.pop(journal, None)
     for child in books.epochs_of[journal.origin]:
         if child.epoch.ordinal != journal.epoch.ordinal + 1 or child in books.rollbacks:
             continue

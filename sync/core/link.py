@@ -201,9 +201,10 @@ class Link:
     def place(self, lane: int, epoch: Epoch, first: int, count: int) -> Placement:
         """Where an arriving stretch stands: next (it may overlap), wholly held, or beginning above the cursor."""
         held = self.held.get((lane, epoch), 0)
-        if first > held + 1:
-            # The neighbour takes us for further than we are (a copy of this machine spoke to it): say where we stand.
+        if first != held + 1:
+            # The neighbour takes us to be elsewhere (a late page, or a copy of this machine, spoke to it): say where.
             self.moved.add((lane, epoch))
+        if first > held + 1:
             return Placement.GAP
         return Placement.NEXT if first + count - 1 > held else Placement.HELD
 

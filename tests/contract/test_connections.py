@@ -2,13 +2,21 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import uvicorn
 
 from office import connections
-from office.connections import CONNECTIONS_OF_ADDRESS_MAX, HEAD_BYTES_MAX, watched_protocol
+from office.connections import (
+    BODY_IDLE_S,
+    CONNECTIONS_OF_ADDRESS_MAX,
+    HEAD_BYTES_MAX,
+    HEAD_S,
+    Watch,
+    watched_protocol,
+)
 from tests.support.waiting import until
 
 REQUEST = b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n"
@@ -97,18 +105,41 @@ async def test_a_second_request_that_is_never_finished_is_hung_up_on(port: int) 
     writer.close()
 
 
-@pytest.mark.usefixtures("hurried")
-async def test_a_kept_connection_and_a_slow_body_are_served(port: int) -> None:
+class Hand:
+    """A loop's clock that is set by hand."""
+
+    at = 0.0
+
+    def time(self) -> float:
+        return self.at
+
+
+def test_between_two_requests_and_while_a_body_comes_nobody_is_overdue() -> None:
+    watch, clock = Watch(), Hand()
+    watch.loop = clock
+    watch.flow = SimpleNamespace(read_paused=False)
+    watch.cycle = SimpleNamespace(response_complete=True, more_body=False)
+    assert not watch._is_overdue(10 * HEAD_S)  # pyright: ignore[reportPrivateUsage]
+    watch.cycle = SimpleNamespace(response_complete=False, more_body=True)
+    assert not watch._is_overdue(BODY_IDLE_S - 1)  # pyright: ignore[reportPrivateUsage]
+    assert watch._is_overdue(BODY_IDLE_S + 1)  # pyright: ignore[reportPrivateUsage]
+    # The body came whole and the answer takes long: that is our own doing.
+    watch.cycle = SimpleNamespace(response_complete=False, more_body=False)
+    assert not watch._is_overdue(10 * BODY_IDLE_S)  # pyright: ignore[reportPrivateUsage]
+    # Each piece of a slow body begins the wait anew.
+    clock.at = 500.0
+    watch.cycle = SimpleNamespace(response_complete=False, more_body=True)
+    watch.data_received(b".")
+    assert watch._waiting_since == 500.0  # pyright: ignore[reportPrivateUsage]
+
+
+async def test_a_kept_connection_is_served_again(port: int) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(REQUEST)
-    assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
-    # Longer than a head may take: between two requests nothing is due.
-    await asyncio.sleep(0.8)
-    writer.write(b"POST /sync/page HTTP/1.1\r\nhost: x\r\ncontent-length: 8\r\n\r\n")
-    for _ in range(8):
-        await asyncio.sleep(0.1)
-        writer.write(b".")
-    assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
+    for _ in range(3):
+        writer.write(b"POST /sync/page HTTP/1.1\r\nhost: x\r\ncontent-length: 8\r\n\r\n....")
+        await writer.drain()
+        writer.write(b"....")
+        assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
     writer.close()
 
 
