@@ -85,7 +85,7 @@ class Ledger:
         """
         books = self.books
         await books.load()
-        previous = max((j for j in books.journals if j.origin == books.seat.node), key=_ordinal, default=None)
+        previous = max(books.epochs_of.get(books.seat.node, ()), key=lambda journal: journal.epoch, default=None)
         parent = None
         if previous is not None:
             tip = books.tips[previous]
@@ -216,13 +216,15 @@ class Ledger:
 
     def sign_tip(self) -> None:
         """Sign a checkpoint at the end of our own journal, unless one stands there (RULINGS A3)."""
-        books = self.books
-        if books.epoch is None:
-            return
-        tip = books.tips.get(books.own, Tip())
-        if tip.size > books.journal_state(books.own).checkpointed:
-            self._sign(books.own, tip.size, tip.frontier.root())
-            books.unsigned_bytes = 0
+        if self.books.epoch is not None:
+            self._sign_end(self.books.own)
+            self.books.unsigned_bytes = 0
+
+    def _sign_end(self, journal: JournalId) -> None:
+        tip = self.books.tips.get(journal, Tip())
+        state = self.books.journals.get(journal)
+        if tip.size > (state.checkpointed if state is not None else 0):
+            self._sign(journal, tip.size, tip.frontier.root())
 
     async def sign_at(self, journal: JournalId, size: int) -> Checkpoint:
         """A checkpoint of a journal of this very device at an earlier size, for a page that ends there."""
@@ -548,9 +550,7 @@ class Ledger:
             books.proof_due = False
             # A device that was restored has epochs of its own that no later one names, and so nobody signed to the end.
             for journal in books.epochs_of.get(books.seat.node, ()):
-                tip = books.tips[journal]
-                if tip.size > books.journals[journal].checkpointed:
-                    self._sign(journal, tip.size, tip.frontier.root())
+                self._sign_end(journal)
 
     async def meet(self, chain: Sequence[Certificate]) -> None:
         """The office above showed its certificates: take it as our parent if it replaces the one we know.
@@ -577,10 +577,6 @@ class DraftingRefused(Exception):
     def __init__(self, reason: Exception) -> None:
         super().__init__(str(reason))
         self.reason = reason
-
-
-def _ordinal(journal: JournalId) -> Epoch:
-    return journal.epoch
 
 
 def _stored(journal: JournalId, seq: int, arrival: int, line: Line, head: Head, link_hash: bytes, inlet: int) -> Stored:
