@@ -16,10 +16,11 @@ from typing import Final
 import chinese_calendar
 import msgspec
 
-from hub.catalogue.importing import read_catalogue, read_divisions
+from hub.catalogue.importing import check_divisions, read_catalogue
 from office.seeds import CALENDAR_FILE, CATALOGUE_FILE, DIVISIONS_FILE, SAMPLE_COUNTY
 from schemas.calendar import DayKind, WorkCalendar
 from schemas.divisions import DivisionTree
+from schemas.names import OfficeId
 
 SEEDS: Final = Path(__file__).parent.parent / "office" / "seeds"
 CATALOGUE_FROM: Final = date(2026, 1, 1)
@@ -38,7 +39,13 @@ def main(arguments: list[str]) -> int:
     print(report.text("en"))
     if report.edition is None:
         return 1
-    tree = read_divisions(source / "divisions" / f"{SAMPLE_COUNTY}.csv")
+    table = source / "divisions" / f"{SAMPLE_COUNTY}.csv"
+    with table.open(encoding="utf-8-sig", newline="") as rows:
+        divisions = check_divisions(table.name, list(csv.DictReader(rows)), OfficeId(SAMPLE_COUNTY))
+    tree = divisions.tree
+    if tree is None:
+        print(divisions.text("en"))
+        return 1
     calendar = _official_days()
     _write_json(CATALOGUE_FILE, report.edition)
     _write_json(CALENDAR_FILE, calendar)

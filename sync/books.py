@@ -75,6 +75,10 @@ LESSONS: Final = (KIND_ENROLLED, KIND_REVOKED, KIND_RELEASED, KIND_BEACON, KIND_
 """House-keeping that must be known again after a start; `Books` learns each kind by a method of its own."""
 
 
+REFUSALS: Final = frozenset({"broken_chain", "bad_signature", "unproved"})
+"""Findings about an entry that could not be believed as it came."""
+
+
 class Seat:
     """Who this node is: its signer, its certificate chain from the county's device down to itself, and the root."""
 
@@ -212,6 +216,7 @@ class Books:
         loaded = await self.store.load()
         loose = await self.store.loose()
         lessons = [entry for kind in LESSONS for entry in await self.store.entries_of_kind(kind)]
+        refused = await self.store.found(REFUSALS)
         self._clear()
         self.interpreter.reset()
         self.arrival = loaded.arrival
@@ -228,6 +233,7 @@ class Books:
             self.inlet_keys[inlet.key] = inlet.neighbour
         for entry in loose:
             self.loose.setdefault(entry.journal, {})[entry.seq] = entry.hash
+        self.missing = refused
         self._find_parent()
         self._learn_again(lessons)
         self._load_links(loaded.links, loaded.ends)

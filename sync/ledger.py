@@ -92,11 +92,10 @@ class Ledger:
             checkpoint = await self._final_checkpoint(previous, tip)
             parent = Parent(previous.epoch, tip.size, tip.hash, checkpoint)
         ordinal = previous.epoch.ordinal + 1 if previous else 1
-        nonce = books.salts.draw(EPOCH_NONCE_BYTES)
         if not books.rules.epoch_per_start and previous is not None:
             books.epoch = previous.epoch
             return previous.epoch
-        books.epoch = Epoch(ordinal, nonce)
+        books.epoch = Epoch(ordinal, books.salts.draw(EPOCH_NONCE_BYTES))
         opened = EpochOpened(books.seat.office, parent, restored, books.seat.software)
         if restored and books.rules.quarantine:
             for link in books.links.values():

@@ -6,7 +6,7 @@ applied whole or not at all; `copy()` is a backup and `MemoryStore(copy)` a rest
 
 import copy
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import msgspec
 
@@ -154,6 +154,10 @@ class MemoryStore:
     async def evidence(self) -> list[Evidence]:
         """See `Store.evidence`."""
         return list(self.tables.evidence)
+
+    async def found(self, codes: Collection[str]) -> set[EntryKey]:
+        """See `Store.found`."""
+        return {(finding.journal, finding.seq) for finding in self.tables.evidence if finding.code in codes}
 
     async def receipts(self, journal: JournalId | None = None) -> list[ReceiptRow]:
         """See `Store.receipts`."""

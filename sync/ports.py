@@ -4,7 +4,7 @@ Protocols and plain values only. `office.clock` and `sync.store` implement them 
 simulator for tests. Nothing here may import a driver.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -294,6 +294,10 @@ class Store(Protocol):
 
     async def evidence(self) -> list[Evidence]:
         """All findings of the post."""
+        ...
+
+    async def found(self, codes: Collection[str]) -> set[EntryKey]:
+        """Which entries there are findings of these codes about: without their material, which may be large."""
         ...
 
     async def receipts(self, journal: JournalId | None = None) -> list[ReceiptRow]:

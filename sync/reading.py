@@ -5,7 +5,7 @@ write-ahead file grow (STACK 6). A body that does not open is handed on as it li
 `verify` names the entry, instead of one bad row stopping every list. Next: `sync.store` (writing), `sync.tables`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Executable, and_, func, select, text
@@ -278,6 +278,12 @@ class SqlReader:
             Evidence(code, _journal(origin, ordinal, nonce), seq, at, digest, self._opened(name, material) or b"")
             for code, origin, ordinal, nonce, seq, at, digest, name, material in await self._rows(query)
         ]
+
+    async def found(self, codes: Collection[str]) -> set[EntryKey]:
+        """See `Store.found`."""
+        e = tables.evidence.c
+        query = select(e.origin, e.ordinal, e.nonce, e.seq).where(e.code.in_(sorted(codes)))
+        return {(_journal(origin, ordinal, nonce), seq) for origin, ordinal, nonce, seq in await self._rows(query)}
 
     async def receipts(self, journal: JournalId | None = None) -> list[ReceiptRow]:
         """See `Store.receipts`."""

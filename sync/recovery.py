@@ -169,7 +169,7 @@ def wants_for(books: Books, link: Link) -> list[Want]:
             books.blocked.discard(journal)
         elif state.lost_upto < state.wanted and _may_hold(books, link, journal):
             _want(books, link, journal, state.wanted, wants)
-    wants += [want for want in repair.wants(books, link) if _may_hold(books, link, want.journal)]
+    wants += [want for want in repair.wants(books, link) if _may_have_copy(books, link, want.journal)]
     return wants[:WANTS_PER_PAGE_MAX]
 
 
@@ -186,14 +186,14 @@ def _want(books: Books, link: Link, journal: JournalId, size: int, wants: list[W
 
 
 def _may_hold(books: Books, link: Link, journal: JournalId) -> bool:
-    """Whether a neighbour could answer: the one on the way to the journal's seat, or the parent.
-
-    What came alone may be with any neighbour, and of our own journals any may hold excerpts.
-    """
+    """Whether a neighbour could answer: the one on the way to the journal's seat, or the parent."""
     seat = books.seat_of_node(journal.origin)
-    if link.neighbour == books.parent or seat is None or not books.below(journal.origin):
-        return True
-    return seat == books.seat.office or books.hop(seat) == link.neighbour
+    return link.neighbour == books.parent or (seat is not None and books.hop(seat) == link.neighbour)
+
+
+def _may_have_copy(books: Books, link: Link, journal: JournalId) -> bool:
+    """Whether a neighbour could have a single entry: of what is neither ours nor below us any may."""
+    return _may_hold(books, link, journal) or not books.below(journal.origin)
 
 
 async def answers_for(books: Books, link: Link) -> list[Answer]:
@@ -284,10 +284,11 @@ def not_helped(books: Books, link: Link, want: Want) -> None:
     if want not in link.wanting:
         return
     link.wanting.remove(want)
-    askable = [other for other in books.links.values() if _may_hold(books, other, want.journal)]
     if repair.is_ours(books, want):
-        repair.not_helped(books, link, want, askable)
+        copies = [other for other in books.links.values() if _may_have_copy(books, other, want.journal)]
+        repair.not_helped(books, link, want, copies)
         return
+    askable = [other for other in books.links.values() if _may_hold(books, other, want.journal)]
     if want.journal in books.journals and books.journals[want.journal].size >= want.stop:
         return  # somebody else's answer has filled it meanwhile
     link.not_held.add((want.journal, want.start))

@@ -17,9 +17,10 @@ from schemas.codec import Malformed
 from schemas.names import CaseId, JournalId, OfficeId, seat_of, within
 from schemas.wire import is_line
 from sync.ports import EntryKey, Stored
+from tests.simulation.devices import COUNTY, Device
 from tests.simulation.faults import Faults
 from tests.simulation.workload import Workload
-from tests.simulation.world import COUNTY, Device, World
+from tests.simulation.world import World
 
 
 def while_running(world: World, work: Workload, faults: Faults) -> list[str]:

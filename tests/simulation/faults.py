@@ -16,18 +16,9 @@ from sync.core import journal
 from sync.core.journal import Draft
 from sync.enrolment import certify
 from sync.ports import EntryKey
+from tests.simulation.devices import COUNTY, DAY, HOUR, Backup, Device, DiskFull, PowerCut
 from tests.simulation.workload import Workload
-from tests.simulation.world import (
-    COUNTY,
-    DAY,
-    HOUR,
-    Backup,
-    Device,
-    DiskFull,
-    Message,
-    PowerCut,
-    World,
-)
+from tests.simulation.world import Message, World
 
 YEAR = 365 * DAY
 BACKUPS_KEPT = 3

@@ -6,7 +6,7 @@ seconds. Real event loop, real `sync.store`, real files; everything else is the 
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,7 +19,7 @@ from sync.memory import Tables
 from sync.ports import Batch, EntryKey, Loaded, OutboxRow, Stored, empty_batch, is_empty
 from sync.sealing import AesGcmSealer
 from sync.store import SqlStore
-from tests.simulation.world import Disk
+from tests.simulation.devices import Disk
 
 T = TypeVar("T")
 
@@ -139,6 +139,10 @@ class MirroredDisk(Disk):
         """See `Store.outbox`."""
         memory = await super().outbox(neighbour, lane, epoch, above, limit)
         return self._both(memory, await self.sql.outbox(neighbour, lane, epoch, above, limit))
+
+    async def found(self, codes: Collection[str]) -> set[EntryKey]:
+        """See `Store.found`."""
+        return self._both(await super().found(codes), await self.sql.found(codes))
 
     async def posted(self, neighbour: NodeId, keys: Sequence[EntryKey]) -> set[EntryKey]:
         """See `Store.posted`."""

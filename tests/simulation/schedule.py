@@ -12,10 +12,11 @@ from msgspec import Struct
 
 from sync.books import Rules
 from tests.simulation import checkers
+from tests.simulation.devices import DAY, KEYED, MINUTE, REAL, Device, Keys, Maker
 from tests.simulation.faults import Faults
 from tests.simulation.presets import Preset, preset_of
 from tests.simulation.workload import Workload
-from tests.simulation.world import DAY, KEYED, MINUTE, REAL, Device, Keys, Maker, World, found_county
+from tests.simulation.world import World, found_county
 
 ROUNDS_TO_REST_MAX = 60
 ENTRIES_MIN = 50

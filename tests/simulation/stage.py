@@ -22,10 +22,11 @@ from schemas.codec import encode
 from schemas.names import OPERATION_BYTES, CaseId, OfficerId
 from schemas.wire import Page
 from sync.books import Rules
+from tests.simulation.devices import COUNTY, MINUTE, OFFICES, Backup, Device
 from tests.simulation.presets import CALM
 from tests.simulation.schedule import Schedule
 from tests.simulation.workload import Head
-from tests.simulation.world import COUNTY, MINUTE, OFFICES, Backup, Device, Message
+from tests.simulation.world import Message
 
 EXCHANGES_MAX = 40
 """Enough for a whole backlog in pages of one entry."""

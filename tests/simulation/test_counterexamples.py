@@ -14,9 +14,9 @@ from schemas.names import CaseId
 from schemas.wire import KIND_RELEASED, Page, Released
 from sync.books import Rules
 from sync.core.journal import Draft
+from tests.simulation.devices import DAY, HOUR
 from tests.simulation.stage import Stage
 from tests.simulation.switched_off import without
-from tests.simulation.world import DAY, HOUR
 
 
 def granted_in_village(stage: Stage, village: str = "V1", township: str = "TA") -> CaseId:

@@ -41,7 +41,8 @@ from schemas.catalogue import Materials as ItemMaterials
 from schemas.divisions import Tier
 from schemas.names import OPERATION_BYTES, CaseId, OfficeId, OfficerId, TrackingNumber, parent_seat
 from sync.core.journal import Draft
-from tests.simulation.world import COUNTY, TOWNSHIP_A, TOWNSHIP_B, Device, DiskFull, PowerCut, World
+from tests.simulation.devices import COUNTY, TOWNSHIP_A, TOWNSHIP_B, Device, DiskFull, PowerCut
+from tests.simulation.world import World
 
 ITEM: Final = ServiceItem(
     "RS01",

@@ -24,12 +24,12 @@ def link_up(parties: tuple[Party, Party]) -> Link:
     return parties[1].ledger.books.links[parties[0].node]
 
 
-def arrived(party: Party, kind: str) -> list[bytes | None]:
-    return [entry.body for entry in party.tables.arrivals if entry.kind == kind]
+def arrived(party: Party, kind: str) -> list[bytes]:
+    return [entry.body or b"" for entry in party.tables.arrivals if entry.kind == kind]
 
 
-def bodies(count: int) -> list[bytes | None]:
-    return [note(number).body for number in range(count)]
+def bodies(count: int) -> list[bytes]:
+    return [note(number).body or b"" for number in range(count)]
 
 
 async def file(party: Party, count: int, *, kind: str = UP) -> None:
