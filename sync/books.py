@@ -39,6 +39,7 @@ from sync.core.journal import Tip
 from sync.core.link import Link
 from sync.core.merkle import Frontier
 from sync.enrolment import Root, admit_certificate, admit_chain
+from sync.intact import known_damage
 from sync.keys import Keyring, Signer, Verify
 from sync.ports import (
     Batch,
@@ -217,6 +218,7 @@ class Books:
         loose = await self.store.loose()
         lessons = [entry for kind in LESSONS for entry in await self.store.entries_of_kind(kind)]
         refused = await self.store.found(REFUSALS)
+        damaged, hopeless = await known_damage(self.store)
         self._clear()
         self.interpreter.reset()
         self.arrival = loaded.arrival
@@ -234,6 +236,7 @@ class Books:
         for entry in loose:
             self.loose.setdefault(entry.journal, {})[entry.seq] = entry.hash
         self.missing = refused
+        self.damaged, self.hopeless = damaged, hopeless
         self._find_parent()
         self._learn_again(lessons)
         self._load_links(loaded.links, loaded.ends)

@@ -170,12 +170,11 @@ def audience(books: Books, entry: Stored) -> frozenset[OfficeId]:
 def _is_for_all(books: Books, entry: Stored) -> bool:
     """Whether an opening must be heard by everybody below us: it may call in what others hold (RULINGS A7 (ii)).
 
-    Our own and those from above always; of an office that has others below it too, for its acts stand with many. A
-    village's only if it shows a rollback here, or if we were rolled back ourselves and could not tell.
+    Our own and those from above always; one from below only if it shows a rollback here, or if we were rolled back
+    ourselves and cannot tell.
     """
     origin = entry.journal.origin
-    seat = books.seat_of_node(origin)
-    if seat is None or not books.below(origin) or origin == books.seat.node or books.seats_below(seat) - {seat}:
+    if not books.below(origin) or origin == books.seat.node:
         return True
     return entry.journal in books.rollbacks or any(
         link.rollbacks_shown or link.quarantined for link in books.links.values()

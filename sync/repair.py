@@ -16,6 +16,7 @@ from schemas.wire import Answer, Excerpt, Line, Want, entry_hash, header_prefix,
 from sync.books import Books
 from sync.core.journal import links_of
 from sync.core.link import Link
+from sync.intact import DAMAGED, LOST, hash_of
 from sync.ports import EntryKey, Stored
 
 MISSING_MAX = 1000
@@ -24,24 +25,13 @@ MISSING_MAX = 1000
 
 async def first_damaged(books: Books, entries: Sequence[Stored]) -> int | None:
     """The number of the first of these that no longer gives the hash it had when it came; such are to be fetched."""
-    bad = [entry for entry in entries if await _hash_of(books, entry) != entry.hash]
+    bad = [entry for entry in entries if await hash_of(books.store, entry) != entry.hash]
     for entry in bad:
         key = (entry.journal, entry.seq)
         if key not in books.damaged and key not in books.hopeless:
             books.damaged[key] = entry.hash
-            books.find("damaged", entry.journal, entry.seq, entry.hash)
+            books.find(DAMAGED, entry.journal, entry.seq, entry.hash)
     return bad[0].seq if bad else None
-
-
-async def _hash_of(books: Books, entry: Stored) -> bytes | None:
-    prev = entry.prev
-    if prev is None:
-        prev = (await books.store.hashes(entry.journal, entry.seq - 1, entry.seq))[0] if entry.seq else bytes(32)
-    line = Line(entry.head, entry.salt, entry.body, entry.digest, entry.signature)
-    try:
-        return entry_hash(header_prefix(entry.journal), entry.seq, prev, line_digest(line), entry.head)
-    except Malformed:
-        return None
 
 
 def wants(books: Books, link: Link) -> list[Want]:
@@ -113,4 +103,4 @@ def not_helped(books: Books, link: Link, want: Want, askable: Sequence[Link]) ->
         books.hopeless.add(key)
     books.damaged.pop(key, None)
     books.missing.discard(key)
-    books.find("lost", want.journal, want.start)
+    books.find(LOST, want.journal, want.start)
