@@ -219,6 +219,7 @@ class Books:
         lessons = [entry for kind in LESSONS for entry in await self.store.entries_of_kind(kind)]
         refused = await self.store.found(REFUSALS)
         damaged, hopeless = await known_damage(self.store)
+        told = {link.neighbour: link.told_statement for link in (*self.links.values(), *self.remembered.values())}
         self._clear()
         self.interpreter.reset()
         self.arrival = loaded.arrival
@@ -240,6 +241,10 @@ class Books:
         self._find_parent()
         self._learn_again(lessons)
         self._load_links(loaded.links, loaded.ends)
+        # What was said in this start cannot be unsaid: no other statement may bear its number.
+        for neighbour, statement in told.items():
+            link = self.links.get(neighbour) or self._remembered(neighbour)
+            link.told_statement = statement
 
     def _load_links(self, memories: list[LinkMemory], ends: dict[tuple[NodeId, int, Epoch], int]) -> None:
         self.memories = {memory.neighbour: memory for memory in memories}

@@ -153,7 +153,7 @@ class Court:
         seats = {o for o in self.world.seats if within(office, o)}
         if subject is not None:
             case = self._truth_of(CaseId(subject))
-            if case is not None:
+            if case is not None and not any(self._is_forked(each) for each in self._keys(case.case)):
                 seats |= {seat_of(reader) for reader in readers(case)} & set(self.world.seats)
         return seats
 
@@ -189,8 +189,9 @@ class Court:
         """Every entry that any disk still holds is at its own office, at every office above, and at every case reader.
 
         Entries whose every copy was destroyed are excused, branches of a cloned device beyond the fork, and
-        house-keeping of which only offices aside of its own line kept a copy. Does not check that entries reach nobody
-        else (privacy is the routing table's test) nor bodies' secrecy.
+        house-keeping of which only offices aside of its own line kept a copy. Cases touched by such a branch are judged
+        on their own line alone: who else reads them depends on which branch a node saw first. Does not check that
+        entries reach nobody else (privacy is the routing table's test) nor bodies' secrecy.
         """
         for key, records in self.world.written.items():
             record = records[0]
@@ -332,12 +333,13 @@ class Court:
     def what_is_acknowledged_is_held(self) -> Iterator[str]:
         """Whatever an outbox believes to be acknowledged lies on the neighbour's disk, or in its evidence as refused.
 
-        Does not check rows toward devices that no longer sit anywhere.
+        Does not check rows toward devices that no longer sit anywhere, nor toward a device that was cloned: two disks
+        answered under one name, and what one of them acknowledged the other need not have.
         """
         for device in self.devices:
             for other in self.devices:
                 link = device.books.links.get(other.node)
-                if link is None:
+                if link is None or other.node in self.world.clones:
                     continue
                 refused = {(e.journal, e.seq) for e in other.disk.tables.evidence}
                 blocked = {journal for journal, _ in refused}

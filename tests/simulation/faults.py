@@ -15,7 +15,7 @@ from sync import recovery
 from sync.core import journal
 from sync.core.journal import Draft
 from sync.enrolment import certify
-from sync.ports import EntryKey
+from sync.ports import EntryKey, Stored
 from tests.simulation.devices import COUNTY, DAY, HOUR, Backup, Device, DiskFull, PowerCut
 from tests.simulation.workload import Workload
 from tests.simulation.world import Message, World
@@ -166,12 +166,15 @@ class Faults:
         ]
         if not found:
             return
-        entry = world.chance.choice(found)
+        self.rot(device, world.chance.choice(found))
+
+    def rot(self, device: Device, entry: Stored) -> None:
+        """Flip a bit in the body of this copy."""
         assert entry.body is not None
         damaged = bytes([entry.body[0] ^ 1]) + entry.body[1:]
         rows = device.disk.tables.entries[entry.journal]
         rows[entry.seq] = msgspec.structs.replace(entry, body=damaged)
-        world.rotten.add((device.name, (entry.journal, entry.seq)))
+        self.world.rotten.add((device.name, (entry.journal, entry.seq)))
         self._note("copy rotted", device)
 
     # --- devices -----------------------------------------------------------------------------------------------------

@@ -26,6 +26,8 @@ REGRESSIONS: Final[dict[str, tuple[int, Preset]]] = {
     "after a failed commit an adopted township's numbers began again at one": (346, STORM),
     "a damaged copy made an honest village look like a forker": (122, RURAL),
     "a case folded from a damaged copy stayed so after the copy was put right": (305, STORM),
+    "a copy found damaged was forgotten by a restart before a good one came": (6506, STORM),
+    "after a failed commit another statement of sizes bore a number already used": (11534, RESTORE),
     "the tail behind a hole that nobody could fill never arrived": (0, STORM),
     "a rollback quarantine of the county was never lifted": (5, BURST),
     "receipts known only below never came back up": (0, RESTORE),

@@ -19,7 +19,7 @@ ROT: Final = one_fault("rot_a_copy")
 PINNED: Final[dict[str, tuple[int, Preset]]] = {
     "receiver_cursor": (2, STORM),
     "outbox_epochs": (0, STORM),
-    "refuse_gaps": (7, STORM),
+    "refuse_gaps": (10, STORM),
     "epoch_per_start": (1, STORM),
     "flag_only": (0, STORM),
     "wants": (0, STORM),

@@ -475,3 +475,22 @@ def test_a_cold_copy_of_a_village_computer_shows_as_a_rollback_and_loses_nothing
     stage.restart("V1")
     assert stage.settle() == []
     assert stage.found("rollback")
+
+
+def test_a_damaged_copy_is_still_fetched_after_a_restart() -> None:
+    """The township noticed while its line was cut, and forgot when it was switched off: the case stayed unreadable."""
+    stage = Stage()
+    backup = stage.back_up("C")
+    case = stage.file("V1")
+    stage.offer("V1", case, "TA")
+    stage.sync("V1", "TA")
+    journal, seq = stage.device("TA").disk.tables.subjects[case][0]
+    stage.faults.rot(stage.device("TA"), stage.device("TA").disk.tables.entries[journal][seq])
+    stage.restore("C", backup)
+    stage.sync("TA", rounds=3)
+    assert stage.found("damaged")
+    stage.restart("TA")
+    stage.sync("V1")
+    bodies = [stage.device(name).disk.tables.entries[journal][seq].body for name in ("V1", "TA")]
+    assert bodies[0] == bodies[1]
+    assert stage.settle() == []
