@@ -51,10 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return asyncio.run(_run(narrator, options.home, is_check=options.check))
     except (KeyboardInterrupt, asyncio.CancelledError):
-        narrator.tell("已停止,所有进程已结束。", "Stopped; every process has ended.")
+        narrator.tell("已停止，所有进程已结束。", "Stopped; every process has ended.")
         return INTERRUPTED
     except DemoFailed as failure:
-        narrator.tell(f"演示失败:{failure}", f"The demonstration failed: {failure}", "bold red")
+        narrator.tell(f"演示失败：{failure.zh}", f"The demonstration failed: {failure}", "bold red")
         if options.check:
             print(json.dumps({"failed": str(failure)}, ensure_ascii=False))
         return 1
@@ -79,7 +79,7 @@ async def _perform(county: County, narrator: Narrator, *, is_check: bool) -> int
     play = Play(county, narrator, pause_s=0.0 if is_check else PAUSE_S)
     async with live_view(narrator, county.peeks, county.lines, county.running):
         await play.perform()
-        narrator.head("八、核对:逐本机核验日志、签名和表。", "8. The checks: every journal, signature and table.")
+        narrator.head("八、核对：逐本机核验日志、签名和表。", "8. The checks: every journal, signature and table.")
         county.told_file.write_bytes(msgspec.json.encode(play.told))
         refusals = await county.verify()
         shelves = [Shelf(key, peek, county.sealer(key)) for key, peek in county.peeks.items()]
@@ -103,7 +103,10 @@ def _new_folder(home: Path | None) -> Path:
     if home is None:
         return Path(tempfile.mkdtemp(prefix="tongban-demo-"))
     if home.exists() and any(home.iterdir()):
-        raise DemoFailed(f"{home} is not empty; name a new folder, so that sample data never meets real data")
+        raise DemoFailed(
+            f"{home} is not empty; name a new folder, so that sample data never meets real data",
+            f"{home} 不是空文件夹；请另选一个新文件夹，以免样例数据混入真实数据。",
+        )
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     return home.resolve()
 
@@ -154,22 +157,22 @@ def _report(narrator: Narrator, verdict: Verdict) -> None:
         table.add_row(story.key, name, plot, word(*_end_of(story, stage)))
     narrator.console.print(table)
     if not verdict.faults:
-        zh = f"全部核对无误:丢失 {verdict.lost},重复 {verdict.doubled},隔离 {verdict.quarantined}。"
+        zh = f"全部核对无误：丢失 {verdict.lost}，重复 {verdict.doubled}，隔离 {verdict.quarantined}。"
         en = f"All is well: {verdict.lost} lost, {verdict.doubled} doubled, {verdict.quarantined} quarantined."
         narrator.tell(zh, en, "bold green")
     for fault in verdict.faults:
-        narrator.tell(f"不符:{fault}", f"Off: {fault}", "bold red")
+        narrator.tell(f"不符：{fault}", f"Off: {fault}", "bold red")
 
 
 def _end_of(story: Story, stage: str) -> tuple[str, str]:
     zh, en = STAGES.get(stage, (stage, stage))
     kinds = [step.kind for step in story.steps]
     if "case.withdrawn" in kinds:
-        return f"已撤回,{zh}", f"withdrawn, {en}"
+        return f"已撤回，{zh}", f"withdrawn, {en}"
     refused = any(step.fields.get("outcome") == "refused" for step in story.steps)
     if refused:
-        return f"不予许可,已送达,{zh}", f"refused, handed over, {en}"
-    return f"准予,已送达,{zh}", f"granted, handed over, {en}"
+        return f"不予许可，已送达，{zh}", f"refused, handed over, {en}"
+    return f"准予，已送达，{zh}", f"granted, handed over, {en}"
 
 
 async def _stay_open(county: County, narrator: Narrator) -> None:
@@ -187,7 +190,7 @@ async def _stay_open(county: County, narrator: Narrator) -> None:
                 name, who = word(place.name, place.name_en), word(person.name, person.name_en)
                 table.add_row(name, county.address(place.key), person.login, who)
     narrator.console.print(table)
-    narrator.tell(f"密码均为 {PASSWORD};按 Ctrl-C 结束。", f"Every password is {PASSWORD}. Ctrl-C ends it all.", "bold")
+    narrator.tell(f"密码均为 {PASSWORD}；按 Ctrl-C 结束。", f"Every password is {PASSWORD}. Ctrl-C ends all.", "bold")
     await asyncio.Event().wait()
 
 

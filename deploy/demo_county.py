@@ -53,18 +53,18 @@ class County:
 
     async def found(self, narrator: Narrator) -> None:
         """Make the county as its people would: hub, list of offices, sheets, enrolments, accounts. All lines are up."""
-        narrator.head("建县:县中心建节点、导入单位、打印注册单;镇村凭单注册。", "Founding the county.")
+        narrator.head("建县：县中心建节点、导入单位、打印注册单；镇村凭单注册。", "Founding the county.")
         for place in PLACES:
             home = self.folder / place.key
             port = free_port()
             self.nodes[place.key] = NodeProcess(place.module, home, port, self._settings(home, port))
         hub = BY_KEY[HUB]
         await self._verb(HUB, "init", "--office", hub.office, "--name", COUNTY_NAME)
-        await self._verb(HUB, "network", "import", "--quiet", str(self._write_offices()))
+        await self._verb(HUB, "network", "import", "--quiet", "--local", str(self._write_offices()))
         await self._open_office(hub)
-        narrator.tell(f"县中心 {self.address(HUB)} 已开,注册单已打印。", f"The hub is up at {self.address(HUB)}.")
+        narrator.tell(f"县中心 {self.address(HUB)} 已开，注册单已打印。", f"The hub is up at {self.address(HUB)}.")
         await asyncio.gather(*(self._join(place) for place in below(hub)))
-        narrator.tell("2 个镇、4 个村已注册,页面已开。", "2 townships and 4 villages are enrolled and up.")
+        narrator.tell("2 个镇、4 个村已注册，页面已开。", "2 townships and 4 villages are enrolled and up.")
 
     async def _join(self, place: Place) -> None:
         """Enrol a place with its sheet, open it, then everything below it."""

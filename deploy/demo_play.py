@@ -82,18 +82,18 @@ class Play:
     # --- phases ------------------------------------------------------------------------------------------------------
 
     async def _workday(self) -> None:
-        self.narrator.head("一、平日:线路正常,村里收件上报,镇上受理。", "1. A working day: every line is up.")
+        self.narrator.head("一、平日：线路正常，村里收件上报，镇上受理。", "1. A working day: every line is up.")
         await self._play(Phase.WORKDAY)
 
     async def _lines_down(self) -> None:
         self.narrator.head(
-            "二、全部断线:村里照常收件,回执单照常打印,件存在本机。",
+            "二、全部断线：村里照常收件，回执单照常打印，件存在本机。",
             "2. Every line is cut: the villages go on filing; the cases wait on their machines.",
         )
         self.county.cut(*VILLAGES, *TOWNSHIPS)
         await self._play(Phase.LINES_DOWN)
         self.narrator.tell(
-            "白观村的电脑被强行断电(SIGKILL),再开机。", "Baiguan's computer is killed (SIGKILL) and started."
+            "白观村的电脑被强行断电（SIGKILL），再开机。", "Baiguan's computer is killed (SIGKILL) and started."
         )
         before = self._entries_at(KILLED_PLACE)
         await self.county.kill(KILLED_PLACE)
@@ -105,7 +105,7 @@ class Play:
 
     async def _villages_back(self) -> None:
         self.narrator.head(
-            "三、村线恢复,县线仍断:积压自动上送;镇里按授权受理、补正、决定。",
+            "三、村线恢复，县线仍断：积压自动上送；镇里按授权受理、补正、决定。",
             "3. The village lines are back, the county's are not: the backlog goes up, the townships work on.",
         )
         line, above = self.county.lines[LOSSY_PLACE], self.county.peeks[RESTORED_PLACE]
@@ -113,7 +113,7 @@ class Play:
         self.county.mend(*VILLAGES)
         await self._until(lambda: line.replies_lost > 0, "an answer is lost")
         self.narrator.tell(
-            "紫阳村的件已到镇里,应答却在途中丢失:村里不知道送到没有,线路好了再送一次。",
+            "紫阳村的件已到镇里，应答却在途中丢失：村里不知道送到没有，线路好了再送一次。",
             "Ziyang's cases have arrived, but the answer was lost on the way: it does not know, and sends them again.",
         )
         self.county.mend(LOSSY_PLACE)
@@ -121,7 +121,7 @@ class Play:
 
     async def _after_backup(self) -> None:
         self.narrator.head(
-            "四、给云峰镇做备份;县线恢复,继续办件。",
+            "四、给云峰镇做备份；县线恢复，继续办件。",
             "4. A backup of Yunfeng is taken while it runs; the county's lines are back and work goes on.",
         )
         node = self.county.nodes[RESTORED_PLACE]
@@ -132,7 +132,7 @@ class Play:
 
     async def _restored(self) -> None:
         self.narrator.head(
-            "五、云峰镇的机器坏了,用旧备份恢复;它自己并不知道。",
+            "五、云峰镇的机器坏了，用旧备份恢复；它自己并不知道。",
             "5. Yunfeng's machine breaks and is restored from the old backup; it does not know that.",
         )
         self.county.cut(RESTORED_PLACE)
@@ -146,7 +146,7 @@ class Play:
         await self.county.start(RESTORED_PLACE)
         await self._until(lambda: all(self.county.lines[key].is_cut for key in witnesses), "the villages notice it")
         self.narrator.tell(
-            "村里记得的比镇里多:镇里由此知道自己被退回过,移交、受理、决定先停,收件照常。",
+            "村里记得的比镇里多：镇里由此知道自己被退回过，移交、受理、决定先停，收件照常。",
             "The villages remember more than the township: it knows now, and puts the pen down until it has caught up.",
         )
         await self._expect_quarantine()
@@ -176,13 +176,13 @@ class Play:
             else:
                 raise DemoFailed(f"case {story}: a node that was rolled back accepted it a second time")
         self.narrator.tell(
-            "镇上经办想再受理一次已受理的件,被拒绝:请先连线补齐。",
+            "镇上经办想再受理一次已受理的件，被拒绝：请先连线补齐。",
             "Its clerk tries to accept cases that were accepted before, and is refused: catch up first.",
         )
 
     async def _silent_township(self) -> None:
         self.narrator.head(
-            "六、陵江镇失联,县中心把一件改派给云峰镇。",
+            "六、陵江镇失联，县中心把一件改派给云峰镇。",
             "6. Lingjiang falls silent; the county reassigns one of its cases to Yunfeng.",
         )
         self.county.cut(SILENT_PLACE)
@@ -190,7 +190,7 @@ class Play:
 
     async def _all_back(self) -> None:
         self.narrator.head(
-            "七、全部恢复:结果回到村里,交给群众,销号。",
+            "七、全部恢复：结果回到村里，交给群众，销号。",
             "7. Everything is back: results reach the villages, are handed over, and the cases are closed.",
         )
         self.county.mend(*VILLAGES, *TOWNSHIPS)
@@ -272,14 +272,14 @@ class Play:
     def _say(self, story: Story, step: Step) -> None:
         place = BY_KEY[step.at]
         zh, en = ACTS[step.kind]
-        self.narrator.tell(f"{story.key} 号件:{place.name}{zh}", f"case {story.key}: {place.name_en} {en}")
+        self.narrator.tell(f"{story.key} 号件：{place.name}{zh}", f"case {story.key}: {place.name_en} {en}")
 
 
 ACTS: Final = {
     "case.filed": ("收件登记", "files it"),
     "custody.offered": ("移交", "offers it on"),
     "custody.accepted": ("接收", "accepts it"),
-    "custody.declined": ("不予接收,说明理由", "declines it, with reason"),
+    "custody.declined": ("不予接收，说明理由", "declines it, with reason"),
     "papers.requested": ("一次性告知补正", "names every missing paper"),
     "papers.brought": ("收到补交材料", "takes in the papers"),
     "papers.received": ("确认补正材料", "takes the papers up"),

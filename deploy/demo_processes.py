@@ -29,6 +29,10 @@ COMPLAINTS_SHOWN: Final = 3
 class DemoFailed(Exception):
     """The demonstration cannot go on. The text says what was expected and where to look."""
 
+    def __init__(self, text: str, zh: str = "") -> None:
+        super().__init__(text)
+        self.zh = zh or text
+
 
 def free_port() -> int:
     """A port of loopback that nobody listens on at this moment."""

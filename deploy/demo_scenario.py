@@ -14,7 +14,7 @@ from schemas.casework.roles import Role
 from schemas.identity import resident_check_character
 from schemas.names import OfficeId
 
-COUNTY_NAME: Final = "苍溪县(样例)"
+COUNTY_NAME: Final = "苍溪县（样例）"
 """What the demo's county root signs for: no real county is called so, hence nothing of the demo fits a live network."""
 PASSWORD: Final = "sample-Cangxi-2026"
 """One for all sample accounts, and printed at the end: there is nothing to protect."""
@@ -163,8 +163,8 @@ def _accept(phase: Phase, at: str, office: OfficeId | None = None) -> Step:
 def _grant(phase: Phase, at: str, office: OfficeId | None = None) -> Step:
     fields: dict[str, str | tuple[str, ...]] = {
         "outcome": "granted",
-        "reason": "材料齐全,符合规定条件(样例)。",
-        "basis": "按事项目录所列依据(样例)",
+        "reason": "材料齐全，符合规定条件（样例）。",
+        "basis": "按事项目录所列依据（样例）",
     }
     return Step(phase, at, "case.decided", fields, office)
 
@@ -172,9 +172,9 @@ def _grant(phase: Phase, at: str, office: OfficeId | None = None) -> Step:
 def _refuse(phase: Phase, at: str) -> Step:
     fields: dict[str, str | tuple[str, ...]] = {
         "outcome": "refused",
-        "reason": "不符合规定条件:与核查结果不一致(样例)。",
-        "basis": "按事项目录所列依据(样例)",
-        "remedy": "可在六十日内申请行政复议,或在六个月内提起行政诉讼(样例)。",
+        "reason": "不符合规定条件：与核查结果不一致（样例）。",
+        "basis": "按事项目录所列依据（样例）",
+        "remedy": "可在六十日内申请行政复议，或在六个月内提起行政诉讼（样例）。",
     }
     return Step(phase, at, "case.decided", fields)
 
@@ -189,7 +189,7 @@ def _home(phase: Phase, decider: str, village: str, office: OfficeId | None = No
     return (
         _offer(phase, decider, _code(village), office),
         _accept(Phase.ALL_BACK, village),
-        Step(Phase.ALL_BACK, village, "result.handed_over", {"recipient": "申请人本人(样例)", "how": "counter"}),
+        Step(Phase.ALL_BACK, village, "result.handed_over", {"recipient": "申请人本人（样例）", "how": "counter"}),
         Step(Phase.ALL_BACK, village, "case.closed"),
     )
 
@@ -211,7 +211,7 @@ def _story(
         applicant=f"样例·居民{serial:02d}",
         number=_number(serial),
         phone=f"1990000{serial:04d}",
-        statement="样例案件:用于演示,不是真实办件。",
+        statement="样例案件：用于演示，不是真实办件。",
         steps=steps,
         ends_in=ends_in,
         is_clicked_twice=twice,
@@ -221,12 +221,12 @@ def _story(
 # --- the cases -------------------------------------------------------------------------------------------------------
 
 _P = Phase
-_WANTED = {"materials": ("证件照",), "reason": "缺证件照一张,请补交(样例)。"}
+_WANTED = {"materials": ("证件照",), "reason": "缺证件照一张，请补交（样例）。"}
 
 STORIES: Final = (
     _story(
         1,
-        "断线前受理,断县线时镇上照常办结",
+        "断线前受理，断县线时镇上照常办结",
         "accepted before the cut, decided by the township while its own line up is down",
         "WJ05",
         (
@@ -238,7 +238,7 @@ STORIES: Final = (
     ),
     _story(
         2,
-        "断线时收件,线路恢复后自动上报",
+        "断线时收件，线路恢复后自动上报",
         "filed while the line is down, goes up by itself when it is back",
         "RS05",
         (
@@ -251,7 +251,7 @@ STORIES: Final = (
     ),
     _story(
         3,
-        "断线时收件,镇上不予许可",
+        "断线时收件，镇上不予许可",
         "filed while the line is down, refused by the township with reason, basis and remedy",
         "SC03",
         (
@@ -263,14 +263,14 @@ STORIES: Final = (
     ),
     _story(
         4,
-        "一次性告知补材料,村里补交后办结",
+        "一次性告知补材料，村里补交后办结",
         "missing papers named in one notice, brought to the village, then granted",
         "WJ05",
         (
             *_up(_P.LINES_DOWN, "v2", "t1"),
             _accept(_P.VILLAGES_BACK, "t1"),
             Step(_P.VILLAGES_BACK, "t1", "papers.requested", {**_WANTED}),
-            Step(_P.VILLAGES_BACK, "v2", "papers.brought", {"materials": ("证件照",), "note": "已补交(样例)"}),
+            Step(_P.VILLAGES_BACK, "v2", "papers.brought", {"materials": ("证件照",), "note": "已补交（样例）"}),
             Step(_P.VILLAGES_BACK, "t1", "papers.received", {"materials": ("证件照",)}),
             _grant(_P.AFTER_BACKUP, "t1"),
             *_home(_P.AFTER_BACKUP, "t1", "v2"),
@@ -278,7 +278,7 @@ STORIES: Final = (
     ),
     _story(
         5,
-        "镇里上报,县人社局窗口决定",
+        "镇里上报，县人社局窗口决定",
         "passed on by the township, decided at the county's window",
         "RS01",
         (
@@ -297,19 +297,19 @@ STORIES: Final = (
         "WJ02",
         (
             _file(_P.LINES_DOWN, "v2"),
-            Step(_P.LINES_DOWN, "v2", "case.withdrawn", {"reason": "申请人撤回(样例)"}),
+            Step(_P.LINES_DOWN, "v2", "case.withdrawn", {"reason": "申请人撤回（样例）"}),
             Step(_P.LINES_DOWN, "v2", "case.closed"),
         ),
     ),
     _story(
         7,
-        "村里申请撤回移交,镇里退回,改正后重报",
+        "村里申请撤回移交，镇里退回，改正后重报",
         "the village asks for its offer back, the township gives it back, and it is offered again",
         "WJ01",
         (
             *_up(_P.LINES_DOWN, "v2", "t1"),
-            Step(_P.LINES_DOWN, "v2", "recall.requested", {"reason": "登记有误,申请撤回更正(样例)"}),
-            Step(_P.VILLAGES_BACK, "t1", "custody.declined", {"reason": "应村里申请退回(样例)"}),
+            Step(_P.LINES_DOWN, "v2", "recall.requested", {"reason": "登记有误，申请撤回更正（样例）"}),
+            Step(_P.VILLAGES_BACK, "t1", "custody.declined", {"reason": "应村里申请退回（样例）"}),
             _offer(_P.AFTER_BACKUP, "v2", _code("t1")),
             _accept(_P.AFTER_BACKUP, "t1"),
             _grant(_P.AFTER_BACKUP, "t1"),
@@ -318,19 +318,19 @@ STORIES: Final = (
     ),
     _story(
         8,
-        "镇里不予受理,说明理由,群众撤回",
+        "镇里不予受理，说明理由，群众撤回",
         "not accepted by the township, with reason; the resident withdraws",
         "YB01",
         (
             *_up(_P.LINES_DOWN, "v3", "t2"),
-            Step(_P.VILLAGES_BACK, "t2", "custody.declined", {"reason": "不属于本镇受理范围(样例)", "basis": "样例"}),
-            Step(_P.AFTER_BACKUP, "v3", "case.withdrawn", {"reason": "申请人改向户籍地申请(样例)"}),
+            Step(_P.VILLAGES_BACK, "t2", "custody.declined", {"reason": "不属于本镇受理范围（样例）", "basis": "样例"}),
+            Step(_P.AFTER_BACKUP, "v3", "case.withdrawn", {"reason": "申请人改向户籍地申请（样例）"}),
             Step(_P.AFTER_BACKUP, "v3", "case.closed"),
         ),
     ),
     _story(
         9,
-        "备份之后才办的件,恢复旧备份也不丢",
+        "备份之后才办的件，恢复旧备份也不丢",
         "handled after the backup was taken; the old backup does not lose it",
         "RS03",
         (
@@ -342,14 +342,14 @@ STORIES: Final = (
     ),
     _story(
         10,
-        "备份之后受理,恢复之后补材料办结",
+        "备份之后受理，恢复之后补材料办结",
         "accepted after the backup; papers and decision after the restore",
         "WJ05",
         (
             *_up(_P.LINES_DOWN, "v4", "t2"),
             _accept(_P.AFTER_BACKUP, "t2"),
             Step(_P.AFTER_BACKUP, "t2", "papers.requested", {**_WANTED}),
-            Step(_P.RESTORED, "v4", "papers.brought", {"materials": ("证件照",), "note": "已补交(样例)"}),
+            Step(_P.RESTORED, "v4", "papers.brought", {"materials": ("证件照",), "note": "已补交（样例）"}),
             Step(_P.RESTORED, "t2", "papers.received", {"materials": ("证件照",)}),
             _grant(_P.RESTORED, "t2"),
             *_home(_P.RESTORED, "t2", "v4"),
@@ -357,7 +357,7 @@ STORIES: Final = (
     ),
     _story(
         11,
-        "镇机器恢复旧备份期间,村里照常收件",
+        "镇机器恢复旧备份期间，村里照常收件",
         "filed in the village while its township's machine was being restored",
         "NY01",
         (
@@ -369,7 +369,7 @@ STORIES: Final = (
     ),
     _story(
         12,
-        "镇里失联,县中心改派邻镇办理",
+        "镇里失联，县中心改派邻镇办理",
         "its township falls silent; the county reassigns it to the neighbouring township",
         "RS05",
         (
@@ -378,7 +378,7 @@ STORIES: Final = (
                 _P.SILENT_TOWNSHIP,
                 "hub",
                 "custody.reassigned",
-                {"to": _code("t2"), "reason": "原单位失联,限期办理(样例)", "approver": "510824/leader"},
+                {"to": _code("t2"), "reason": "原单位失联，限期办理（样例）", "approver": "510824/leader"},
             ),
             _accept(_P.SILENT_TOWNSHIP, "t2"),
             _grant(_P.SILENT_TOWNSHIP, "t2"),
@@ -401,7 +401,7 @@ STORIES: Final = (
     ),
     _story(
         14,
-        "镇里上报,县人社局窗口决定(云峰镇)",
+        "镇里上报，县人社局窗口决定（云峰镇）",
         "passed on by the other township, decided at the county's window",
         "RS06",
         (
@@ -415,7 +415,7 @@ STORIES: Final = (
     ),
     _story(
         15,
-        "断线时收件,镇上不予许可(云峰镇)",
+        "断线时收件，镇上不予许可（云峰镇）",
         "filed while the line is down, refused by the other township",
         "MZ03",
         (
@@ -427,7 +427,7 @@ STORIES: Final = (
     ),
     _story(
         16,
-        "断线时收件,回执在途中丢失,重发不重复",
+        "断线时收件，回执在途中丢失，重发不重复",
         "filed while the line is down; the answer to its first sending is lost, it is sent again and counts once",
         "YB01",
         (
@@ -440,13 +440,13 @@ STORIES: Final = (
 )
 
 OPEN_STORIES: Final = (
-    _story(17, "已收件,待移交", "filed, to be offered", "WJ05", (_file(_P.LEFT_OPEN, "v1"),), ends_in="filed"),
+    _story(17, "已收件，待移交", "filed, to be offered", "WJ05", (_file(_P.LEFT_OPEN, "v1"),), ends_in="filed"),
     _story(
-        18, "已移交,待镇里接收", "offered, to be accepted", "RS05", _up(_P.LEFT_OPEN, "v2", "t1"), ends_in="offered"
+        18, "已移交，待镇里接收", "offered, to be accepted", "RS05", _up(_P.LEFT_OPEN, "v2", "t1"), ends_in="offered"
     ),
     _story(
         19,
-        "已告知补正,待补材料",
+        "已告知补正，待补材料",
         "papers are awaited",
         "WJ05",
         (
@@ -458,7 +458,7 @@ OPEN_STORIES: Final = (
     ),
     _story(
         20,
-        "已决定,待村里接收送达",
+        "已决定，待村里接收送达",
         "decided, to be accepted and handed over in the village",
         "RS03",
         (
@@ -471,7 +471,7 @@ OPEN_STORIES: Final = (
     ),
     _story(
         21,
-        "已上报,待县窗口接收",
+        "已上报，待县窗口接收",
         "passed on, to be accepted at the county's window",
         "RS06",
         (*_up(_P.LEFT_OPEN, "v4", "t2"), _accept(_P.LEFT_OPEN, "t2"), _offer(_P.LEFT_OPEN, "t2", WINDOW)),

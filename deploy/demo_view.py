@@ -96,7 +96,7 @@ def _table(
     narrator: Narrator, snapshots: Mapping[str, Snapshot], lines: Mapping[str, Line], running: Mapping[str, bool]
 ) -> Table:
     word = narrator.word
-    table = Table(title=word("通办演示:一县一机(样例数据)", "Tongban: one county on one machine (sample data)"))
+    table = Table(title=word("通办演示：一县一机（样例数据）", "Tongban: one county on one machine (sample data)"))
     table.add_column(word("单位", "office"))
     table.add_column(word("线路", "line up"))
     for zh, en in (

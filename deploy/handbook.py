@@ -1,31 +1,43 @@
 """Writes what of the operator's handbook follows from the code, so that it cannot drift: `python -m deploy.handbook`.
 
 `samples/tongban.toml` is every setting with its meaning (`office.settings`); `REFUSALS.md` is every code that a page, a
-verb or the line can answer with, and its sentence. Codes are read from the sources without running them: a refusal is a
-call whose first argument is the code and whose last text is the sentence. Never edits prose (`OPERATING.md`).
-`tests/architecture/test_documents.py` compares both files with what this makes.
+verb or the line can answer with, and its sentences. Codes are read from the sources without running them: a refusal is
+a call whose first argument is the code and whose last text is the English sentence; the Chinese one stands before it,
+or in `office.sentences`. Never edits prose (`OPERATING.md`). `tests/architecture/test_documents.py` compares both files
+with what this makes, `tests/architecture/test_sentences.py` finds a code without a Chinese sentence.
 """
 
 import ast
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
 from deploy.environment import ROOT
-from office.casebook import CODES
+from office.dispositions import CODES
+from office.sentences import SENTENCES
 from office.settings import sample_settings
+from office.web.errors import PAGES
+from office.web.i18n import Language, translate
 from schemas.casework.casefile import BREACHES
 from schemas.casework.lifecycle import REASONS
+from sync.exchange import REFUSED_HINTS
+from sync.proof.words import REASONS as PROOF_REASONS
 
 FOLDER: Final = ROOT / "deploy"
 SAMPLE: Final = FOLDER / "samples" / "tongban.toml"
 REFUSALS: Final = FOLDER / "REFUSALS.md"
 SOURCES: Final = ("schemas", "sync", "office", "hub", "township_node", "village_agent")
 
-RAISED: Final = ("Refused", "Fault", "Malformed", "Busy", "UnknownSender", "LineDown", "AnotherWriter")
+RAISED: Final = (
+    *("Refused", "Fault", "Malformed", "Busy", "UnknownSender", "LineDown", "AnotherWriter"),
+    *("Refusal", "NoSession", "UnknownDictionary", "InvalidDivision"),
+)
 """How the names of our typed refusals end."""
+
+Told = set[tuple[str, str]]
+"""Sentences for one code, (Chinese, English)."""
 
 LEFT_OUT: Final = "…"
 """Stands for whatever the program puts into a sentence."""
@@ -34,8 +46,9 @@ HEAD: Final = """\
 # Codes and what to do
 
 Made by `python -m deploy.handbook` from the sources. A page shows a refusal's sentence in the reader's language and its
-code for whoever looks after the node; a verb prints both. Nothing that was saved is lost or changed by a refusal.
-`…` stands for a name, a number or a file. How to install and run a node: [OPERATING.md](OPERATING.md).
+code for whoever looks after the node; a verb prints both, in the language that the setting `language` names. Nothing
+that was saved is lost or changed by a refusal. `…` stands for a name, a number or a file; where a Chinese sentence ends
+in `原文：`, the English one follows it. How to install and run a node: [OPERATING.md](OPERATING.md).
 
 ## At the desk
 
@@ -47,6 +60,13 @@ ASIDE: Final = """
 ## Set aside
 
 An entry that arrived, was kept, and does not count (yet). The page of the line lists it.
+
+"""
+
+AT_A_PAGE: Final = """
+## At a page
+
+What a page answers before anything of the office is asked.
 
 """
 
@@ -100,38 +120,44 @@ def meanings(path: Path, name: str) -> dict[str, str]:
 def refusals() -> str:
     """The list of codes, as Markdown."""
     aside = {**CODES, **BREACHES}
-    others = {code: said for code, said in raised().items() if code not in REASONS and code not in aside}
-    return HEAD + _two_languages(REASONS) + ASIDE + _two_languages(aside) + OTHERS + _table(others)
+    pages = {code: (translate(message, Language.ZH), message) for code, message in PAGES}
+    parts = (REASONS, ASIDE, aside, AT_A_PAGE, pages, OTHERS)
+    others = _table(raised())
+    return HEAD + "".join(part if isinstance(part, str) else _table(_single(part)) for part in parts) + others
 
 
-def _two_languages(told: Mapping[str, tuple[str, str]]) -> str:
-    rows = [f"| `{code}` | {en} | {zh} |" for code, (zh, en) in sorted(told.items())]
-    return "\n".join(["| code | meaning | 中文 |", "| --- | --- | --- |", *rows]) + "\n"
+def _single(told: Mapping[str, tuple[str, str]]) -> dict[str, Told]:
+    return {code: {sentences} for code, sentences in told.items()}
 
 
-def _table(told: Mapping[str, Iterable[str]]) -> str:
-    rows = [f"| `{code}` | {'<br>'.join(sorted(said))} |" for code, said in sorted(told.items())]
-    return "\n".join(["| code | meaning and what to do |", "| --- | --- |", *rows]) + "\n"
+def _table(told: Mapping[str, Told]) -> str:
+    rows = [
+        f"| `{code}` | {'<br>'.join(sorted({en for _, en in said}))} | {'<br>'.join(sorted({zh for zh, _ in said}))} |"
+        for code, said in sorted(told.items())
+    ]
+    return "\n".join(["| code | meaning and what to do | 中文 |", "| --- | --- | --- |", *rows]) + "\n"
 
 
-def raised() -> dict[str, set[str]]:
-    """Code → the English sentences that any source gives with it."""
-    found: dict[str, set[str]] = {}
+def raised() -> dict[str, Told]:
+    """Code → what any source says with it; the Chinese is empty where it is missing."""
+    found = {code: {(SENTENCES.get(code, ""), hint)} for code, hint in REFUSED_HINTS.items()}
     for path in sorted(path for folder in SOURCES for path in (ROOT / folder).rglob("*.py")):
-        for code, sentence in refusals_in(ast.parse(path.read_text(encoding="utf-8"))):
-            found.setdefault(code, set()).add(sentence)
+        by_code = PROOF_REASONS if path.is_relative_to(ROOT / "sync" / "proof") else SENTENCES
+        for code, zh, en in refusals_in(ast.parse(path.read_text(encoding="utf-8"))):
+            found.setdefault(code, set()).add((zh or by_code.get(code, ""), en))
     return found
 
 
-def refusals_in(tree: ast.AST) -> Iterator[tuple[str, str]]:
-    """(code, sentence) of every refusal that is spelled out in a source."""
+def refusals_in(tree: ast.AST) -> Iterator[tuple[str, str, str]]:
+    """(code, Chinese or empty, English) of every refusal that is spelled out in a source."""
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call) or not _is_refusal(node):
             continue
         texts = [_text_of(argument) for argument in node.args]
-        code, sentence = texts[0] if texts else None, texts[-1] if len(texts) > 1 else None
-        if code and sentence and code.replace("_", "").isalnum():
-            yield code, sentence
+        code, *_, en = texts if len(texts) > 1 else (None, None)
+        zh = texts[-2] if len(texts) > 2 else ""
+        if code and en and code.replace("_", "").replace(LEFT_OUT, "").isalnum():
+            yield code, zh or "", en
 
 
 def _is_refusal(call: ast.Call) -> bool:

@@ -38,32 +38,86 @@ INSTALL = """\
 通办 · 村级代办终端：离线安装
 ==============================
 本文件夹内已包含全部安装文件，安装时无需联网。电脑需已安装 Python {python}（64 位）。
-在本文件夹中打开命令行，依次执行：
+
+一、安装：在本文件夹中打开命令行，依次执行：
 
   Windows：
     py -{python} -m venv C:\\tongban
     C:\\tongban\\Scripts\\python -m pip install --no-index --find-links . --require-hashes -r requirements-agent.lock
     C:\\tongban\\Scripts\\python -m pip install --no-index --no-deps {wheel}
-    C:\\tongban\\Scripts\\village-agent --help
 
   Linux：
     python{python} -m venv ~/tongban
     ~/tongban/bin/python -m pip install --no-index --find-links . --require-hashes -r requirements-agent.lock
     ~/tongban/bin/python -m pip install --no-index --no-deps {wheel}
-    ~/tongban/bin/village-agent --help
 
 每个安装包均按 requirements-agent.lock 中的摘要核验；若提示摘要不符，说明文件已损坏或被改动，请重新复制本文件夹。
-升级时对新文件夹重复后两条安装命令即可，已有案卷和密钥不受影响。
+
+二、注册、开户、运行。须联网一次，并备好县中心或乡镇发给本村的注册单（72 小时内有效，只能用一次）。
+用日后运行程序的那个系统账户执行，单位代码、姓名请换成本村的；密码会当场询问两次，至少 12 位：
+
+  Windows：
+    C:\\tongban\\Scripts\\village-agent enrol 510824100205.txt
+    C:\\tongban\\Scripts\\village-agent accounts add --login chen --name 陈某某 --role agent
+    C:\\tongban\\Scripts\\village-agent run
+
+  Linux：
+    ~/tongban/bin/village-agent enrol 510824100205.txt
+    ~/tongban/bin/village-agent accounts add --login chen --name 陈某某 --role agent
+    ~/tongban/bin/village-agent run
+
+手中只有纸质注册单时，enrol 后面改填单上以 tongban: 开头的一整行，前后加英文双引号。
+然后在本机浏览器打开 http://127.0.0.1:8610 登录。注册成功后请销毁注册单。按 Ctrl-C 停止运行。
+
+三、随电脑启动。先按 Ctrl-C 停止上面的运行。
+
+  Windows：以同一账户“以管理员身份”打开 PowerShell，执行以下各行。不要改用“任务计划程序”的默认选项：
+  默认会在三天后或改用电池时停止程序。
+{autostart}
+  Linux：执行 crontab -e，加入一行：
+    @reboot ~/tongban/bin/village-agent run
+
+查看状况用 village-agent status，检查问题用 village-agent doctor。
+升级：停止运行（Windows：Stop-ScheduledTask Tongban），对新文件夹重复第一步后两条安装命令，再启动。
+已有办件和密钥不受影响。
 
 
 Tongban · village agent: installing without a network
 =====================================================
 This folder holds everything; no network is needed. The PC must already have Python {python} (64-bit).
-Open a command line in this folder and run the four commands above for Windows or Linux.
 
-Every package is checked against its hash in requirements-agent.lock. If a hash does not match, the file was damaged or
-changed: copy the folder again. To upgrade, repeat the two install commands with the new folder; cases and keys stay.
+1. Install: open a command line in this folder and run the three commands above for Windows or Linux. Every package
+is checked against its hash in requirements-agent.lock. If a hash does not match, the file was damaged or changed:
+copy the folder again.
+
+2. Enrol, make an account, run: the three commands of the second part, under the system account that will run the
+program, with the line up, the village's own sheet (good for 72 hours, and once), code and name. The password is
+asked for twice and has at least 12 characters. With a sheet on paper only, give enrol the whole line that begins
+with tongban: in double quotes. Then sign in at http://127.0.0.1:8610 in this computer's browser, and destroy the
+sheet. Ctrl-C ends the program.
+
+3. Start it with the computer: end it with Ctrl-C. On Windows run the lines of the third part in a PowerShell that
+was opened as administrator under the same account; the defaults of the Task Scheduler would end the program after
+three days, or on battery. On Linux add the line to the crontab. See how it stands with village-agent status and
+village-agent doctor. To upgrade, end the program, repeat the last two install commands with the new folder, and
+start it; cases and keys stay.
 """
+
+AUTOSTART = r"""
+    $run = New-ScheduledTaskAction -Execute C:\tongban\Scripts\village-agent.exe -Argument run
+    $who = New-ScheduledTaskPrincipal -UserId "$env:USERDOMAIN\$env:USERNAME" -LogonType S4U
+    $how = New-ScheduledTaskSettingsSet -ExecutionTimeLimit ([TimeSpan]::Zero) -AllowStartIfOnBatteries `
+      -DontStopIfGoingOnBatteries -RestartCount 99 -RestartInterval (New-TimeSpan -Minutes 1)
+    $when = New-ScheduledTaskTrigger -AtStartup
+    Register-ScheduledTask Tongban -Action $run -Principal $who -Settings $how -Trigger $when
+    Start-ScheduledTask Tongban
+"""
+"""For PowerShell: at the start of the computer, before anybody signs in, without a stored password, without an end."""
+
+
+def install_text(python: str, wheel: str) -> str:
+    """INSTALL.txt for a PC with this Python and our wheel of this name."""
+    return INSTALL.format(python=python, wheel=wheel, autostart=AUTOSTART)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -95,9 +149,8 @@ def make(target: str, python: str, folder: Path) -> Path:
     download(target, python, draft)
     wheel = build(draft)
     shutil.copy(AGENT_LOCK, draft)
-    text = INSTALL.format(python=python, wheel=wheel.name)
     # Notepad on an old Windows needs the byte order mark to see UTF-8.
-    (draft / "INSTALL.txt").write_text(text, encoding="utf-8-sig", newline="\r\n")
+    (draft / "INSTALL.txt").write_text(install_text(python, wheel.name), encoding="utf-8-sig", newline="\r\n")
     remove(folder)
     draft.rename(folder)
     return folder

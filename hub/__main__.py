@@ -7,7 +7,10 @@ from office.cli import Application
 from office.cli import main as run
 
 APPLICATION = Application(
-    "hub", "The county's node: every case of the county, its departments' windows, its network.", add_verbs
+    "hub",
+    "The county's node: every case of the county, its departments' windows, its network.",
+    add_verbs,
+    "县节点：全县的办件、各部门窗口和网络设备。",
 )
 
 

@@ -1,24 +1,20 @@
 """The county's own verbs: `hub init`, `hub network` for its offices and devices, its catalogue, its divisions.
 
-The list of offices comes as CSV or XLSX with the columns office, name, address. A sheet is printed for every office
-that has no device yet, and kept under `sheets/` until somebody deletes it. Everything may be done while the hub runs:
-lists are shared rows; confirming and revoking write entries, which the running hub does when asked (`office.local`).
+The list of offices comes as CSV or XLSX (`hub.spreadsheets`). A sheet is printed for every office that has neither a
+device nor a sheet that still works, and kept under `sheets/` until somebody deletes it. Everything may be done while
+the hub runs: lists are shared rows; confirming and revoking write entries, which the running hub does when asked
+(`office.local`).
 Never overwrites an enrolment. Next: `office.enrolling`, `office.sheets`.
 """
 
 import argparse
-import csv
-import io
-from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
-from zipfile import ZipFile
+from typing import TYPE_CHECKING
 
-from office.cli import Arguments, Verbs, add_sheet, show_progress
+from office.cli import Arguments, Verbs, add_local, add_sheet, show_progress
 from office.paths import Home
 from schemas.names import NodeId, OfficeId, seat_of
-from sync.core.errors import LocalFault
 
 if TYPE_CHECKING:
     from office.enrolling import Office, Sheet
@@ -27,68 +23,101 @@ if TYPE_CHECKING:
 
 # The heavy parts are imported by the verbs that need them, as in `office.cli`: `--help` answers at once.
 
-FILE_BYTES_MAX: Final = 8 * 1024 * 1024
-"""A list of 1,000 offices is 60 KiB as CSV, 100 KiB as XLSX."""
-
-UNPACKED_BYTES_MAX: Final = 64 * 1024 * 1024
-"""What the parts of an XLSX file may say they unpack to: 1,000 offices are 1 MiB, and 8 MiB of zeros would be 8 GiB."""
-
 
 def add_verbs(verbs: Verbs) -> None:
     """Mount `init` and `network` on the hub's command line."""
-    init = verbs.add(
-        "init",
-        found,
-        "make the county's node: its root key, its device keys, its seat",
-        "init --office 510824 --name 苍溪县",
+    say = verbs.say
+    founding = say(
+        "建立县节点：县根密钥、设备密钥、席位", "make the county's node: its root key, its device keys, its seat"
     )
-    init.add_argument("--office", required=True, help="the county's six-digit code")
-    init.add_argument("--name", required=True, help="the county's name: every signature of the network carries it")
-    verbs.add("nightly", nightly, "verify this node's store if not done within a day; for the system's scheduler")
-    network = verbs.add("network", list_network, "the county's offices and their devices", "network import offices.csv")
-    group = network.add_subparsers(title="what", metavar="WHAT")
+    init = verbs.add("init", found, founding, "init --office 510824 --name 苍溪县")
+    init.add_argument("--office", required=True, help=say("县的六位代码", "the county's six-digit code"))
+    init.add_argument(
+        "--name",
+        required=True,
+        help=say("县名：全网每个签名都带有它", "the county's name: every signature of the network carries it"),
+    )
+    due = say(
+        "核验本节点的数据，一天内已核验过的除外；供系统定时运行",
+        "verify this node's store if not done within a day; for the system's scheduler",
+    )
+    verbs.add("nightly", nightly, due)
+    offices = say("全县的单位及其设备", "the county's offices and their devices")
+    network = verbs.add("network", list_network, offices, "network import offices.csv")
     _add_catalogue(verbs)
     _add_divisions(verbs)
-    _add_import(verbs, group.add_parser("import", help="import the offices (CSV or XLSX) and print enrolment sheets"))
-    add_sheet(verbs, group.add_parser("sheet", help="print a new sheet for one office; its earlier code dies"))
-    verbs.share(group.add_parser("list", help="every office and its device"), list_network)
-    confirm = group.add_parser("countersign", help="confirm a device that a township enrolled")
+    _add_network(verbs, network)
+
+
+def _add_network(verbs: Verbs, network: argparse.ArgumentParser) -> None:
+    say = verbs.say
+    group = network.add_subparsers(title=say("做什么", "what"), metavar="WHAT")
+    importing = say(
+        "导入单位表（CSV 或 XLSX），并为尚无设备、手中也没有有效注册单的单位打印注册单",
+        "import the offices (CSV or XLSX) and print sheets for those without a device or a sheet that still works",
+    )
+    _add_import(verbs, group.add_parser("import", help=importing))
+    anew = say("为一个单位打印新的注册单，旧的随即作废", "print a new sheet for one office; its earlier code dies")
+    add_sheet(verbs, group.add_parser("sheet", help=anew))
+    every = say("列出每个单位及其设备", "every office and its device")
+    verbs.share(group.add_parser("list", help=every), list_network)
+    confirming = say("确认由乡镇注册的设备", "confirm a device that a township enrolled")
+    confirm = group.add_parser("countersign", help=confirming)
     confirm.add_argument("device")
     verbs.share(confirm, countersign)
-    revoke = group.add_parser("revoke", help="end a lost device: nothing more of it counts")
+    ending = say("注销遗失的设备：此后由它写入的一概不算", "end a lost device: nothing more of it counts")
+    revoke = group.add_parser("revoke", help=ending)
     revoke.add_argument("device")
     revoke.add_argument("--reason", required=True)
     verbs.share(revoke, revoke_device)
 
 
 def _add_import(verbs: Verbs, parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", type=Path, help="columns: office, name, address (of the office's own device)")
-    parser.add_argument("--quiet", action="store_true", help="keep the sheets in the folder only")
+    columns = verbs.say(
+        "栏目为 单位代码、名称、地址（该单位设备的地址），或 office、name、address",
+        "columns: office, name, address (of the office's own device)",
+    )
+    parser.add_argument("file", type=Path, help=columns)
+    quiet = verbs.say("注册单只存入文件夹，不显示", "keep the sheets in the folder only")
+    parser.add_argument("--quiet", action="store_true", help=quiet)
+    anew = verbs.say(
+        "已发出而未使用的注册单一律作废，全部重新打印", "void the sheets that were handed out unused, print all again"
+    )
+    parser.add_argument("--anew", action="store_true", help=anew)
+    add_local(verbs, parser)
     verbs.share(parser, import_offices)
 
 
 def _add_catalogue(verbs: Verbs) -> None:
-    catalogue = verbs.add(
-        "catalogue",
-        import_catalogue,
+    importing = verbs.say(
+        "导入本县事项目录（YAML）；逐一指出问题，有问题时不作任何改动",
         "import the county's own catalogue (YAML); every fault is named and nothing is changed while there is one",
-        "catalogue items.yaml --from 2027-01-01",
     )
+    catalogue = verbs.add("catalogue", import_catalogue, importing, "catalogue items.yaml --from 2027-01-01")
     catalogue.add_argument("file", type=Path)
-    catalogue.add_argument("--from", dest="effective_from", type=date.fromisoformat, required=True, help="first day")
-    catalogue.add_argument("--check", action="store_true", help="only look for faults")
+    first = verbs.say("生效日期，如 2027-01-01", "first day")
+    catalogue.add_argument("--from", dest="effective_from", type=date.fromisoformat, required=True, help=first)
+    catalogue.add_argument("--check", action="store_true", help=verbs.say("只检查，不导入", "only look for faults"))
 
 
 def _add_divisions(verbs: Verbs) -> None:
-    divisions = verbs.add_bare(
-        "divisions",
-        "the county's own table of divisions: which townships and villages there are",
-        "divisions import divisions.csv",
+    say = verbs.say
+    table = say(
+        "本县的区划表：有哪些乡镇和村", "the county's own table of divisions: which townships and villages there are"
     )
-    group = divisions.add_subparsers(title="what", metavar="WHAT", required=True)
-    load = group.add_parser("import", help="take a table (CSV or XLSX); nothing is changed while it has a fault")
-    load.add_argument("file", type=Path, help="columns: code, name, level (county, township, village), parent")
-    load.add_argument("--check", action="store_true", help="only look for faults")
+    divisions = verbs.add_bare("divisions", table, "divisions import divisions.csv")
+    group = divisions.add_subparsers(title=say("做什么", "what"), metavar="WHAT", required=True)
+    importing = say(
+        "导入区划表（CSV 或 XLSX）；有问题时不作任何改动",
+        "take a table (CSV or XLSX); nothing is changed while it has a fault",
+    )
+    load = group.add_parser("import", help=importing)
+    columns = say(
+        "栏目为 代码、名称、层级（county、township、village）、上级，或 code、name、level、parent",
+        "columns: code, name, level (county, township, village), parent",
+    )
+    load.add_argument("file", type=Path, help=columns)
+    load.add_argument("--check", action="store_true", help=say("只检查，不导入", "only look for faults"))
     verbs.share(load, import_divisions)
 
 
@@ -96,34 +125,38 @@ async def import_catalogue(arguments: Arguments) -> int:
     """`catalogue`"""
     from hub.catalogue.importing import read_catalogue
     from office.node import keep_edition
+    from office.seat import load_seat
 
+    home = Home(arguments.home)
+    if not arguments.check:
+        load_seat(home)
     report = read_catalogue(arguments.file, arguments.effective_from)
-    print(report.text())
-    print(report.text("en"))
+    print(arguments.say(report.text(), report.text("en")))
     if report.edition is None:
         return 1
     if not arguments.check:
-        keep_edition(Home(arguments.home), report.edition)
-        print("下次启动时生效 in force from the next start")
+        keep_edition(home, report.edition)
+        print(arguments.say("下次启动时生效", "in force from the next start"))
     return 0
 
 
 async def import_divisions(arguments: Arguments) -> int:
     """`divisions import`"""
     from hub.catalogue.importing import check_divisions
+    from hub.spreadsheets import DIVISIONS, read_rows
     from office.node import keep_divisions
     from office.seat import load_seat
 
     home = Home(arguments.home)
     county = load_seat(home).office
-    report = check_divisions(arguments.file.name, read_rows(arguments.file), county)
-    print(report.text())
-    print(report.text("en"))
+    report = check_divisions(arguments.file.name, read_rows(arguments.file, DIVISIONS), county)
+    print(arguments.say(report.text(), report.text("en")))
     if report.tree is None:
         return 1
     if not arguments.check:
         keep_divisions(home, report.tree)
-        print("下次启动时生效;请复制到各节点 in force from the next start; copy divisions.csv to every node")
+        zh = "下次启动时生效；请将 divisions.csv 复制到各节点"
+        print(arguments.say(zh, "in force from the next start; copy divisions.csv to every node"))
     return 0
 
 
@@ -132,8 +165,10 @@ async def found(arguments: Arguments) -> int:
     from office.founding import found_county
 
     digest = found_county(arguments.home, OfficeId(arguments.office), arguments.name)
-    print(f"已建立县节点 made: {arguments.home}\n县根摘要 county digest: {digest}")
-    print("请将 county-root.key 转存离线介质后从本机删除 / copy county-root.key offline, then delete it here")
+    print(arguments.say(f"已建立县节点：{arguments.home}", f"made: {arguments.home}"))
+    print(arguments.say(f"县根摘要：{digest}", f"county digest: {digest}"))
+    zh = "请将 county-root.key 转存到两份离线介质，核对后从本机删除"
+    print(arguments.say(zh, "copy county-root.key to two offline media, check both, then delete it here"))
     return 0
 
 
@@ -143,34 +178,48 @@ async def nightly(arguments: Arguments) -> int:
 
     result = await verify_when_due(arguments.home) or find_verified(arguments.home)
     faults = result.faults if result is not None else []
-    print("\n".join(faults) if faults else "已核验,未发现问题 verified, nothing found")
+    print("\n".join(faults) if faults else arguments.say("已核验，未发现问题", "verified, nothing found"))
     return 1 if faults else 0
 
 
 async def import_offices(arguments: Arguments) -> int:
     """`network import`"""
+    from hub.spreadsheets import OFFICES, read_rows
     from office.enrolling import parse_offices
-    from office.node import Node
-    from office.sheets import save_sheets, text_of
+    from office.node import Node, address_of
+    from office.sheets import check_address, save_sheets, text_of
 
-    rows = read_rows(arguments.file)
+    rows = read_rows(arguments.file, OFFICES)
     node = await Node.open(arguments.home, with_pen=False)
     try:
         offices = parse_offices(rows, node.county, node.divisions)
+        if not arguments.local:
+            check_address(address_of(node.settings))
         await node.enrolling.import_offices(offices)
         enrolled = node.books.keyring.offices()
         waiting = [office for office in offices if _has_device(office) and office.office not in enrolled]
+        kept = set[OfficeId]() if arguments.anew else await node.enrolling.list_awaited()
+        wanting = [office for office in waiting if office.office not in kept]
         sheets: list[Sheet] = []
-        for position, office in enumerate(waiting):
-            show_progress(position, len(waiting))
+        for position, office in enumerate(wanting):
+            show_progress(position, len(wanting))
             sheets.append(await node.enrolling.issue_code(office, node.books.seat.root.digest))
-        show_progress(len(waiting), len(waiting))
+        show_progress(len(wanting), len(wanting))
     finally:
         await node.close()
     save_sheets(node.home.sheets, sheets)
     if not arguments.quiet:
         print("\n".join(text_of(sheet) for sheet in sheets))
-    print(f"{len(offices)} 个单位,{len(sheets)} 张注册单在 {node.home.sheets} / offices, sheets there")
+    told = arguments.say(
+        f"{len(offices)} 个单位，{len(sheets)} 张注册单在 {node.home.sheets}",
+        f"{len(offices)} offices, {len(sheets)} sheets in {node.home.sheets}",
+    )
+    print(told)
+    if len(wanting) < len(waiting):
+        count = len(waiting) - len(wanting)
+        zh = f"{count} 个单位先前的注册单仍然有效，没有重新打印；遗失的请用 network sheet 单位代码 另打一张"
+        en = f"{count} offices keep the sheets they have; for one that was lost: network sheet OFFICE"
+        print(arguments.say(zh, en))
     return 0
 
 
@@ -183,17 +232,19 @@ async def list_network(arguments: Arguments) -> int:
         unconfirmed = await node.enrolling.find_unconfirmed(node.books)
         for office in await node.enrolling.list_offices():
             devices = node.books.keyring.devices_of(office.office)
-            names = ", ".join(f"{device.node}{_standing(node, device.node, unconfirmed)}" for device in devices)
+            names = ", ".join(
+                f"{device.node}{arguments.say(*_standing(node, device.node, unconfirmed))}" for device in devices
+            )
             print(f"{office.office}\t{office.name}\t{names or '—'}")
     finally:
         await node.close()
     return 0
 
 
-def _standing(node: "Node", device: NodeId, unconfirmed: set[NodeId]) -> str:
+def _standing(node: "Node", device: NodeId, unconfirmed: set[NodeId]) -> tuple[str, str]:
     if node.books.keyring.is_revoked(device):
-        return " (已注销 revoked)"
-    return " (待县确认 unconfirmed)" if device in unconfirmed else ""
+        return "（已注销）", " (revoked)"
+    return ("（待县确认）", " (unconfirmed)") if device in unconfirmed else ("", "")
 
 
 async def countersign(arguments: Arguments) -> int:
@@ -202,14 +253,17 @@ async def countersign(arguments: Arguments) -> int:
 
     device = NodeId(arguments.device)
 
+    async def ready(node: "Node") -> None:
+        await node.enrolling.check_countersign(device)
+
     async def here(node: "Node") -> None:
         await node.enrolling.countersign(device)
 
     async def there(running: "RunningNode") -> None:
         await running.countersign(device)
 
-    await at_the_pen(arguments.home, here, there)
-    print("已确认 confirmed")
+    await at_the_pen(arguments.home, here, there, ready=ready)
+    print(arguments.say("已确认", "confirmed"))
     return 0
 
 
@@ -219,65 +273,20 @@ async def revoke_device(arguments: Arguments) -> int:
 
     device, reason = NodeId(arguments.device), arguments.reason
 
+    async def ready(node: "Node") -> None:
+        await node.enrolling.check_revoke(device)
+
     async def here(node: "Node") -> None:
         await node.enrolling.revoke(device, reason)
 
     async def there(running: "RunningNode") -> None:
         await running.revoke(device, reason)
 
-    await at_the_pen(arguments.home, here, there)
-    print("已注销 revoked")
+    await at_the_pen(arguments.home, here, there, ready=ready)
+    print(arguments.say("已注销", "revoked"))
     return 0
 
 
 def _has_device(office: "Office") -> bool:
     """Whether an office works on a device of its own below the county: windows work on the county's."""
     return office.office == seat_of(office.office) and len(office.office) > 6
-
-
-# --- files -----------------------------------------------------------------------------------------------------------
-
-
-def read_rows(path: Path) -> list[Mapping[str, str]]:
-    """The rows of a CSV (UTF-8) or XLSX file by column name. Raises `LocalFault` `file_unreadable`."""
-    try:
-        if path.stat().st_size > FILE_BYTES_MAX:
-            raise _too_large(path)
-        if path.suffix.lower() == ".xlsx":
-            return _read_xlsx(path)
-        text = path.read_bytes().decode("utf-8-sig")
-        return [dict(row) for row in csv.DictReader(io.StringIO(text, newline=""))]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise LocalFault("file_unreadable", f"{path.name} cannot be read; save it as UTF-8 CSV or as XLSX") from error
-
-
-def _read_xlsx(path: Path) -> list[Mapping[str, str]]:
-    import openpyxl
-
-    from office.enrolling import OFFICES_MAX
-
-    try:
-        with path.open("rb") as file:
-            if sum(part.file_size for part in ZipFile(file).infolist()) > UNPACKED_BYTES_MAX:
-                raise _too_large(path)
-            book = openpyxl.load_workbook(file, read_only=True, data_only=True)
-            cells = book.worksheets[0].iter_rows(values_only=True, max_row=OFFICES_MAX + 2)
-            rows = [[_text(cell) for cell in row] for row in cells]
-    except LocalFault:
-        raise
-    except Exception as error:
-        # A damaged file makes the library stumble in a dozen ways, none of which it names.
-        raise LocalFault("file_unreadable", f"{path.name} is not an XLSX file; save it again") from error
-    head, *body = rows or [[]]
-    return [dict(zip(head, row, strict=False)) for row in body if any(row)]
-
-
-def _too_large(path: Path) -> LocalFault:
-    return LocalFault("file_unreadable", f"{path.name} is larger than any list of offices; check the file")
-
-
-def _text(cell: object) -> str:
-    """A cell as text. Spreadsheets turn codes into numbers; 510824.0 is 510824."""
-    if cell is None:
-        return ""
-    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell).strip()

@@ -37,7 +37,7 @@ sessions = Table(
 login_delays = Table(
     "login_delays",
     account_metadata,
-    Column("key", LargeBinary(32), primary_key=True, comment="SHA-256 of account and address, or of the address"),
+    Column("key", LargeBinary(32), primary_key=True, comment="SHA-256: see office.accounts.DelayKeys"),
     Column("failures", Integer, nullable=False),
     Column("failed_at", BigInteger, nullable=False),
     Column("not_before", BigInteger, nullable=False, comment="no attempt is looked at earlier"),
@@ -52,5 +52,5 @@ access_log = Table(
     Column("office", String(40), nullable=False),
     Column("subject", LargeBinary(16), nullable=False, comment="CaseId"),
     Column("purpose", String(400), nullable=False),
-    Column("hash", LargeBinary(32), nullable=False, comment="SHA-256 over the hash before and this row"),
+    Column("hash", LargeBinary(32), nullable=False, comment="HMAC-SHA-256 over the hash before and this row"),
 )

@@ -1,8 +1,9 @@
 """The people who work at this node: officers, passwords, sessions.
 
 There are no accounts until somebody makes one at the command line, and no password that everybody knows. A wrong
-password slows the next attempt down, more each time, and never locks anybody out for good. A session is a row here: the
-browser holds a random name, the row its SHA-256, so a copy of the database signs nobody in.
+password slows the next attempt down, more each time, and never locks anybody out for good; what others mistype at the
+same address slows only those who have not signed in from there before. A session is a row here: the browser holds a
+random name, the row its SHA-256, so a copy of the database signs nobody in.
 Never decides what an officer may do to a case (`schemas.casework.lifecycle`, `roles`) and never logs a login, a
 password or an address. Sources: RELIABILITY goals for users and scope; OWASP's minimum for argon2id (19 MiB, t=2, p=1).
 Next: `office.web.guards`, which asks `find_session` before every handler.
@@ -10,15 +11,16 @@ Next: `office.web.guards`, which asks `find_session` before every handler.
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Final
 
 import argon2
 from msgspec import Struct
 from sqlalchemy import Row, delete, insert, select, text, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from office.account_tables import login_delays, officers, sessions
@@ -46,14 +48,21 @@ SESSION_NAME_BYTES: Final = 32
 FREE_FAILURES: Final = 3
 """Of one account from one address: people mistype."""
 FREE_FAILURES_OF_ADDRESS: Final = 30
-"""Of one address over all accounts: a township's officers share one."""
+"""Of one address over all accounts that never signed in from there: a township's officers share one."""
 DELAY_MS_FIRST: Final = 2_000
 DELAY_MS_MAX: Final = 15 * 60 * 1000
-"""Never permanent: somebody else's guesses must not keep an officer from work for longer than this."""
+"""Of one wait. Whoever guesses at an account again and again keeps it waiting at the address they guess from, and
+nowhere else."""
+FAILURES_HALVED_MS: Final = 3600 * 1000
+"""Half of the failures are forgotten in this time: the few of every working day never add up."""
 FAILURES_FORGOTTEN_MS: Final = 24 * 3600 * 1000
+"""After it nothing is left of any number of them, and the row goes."""
+KNOWN_MS: Final = 90 * 24 * 3600 * 1000
+"""How long an address is remembered as one from which an account has signed in."""
 
 _LOGIN_CHARACTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789._-")
 _LOGIN_CHARACTERS_MAX: Final = 40
+_NAME_CHARACTERS_MAX: Final = 120
 
 
 class AccountRefused(Refused):
@@ -90,6 +99,16 @@ class Officer(Struct, frozen=True):
     active: bool
 
 
+class DelayKeys(Struct, frozen=True):
+    """What is counted of an attempt: hashes, so that the table lists nobody's typing and nobody's address."""
+
+    pair: bytes
+    """The account from this address."""
+    address: bytes
+    known: bytes
+    """Not a count: this account has signed in from this address."""
+
+
 class Accounts:
     """Officers and sessions of one node, over its database."""
 
@@ -111,17 +130,8 @@ class Accounts:
     ) -> OfficerId:
         """Make an account. Raises `AccountRefused` with what to do; nothing is written then."""
         login = _check_login(login)
-        name = name.strip()
-        if not 0 < len(name) <= 120 or "\x00" in name:
-            raise AccountRefused("officer_name", "请填写 1 至 120 字的姓名。", "Give a name of 1 to 120 characters.")
-        if seat_of(office) != self._seat:
-            raise AccountRefused(
-                "officer_office",
-                "账号只能开在本机所属单位或其窗口；请到该单位的设备上开设。",
-                "An account belongs to this device's own office or a window of it; add it on that office's device.",
-            )
-        if not roles:
-            raise AccountRefused("officer_roles", "请至少指定一个岗位。", "Name at least one role.")
+        name, office = _check_name(name), self._check_office(office)
+        words = _check_roles(roles)
         check_password(password, login)
         now = self._clock.now()
         officer = OfficerId(f"{office}/{login}")
@@ -130,7 +140,7 @@ class Accounts:
             "login": login,
             "office": office,
             "name": name,
-            "roles": _words(roles),
+            "roles": words,
             "password": await self._hash(password),
             "language": "en" if language.startswith("en") else "zh",
             "active": True,
@@ -148,6 +158,53 @@ class Accounts:
             ) from None
         return officer
 
+    async def change_officer(
+        self,
+        officer: OfficerId,
+        *,
+        name: str | None = None,
+        office: OfficeId | None = None,
+        roles: Collection[Role] | None = None,
+    ) -> OfficerId:
+        """Change what is given and end the officer's sessions. Returns the officer as future acts will name them: by
+        the new office; past acts keep the author that they were written with. Raises `AccountRefused`.
+        """
+        row = await self._find_row(officers.c.officer == officer)
+        if row is None:
+            raise _no_such_officer()
+        change: dict[str, str] = {}
+        if name is not None:
+            change["name"] = _check_name(name)
+        if roles is not None:
+            change["roles"] = _check_roles(roles)
+        if office is not None:
+            change["office"] = self._check_office(office)
+            change["officer"] = f"{office}/{row.login}"
+        async with self._write.begin() as connection:
+            await connection.execute(delete(sessions).where(sessions.c.officer == officer))
+            await connection.execute(update(officers).where(officers.c.officer == officer).values(change))
+        return OfficerId(change.get("officer", officer))
+
+    def _check_office(self, office: OfficeId) -> OfficeId:
+        if seat_of(office) != self._seat:
+            raise AccountRefused(
+                "officer_office",
+                "账号只能开在本机所属单位或其窗口；请到该单位的设备上开设。",
+                "An account belongs to this device's own office or a window of it; add it on that office's device.",
+            )
+        return office
+
+    async def find_names(self, authors: Collection[OfficerId]) -> dict[OfficerId, str]:
+        """What this node's own officers among `authors` are called, also under an office that they worked for once."""
+        parts = {one: one.rpartition("/") for one in authors}
+        logins = {one: login for one, (office, _, login) in parts.items() if seat_of(OfficeId(office)) == self._seat}
+        if not logins:
+            return {}
+        query = select(officers.c.login, officers.c.name).where(officers.c.login.in_(set(logins.values())))
+        async with self._read.connect() as connection:
+            names = {row.login: row.name for row in (await connection.execute(query)).all()}
+        return {one: names[login] for one, login in logins.items() if login in names}
+
     async def list_officers(self) -> list[Officer]:
         """Every account of the node by login."""
         async with self._read.connect() as connection:
@@ -156,6 +213,21 @@ class Accounts:
             Officer(OfficerId(row.officer), row.login, OfficeId(row.office), row.name, _roles(row.roles), row.active)
             for row in rows
         ]
+
+    async def list_leaders(self) -> list[Officer]:
+        """The leaders on duty of the seat itself, not of its windows, by login: who may approve a reassignment."""
+        found = await self.list_officers()
+        return [one for one in found if one.active and one.office == self._seat and Role.LEADER in one.roles]
+
+    async def check_leader(self, officer: OfficerId) -> None:
+        """Raise `AccountRefused` unless `officer` is one of `list_leaders`."""
+        if all(one.officer != officer for one in await self.list_leaders()):
+            raise AccountRefused(
+                "approver_unknown",
+                "批准人须是本县中心在岗的值班领导；请从列表中选择，或请管理员先为其开户。",
+                "The approver must be a leader on duty of the county with an open account; choose one from the list, "
+                "or ask the administrator to make the account first.",
+            )
 
     async def set_password(self, officer: OfficerId, password: str) -> None:
         """Replace a password and end all sessions of its officer. Raises `AccountRefused`."""
@@ -176,20 +248,26 @@ class Accounts:
             raise _no_such_officer()
         # Whoever finds an unattended screen must not be able to guess here what the sign-in page would slow down.
         keys = _delay_keys(row.login, f"the session of {row.login}")
-        await self._count_attempt(keys)
+        counted = await self._count_attempt(keys)
         if not await self._verify(row.password, present):
             raise AccountRefused(
                 "password_wrong", "现用密码不正确；请重新输入。", "The present password is not right; type it again."
             )
         async with self._write.begin() as connection:
-            await connection.execute(delete(login_delays).where(login_delays.c.key == keys[0]))
-            await self._give_back(connection, keys[1])
+            await self._forgive(connection, keys, counted)
         await self.set_password(officer, password)
 
     async def suspend_officer(self, officer: OfficerId) -> None:
         """Close an account and end its sessions; its acts stay what they are. Raises `AccountRefused`."""
+        await self._set_active(officer, active=False)
+
+    async def resume_officer(self, officer: OfficerId) -> None:
+        """Open a closed account again, with the password that it had. Raises `AccountRefused`."""
+        await self._set_active(officer, active=True)
+
+    async def _set_active(self, officer: OfficerId, *, active: bool) -> None:
         async with self._write.begin() as connection:
-            done = await connection.execute(update(officers).where(officers.c.officer == officer).values(active=False))
+            done = await connection.execute(update(officers).where(officers.c.officer == officer).values(active=active))
             await connection.execute(delete(sessions).where(sessions.c.officer == officer))
         if done.rowcount == 0:
             raise _no_such_officer()
@@ -212,7 +290,7 @@ class Accounts:
         """
         login = login.strip().lower()
         keys = _delay_keys(login, address)
-        await self._count_attempt(keys)
+        counted = await self._count_attempt(keys)
         row = await self._find_row(officers.c.login == login)
         is_right = await self._verify(row.password if row is not None else await self._decoy_hash(), password)
         if row is None or not is_right or not row.active:
@@ -224,8 +302,7 @@ class Accounts:
         name = base64.urlsafe_b64encode(self._salts.draw(SESSION_NAME_BYTES)).decode().rstrip("=")
         now = self._clock.now()
         async with self._write.begin() as connection:
-            await connection.execute(delete(login_delays).where(login_delays.c.key == keys[0]))
-            await self._give_back(connection, keys[1])
+            await self._forgive(connection, keys, counted)
             ended = (sessions.c.opened_at < now - SESSION_MS_MAX) | (sessions.c.seen_at < now - IDLE_MS_MAX)
             await connection.execute(delete(sessions).where(ended))
             if previous is not None:
@@ -235,7 +312,10 @@ class Accounts:
         return name, _signed_in(row)
 
     async def find_session(self, name: str) -> SignedIn | None:
-        """Who holds this session; None when it is unknown, idle for 30 minutes, 12 hours old, or its account closed."""
+        """Who holds this session; None when it is unknown, idle for 30 minutes, 12 hours old, or its account closed.
+
+        While nothing can be written it counts as idle since the last time that something could.
+        """
         digest = _digest(name)
         now = self._clock.now()
         query = (
@@ -248,8 +328,10 @@ class Accounts:
         if row is None or not _is_alive(row.opened_at, row.seen_at, now):
             return None
         if abs(now - row.seen_at) >= TOUCH_MS:
-            async with self._write.begin() as connection:
-                await connection.execute(update(sessions).where(sessions.c.digest == digest).values(seen_at=now))
+            # A full disk must not keep anybody from reading, least of all the page that says what to do about it.
+            with contextlib.suppress(SQLAlchemyError):
+                async with self._write.begin() as connection:
+                    await connection.execute(update(sessions).where(sessions.c.digest == digest).values(seen_at=now))
         return _signed_in(row)
 
     async def sign_out(self, name: str) -> None:
@@ -259,31 +341,36 @@ class Accounts:
 
     # --- delays ----------------------------------------------------------------------------------------------------
 
-    async def _count_attempt(self, keys: tuple[bytes, bytes]) -> None:
-        """Count an attempt as failed before it is looked at: many at once gain nothing. Raises when too early."""
+    async def _count_attempt(self, keys: DelayKeys) -> tuple[bytes, ...]:
+        """Count an attempt as failed before it is looked at: many at once gain nothing. Raises when too early.
+
+        Returns where it was counted. Who has signed in from this address before answers for themselves alone.
+        """
         now = self._clock.now()
+        delays = login_delays.c
         async with self._write.begin() as connection:
-            query = select(login_delays).where(login_delays.c.key.in_(keys))
+            query = select(login_delays).where(delays.key.in_((keys.pair, keys.address, keys.known)))
             rows = {row.key: row for row in (await connection.execute(query)).all()}
-            wait_ms = max((_wait_ms(row, now) for row in rows.values()), default=0)
+            free = {keys.pair: FREE_FAILURES, keys.address: FREE_FAILURES_OF_ADDRESS}
+            if keys.known in rows:
+                del free[keys.address]
+            wait_ms = max((_wait_ms(rows[key], now) for key in free if key in rows), default=0)
             if wait_ms > 0:
                 raise _too_early(-(-wait_ms // 1000))
-            await connection.execute(delete(login_delays).where(login_delays.c.failed_at < now - FAILURES_FORGOTTEN_MS))
-            for key, free in zip(keys, (FREE_FAILURES, FREE_FAILURES_OF_ADDRESS), strict=True):
+            is_over = (delays.failures > 0) & (delays.failed_at < now - FAILURES_FORGOTTEN_MS)
+            await connection.execute(delete(login_delays).where(is_over | (delays.failed_at < now - KNOWN_MS)))
+            for key, allowed in free.items():
                 failures = _failures(rows.get(key), now) + 1
-                values = {
-                    "key": key,
-                    "failures": failures,
-                    "failed_at": now,
-                    "not_before": now + _delay_ms(failures, free),
-                }
-                await _upsert_delay(connection, values)
+                await _upsert_delay(connection, key, failures, now, now + _delay_ms(failures, allowed))
+        return tuple(free)
 
-    async def _give_back(self, connection: AsyncConnection, key: bytes) -> None:
-        """A success takes its own attempt off the address's account, not those before it."""
-        counted = login_delays.c.key == key
-        change = {"failures": login_delays.c.failures - 1, "not_before": 0}
-        await connection.execute(update(login_delays).where(counted).values(change))
+    async def _forgive(self, connection: AsyncConnection, keys: DelayKeys, counted: tuple[bytes, ...]) -> None:
+        """A success forgets the pair's failures, and takes its own attempt off the address's, not those before it."""
+        await connection.execute(delete(login_delays).where(login_delays.c.key == keys.pair))
+        if keys.address in counted:
+            change = {"failures": login_delays.c.failures - 1, "not_before": 0}
+            await connection.execute(update(login_delays).where(login_delays.c.key == keys.address).values(change))
+        await _upsert_delay(connection, keys.known, 0, self._clock.now(), 0)
 
     # --- hashing -----------------------------------------------------------------------------------------------------
 
@@ -312,7 +399,10 @@ class Accounts:
 
 
 def check_password(password: str, login: str) -> None:
-    """Raise `AccountRefused` unless a password is long, varied and does not contain the login. No forced rotation."""
+    """Raise `AccountRefused` unless a password is long, varied, hard to guess and does not contain the login.
+
+    No forced rotation.
+    """
     if len(password) < PASSWORD_CHARACTERS_MIN:
         raise AccountRefused(
             "password_short",
@@ -331,6 +421,30 @@ def check_password(password: str, login: str) -> None:
             "密码过于简单：不能包含登录名，也不能只是重复几个字符；请换一个。",
             "The password is too simple: it must not contain the login nor repeat a few characters; choose another.",
         )
+    from office.passwords import PIECES_MIN, pieces
+
+    if pieces(password) < PIECES_MIN:
+        raise AccountRefused(
+            "password_guessable",
+            "密码容易被猜到：不能主要由常用词、键盘或数字顺序、日期、电话、证件号码或重复的内容组成；"
+            "可以改用几个不相干的词组成的短语。",
+            "The password is easy to guess: it must not be made of usual words, rows of keys or numbers, dates, "
+            "telephone or identity numbers, or repetitions; several words that have nothing to do with each other make "
+            "a good one.",
+        )
+
+
+def _check_name(text: str) -> str:
+    name = text.strip()
+    if not 0 < len(name) <= _NAME_CHARACTERS_MAX or "\x00" in name:
+        raise AccountRefused("officer_name", "请填写 1 至 120 字的姓名。", "Give a name of 1 to 120 characters.")
+    return name
+
+
+def _check_roles(roles: Collection[Role]) -> str:
+    if not roles:
+        raise AccountRefused("officer_roles", "请至少指定一个岗位。", "Name at least one role.")
+    return " ".join(sorted({role.value for role in roles}))
 
 
 def _check_login(text: str) -> str:
@@ -353,15 +467,19 @@ def _digest(name: str) -> bytes:
     return hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()
 
 
-def _delay_keys(login: str, address: str) -> tuple[bytes, bytes]:
-    """Account and address, address alone: hashed, so that the table lists nobody's typing and nobody's address."""
-    return _digest(f"login {login} from {address}"), _digest(f"address {address}")
+def _delay_keys(login: str, address: str) -> DelayKeys:
+    return DelayKeys(
+        _digest(f"login {login} from {address}"),
+        _digest(f"address {address}"),
+        _digest(f"login {login} signed in from {address}"),
+    )
 
 
 def _failures(row: Row[tuple[object, ...]] | None, now: Instant) -> int:
-    if row is None or row.failed_at < now - FAILURES_FORGOTTEN_MS:
+    """How many failures still count: half of them every hour. A clock that was set back forgets none."""
+    if row is None:
         return 0
-    return row.failures
+    return round(row.failures * 0.5 ** (max(0, now - row.failed_at) / FAILURES_HALVED_MS))
 
 
 def _wait_ms(row: Row[tuple[object, ...]], now: Instant) -> int:
@@ -376,7 +494,10 @@ def _delay_ms(failures: int, free: int) -> int:
     return min(DELAY_MS_FIRST << min(failures - free, 20), DELAY_MS_MAX)
 
 
-async def _upsert_delay(connection: AsyncConnection, values: Mapping[str, object]) -> None:
+async def _upsert_delay(
+    connection: AsyncConnection, key: bytes, failures: int, failed_at: Instant, not_before: int
+) -> None:
+    values = {"key": key, "failures": failures, "failed_at": failed_at, "not_before": not_before}
     # As text, which both databases read: importing SQLAlchemy's two dialects for it costs a village 2 MiB.
     names = ", ".join(values)
     places = ", ".join(f":{name}" for name in values)
@@ -398,10 +519,6 @@ def _is_alive(opened_at: int, seen_at: int, now: Instant) -> bool:
     """Whether a session is young enough. A clock set back by more than a minute ends it: its age is unknown."""
     idle, age = now - seen_at, now - opened_at
     return -TOUCH_MS <= idle <= IDLE_MS_MAX and -TOUCH_MS <= age <= SESSION_MS_MAX
-
-
-def _words(roles: Collection[Role]) -> str:
-    return " ".join(sorted(role.value for role in roles))
 
 
 def _roles(words: str) -> frozenset[Role]:

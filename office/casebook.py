@@ -9,24 +9,22 @@ Next: `office.routing` (audiences), `office.projection` (the tables), `office.de
 """
 
 import logging
-import traceback
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Final, Protocol, TypeAlias
 
 from msgspec import Struct
 
+from office.dispositions import AWAITING_PREDECESSOR, FOLD_FAILED, FOREIGN_OFFICE, NO_BODY, NO_SUBJECT, REVOKED
+from office.own_faults import place_of
 from office.routing import FOR_READERS, audience_of, readers_of
-from schemas.casework.casefile import BREACHES, CaseFile, apply, extends, fold
+from schemas.casework.casefile import NO_CASE, CaseFile, fold, follow
 from schemas.casework.events import Act, CaseEvent, CaseFiled, UnknownKind, decode_event
 from schemas.casework.visibility import lineage
 from schemas.codec import Malformed
 from schemas.names import CaseId, OfficeId, seat_of
-from schemas.wire import EntryHeader
 from sync import repair
 from sync.books import Books
-from sync.core.errors import LocalFault
 from sync.ports import Disposition, EntryKey, Interpretation, Outcome, Stored
 
 log = logging.getLogger(__name__)
@@ -37,60 +35,12 @@ CASES_REMEMBERED_MAX: Final = 1000
 REFOLD_CASES: Final = 200
 """Cases read at a time when many are folded again: about 1,400 entries, 1 MiB."""
 
-AWAITING_PREDECESSOR: Final = "awaiting_predecessor"
-FOREIGN_OFFICE: Final = "foreign_office"
-NO_SUBJECT: Final = "no_subject"
-NO_BODY: Final = "no_body"
-FOLD_FAILED: Final = "fold_failed"
-REVOKED: Final = "revoked"
 
-CODES: Final[dict[str, tuple[str, str]]] = {
-    AWAITING_PREDECESSOR: (
-        "该步骤的前一步尚未传到本机,收到后自动生效;长时间未到请检查线路。",
-        "The step before this one has not arrived; it counts once that is here. If it stays away, look at the line.",
-    ),
-    FOREIGN_OFFICE: (
-        "该步骤自称由另一单位作出,但写入设备不属于该单位,不予采信;请县中心核查该设备。",
-        "The step names an office that its device does not belong to; it does not count. The county must examine it.",
-    ),
-    NO_SUBJECT: (
-        "该步骤未写明所属的件;请写入单位的管理员检查软件。",
-        "The step names no case; the administrator of the writing office must check its software.",
-    ),
-    NO_BODY: (
-        "该步骤的内容不在本机;请等待线路补送或联系上级。",
-        "The step's content is not here; wait for the line to fetch it, or call the office above.",
-    ),
-    FOLD_FAILED: (
-        "处理该步骤时程序出错,本件保持原状;请将日志交管理员。",
-        "The program failed on this step and left the case as it was; hand the log to the administrator.",
-    ),
-    "unknown_kind": (
-        "该步骤来自更高版本,升级本机软件后自动生效。",
-        "The step comes from a newer version; it counts once this node is upgraded.",
-    ),
-    "newer_body": (
-        "该步骤来自更高版本,升级本机软件后自动生效。",
-        "The step comes from a newer version; it counts once this node is upgraded.",
-    ),
-    REVOKED: (
-        "写入该步骤的设备已被注销,须由县中心核对后放行。",
-        "The device that wrote the step was revoked; the county must review and release it.",
-    ),
-    "malformed": (
-        "该步骤的内容无法读取;请写入单位的管理员检查软件。",
-        "The step's content cannot be read; the administrator of the writing office must check its software.",
-    ),
-    "too_large": (
-        "该步骤的内容超过限制;请写入单位的管理员检查软件。",
-        "The step's content is over the limit; the administrator of the writing office must check its software.",
-    ),
-    "nul_character": (
-        "该步骤含有空字符,无法显示;请写入单位的管理员检查软件。",
-        "The step holds a NUL character and cannot be shown; its office's administrator must check the software.",
-    ),
-}
-"""Why an entry is held or quarantined → (zh, en). Breaches of casework rules have theirs in `casefile.BREACHES`."""
+Item: TypeAlias = tuple[CaseEvent, Stored]
+"""One readable entry of a case: decoded, and as held."""
+
+Reading: TypeAlias = tuple[CaseEvent | Outcome, Stored]
+"""An entry of a case: decoded, or why it cannot be folded; and as held."""
 
 
 class Operation(Struct, frozen=True):
@@ -109,7 +59,7 @@ class CaseRows(Struct):
     operations: list[Operation]
     readers: dict[tuple[CaseId, OfficeId], bool]
     """(case, office outside the filing office's own line) → whether it reads the case now."""
-    entries: dict[CaseId, list[EntryKey]]
+    entries: dict[CaseId, list[Item]]
     """The entries that changed each case in this transaction."""
     serial: int = 0
     """Highest serial among the tracking numbers of our own filings; 0 = unchanged."""
@@ -130,7 +80,8 @@ class CaseRows(Struct):
 
     def spoiled(self) -> list[Disposition]:
         """What to note about the entries of rows that the database would not take."""
-        return [Disposition(key, "quarantined", FOLD_FAILED) for keys in self.entries.values() for key in keys]
+        spoiled = [entry for items in self.entries.values() for _, entry in items]
+        return [Disposition((entry.journal, entry.seq), "quarantined", FOLD_FAILED) for entry in spoiled]
 
 
 class Cases(Protocol):
@@ -192,20 +143,6 @@ class MemoryCases:
         return twin
 
 
-Item: TypeAlias = tuple[Stored, CaseEvent, EntryHeader]
-"""One readable entry of a case: as held, decoded, and its header."""
-
-
-class Unread(Struct, frozen=True, gc=False):
-    """An entry that cannot be folded, and why."""
-
-    entry: Stored
-    outcome: Outcome
-
-
-Reading: TypeAlias = Item | Unread
-
-
 class CaseInterpreter:
     """Folds what the ledger admits and writes. Call `attach` before use."""
 
@@ -236,23 +173,24 @@ class CaseInterpreter:
     async def interpret(self, entries: Sequence[Stored]) -> Interpretation:
         """Fold entries that are being written or admitted. Total: see `sync.ports.Interpreter`."""
         outcomes: list[Outcome | None] = [None] * len(entries)
-        items: dict[CaseId, list[Item]] = {}
-        unread: dict[CaseId, list[int]] = {}
+        items: defaultdict[CaseId, list[Item]] = defaultdict(list)
+        unknown: defaultdict[CaseId, list[int]] = defaultdict(list)
         journal = seat = None
         for position, entry in enumerate(entries):
             if entry.journal is not journal:
                 journal, seat = entry.journal, self.books.seat_of_node(entry.journal.origin)
-            reading = self._read(entry, seat)
-            if isinstance(reading, Unread):
-                outcomes[position] = reading.outcome
-                if entry.subject is not None and reading.outcome.state == "unknown":
-                    unread.setdefault(entry.subject, []).append(position)
-            else:
-                items.setdefault(reading[2].subject or CaseId(b""), []).append(reading)
-        await self._load([*items, *unread])
+            event = _read(entry, seat)
+            subject = entry.subject or NO_CASE
+            if not isinstance(event, Outcome):
+                items[subject].append((event, entry))
+                continue
+            outcomes[position] = event
+            if event.state == "unknown":
+                unknown[subject].append(position)
+        await self._load([*items, *unknown])
         interpretation = Interpretation([])
         failed = await self._fold_cases(items, interpretation)
-        for subject, positions in unread.items():
+        for subject, positions in unknown.items():
             if self._find(subject) is None:
                 # Whoever is found to read the case later must get this entry too, so the case is awaited from now on.
                 self._changed[subject] = CaseFile(subject)
@@ -261,12 +199,11 @@ class CaseInterpreter:
                 outcomes[position] = Outcome("unknown", "unknown_kind", audience)
         # Nearly every case stands without anything held or broken: then all its entries share one answer.
         plain = {subject: self._plain_outcome(subject, failed) for subject in items}
-        for position, entry in enumerate(entries):
-            outcome = outcomes[position]
+        for outcome, entry in zip(outcomes, entries, strict=True):
             if outcome is None:
                 assert entry.subject is not None
-                shared = plain[entry.subject] if entry.kind in FOR_READERS else None
-                outcome = shared or _outcome_of(self._find(entry.subject), entry)
+                outcome = plain[entry.subject] if entry.kind in FOR_READERS else None
+                outcome = outcome or _outcome_of(self._find(entry.subject), entry)
             interpretation.outcomes.append(outcome)
         self._trim()
         return interpretation
@@ -291,10 +228,7 @@ class CaseInterpreter:
             list(self._changed.values()),
             list(self._operations.values()),
             self._readers,
-            {
-                subject: [(entry.journal, entry.seq) for entry, _, _ in items]
-                for subject, items in self._pending.items()
-            },
+            self._pending,
             self._serial_drawn,
         )
         for subject, case in self._changed.items():
@@ -360,12 +294,9 @@ class CaseInterpreter:
         found: list[Disposition] = []
         for subject, readings in held.items():
             case = self._find(subject)
-            for reading in readings:
-                if isinstance(reading, Unread):
-                    entry, state = reading.entry, (reading.outcome.state, reading.outcome.code)
-                else:
-                    entry = reading[0]
-                    state = _state_of(case, entry.hash)
+            for event, entry in readings:
+                unread = isinstance(event, Outcome)
+                state = (event.state, event.code) if unread else _state_of(case, entry.hash)
                 known = stated.get((entry.journal, entry.seq))
                 if state != ((known.state, known.code) if known is not None else ("", "")):
                     found.append(Disposition((entry.journal, entry.seq), *state))
@@ -380,24 +311,6 @@ class CaseInterpreter:
             return None
         return Outcome(audience=readers_of(case))
 
-    # --- reading one entry -----------------------------------------------------------------------------------------
-
-    def _read(self, entry: Stored, seat: OfficeId | None) -> Reading:
-        """Decode an entry that a device of `seat` wrote, or say why it cannot count."""
-        if entry.subject is None:
-            return Unread(entry, Outcome("quarantined", NO_SUBJECT))
-        if entry.body is None:
-            return Unread(entry, Outcome("held", NO_BODY))
-        try:
-            event = decode_event(entry.kind, entry.body)
-        except UnknownKind as unknown:
-            return Unread(entry, Outcome("unknown", unknown.code))
-        except Malformed as malformed:
-            return Unread(entry, Outcome("quarantined", malformed.code))
-        if seat != event.office and seat != seat_of(event.office):
-            return Unread(entry, Outcome("quarantined", FOREIGN_OFFICE))
-        return entry, event, entry.header()
-
     # --- folding ---------------------------------------------------------------------------------------------------
 
     async def _fold_cases(self, items: dict[CaseId, list[Item]], interpretation: Interpretation) -> set[CaseId]:
@@ -406,11 +319,10 @@ class CaseInterpreter:
         failed: set[CaseId] = set()
         for subject, fresh in items.items():
             try:
-                # A page holds one journal after the other, so a case's acts stand in it out of turn.
-                case = _extend(self._find(subject), sorted(fresh, key=_turn_of))
+                case = _extend(self._find(subject), fresh)
             except Exception as error:
                 failed.add(subject)
-                _log_failure(error)
+                log.error("a fold failed, the case stays as it was: %s", place_of(error))
                 continue
             if case is None:
                 again[subject] = fresh
@@ -426,16 +338,12 @@ class CaseInterpreter:
         for entry in await self.books.store.entries_about(subjects):
             if entry.subject is None:
                 continue
-            counts = self.books.counts(entry.journal, entry.seq)
-            reading = (
-                self._read(entry, self.books.seat_of_node(entry.journal.origin))
-                if counts
-                else Unread(entry, Outcome("held", REVOKED))
-            )
-            if isinstance(reading, Unread) and reading.outcome.state == "quarantined":
+            counts = self.books.counts(entry)
+            event = _read(entry, self.books.seat_of_node(entry.journal.origin)) if counts else _REVOKED
+            if isinstance(event, Outcome) and event.state == "quarantined":
                 # What cannot be read may have gone bad on the disk: then a good copy is fetched and the case refolded.
-                await repair.first_damaged(self.books, [entry])
-            held[entry.subject].append(reading)
+                await repair.damaged_among(self.books, [entry])
+            held[entry.subject].append((event, entry))
         return held
 
     def _refold(
@@ -444,13 +352,13 @@ class CaseInterpreter:
         """Fold cases from all their entries: those held, those of this transaction, and the fresh ones."""
         failed: set[CaseId] = set()
         for subject, fresh in items.items():
-            stored = [reading for reading in held[subject] if not isinstance(reading, Unread)]
+            stored = [(event, entry) for event, entry in held[subject] if not isinstance(event, Outcome)]
             earlier = [*stored, *self._pending.get(subject, ())]
             try:
-                case = fold((event, header) for _, event, header in [*earlier, *fresh])
+                case = fold([*earlier, *fresh])
             except Exception as error:
                 failed.add(subject)
-                _log_failure(error)
+                log.error("a fold failed, the case stays as it was: %s", place_of(error))
                 continue
             before = self._find(subject)
             if case is None and before is None:
@@ -486,10 +394,11 @@ class CaseInterpreter:
     def _note_own(self, subject: CaseId, items: Sequence[Item]) -> None:
         """Of our own office's entries, ours or regained: the operation, and the serial of a filing."""
         seat = self.books.seat.office
-        for _, event, header in items:
-            if seat_of(event.office) != seat:
+        desks = f"{seat}."
+        for event, entry in items:
+            if event.office != seat and not event.office.startswith(desks):
                 continue
-            done = Operation(event.operation, subject, event.kind, header.hash)
+            done = Operation(event.operation, subject, event.kind, entry.hash)
             self._operations.setdefault(event.operation, done)
             if isinstance(event, CaseFiled):
                 self._serial_drawn = max(self._serial_drawn, serial_of(event.tracking))
@@ -523,28 +432,40 @@ class CaseInterpreter:
 
 
 _FAILED: Final = Outcome("quarantined", FOLD_FAILED)
+_REVOKED: Final = Outcome("held", REVOKED)
 
 
-def _log_failure(error: Exception) -> None:
-    """Log the type of an exception and where it arose: its message may quote what a resident wrote."""
-    frames = traceback.extract_tb(error.__traceback__)[-8:]
-    places = " < ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames))
-    log.error("a fold failed (%s); the case stays as it was: %s", type(error).__name__, places)
+def _read(entry: Stored, seat: OfficeId | None) -> CaseEvent | Outcome:
+    """Decode an entry that a device of `seat` wrote, or say why it cannot count."""
+    if entry.subject is None:
+        return Outcome("quarantined", NO_SUBJECT)
+    if entry.body is None:
+        return Outcome("held", NO_BODY)
+    try:
+        event = decode_event(entry.kind, entry.body)
+    except UnknownKind as unknown:
+        return Outcome("unknown", unknown.code)
+    except Malformed as malformed:
+        return Outcome("quarantined", malformed.code)
+    if seat != event.office and seat != seat_of(event.office):
+        return Outcome("quarantined", FOREIGN_OFFICE)
+    return event
 
 
 def _extend(case: CaseFile | None, items: Sequence[Item]) -> CaseFile | None:
     """The case after entries that simply follow; None when it must be folded from all its entries."""
-    for _, event, header in items:
-        if not extends(case, event):
+    # A page holds one journal after the other, so a case's acts stand in it out of turn.
+    for event, entry in sorted(items, key=_turn_of):
+        case = follow(case, event, entry)
+        if case is None:
             return None
-        case = apply(case, event, header)
     return case
 
 
-def _turn_of(item: Item) -> tuple[int, bool]:
+def _turn_of(item: Item) -> int:
     """Acts by turn, contributions behind the act that they were made after."""
-    event = item[1]
-    return (event.turn, False) if isinstance(event, Act) else (event.after_turn, True)
+    event = item[0]
+    return 2 * event.turn if isinstance(event, Act) else 2 * event.after_turn + 1
 
 
 def _outcome_of(case: CaseFile | None, entry: Stored) -> Outcome:
@@ -569,7 +490,7 @@ def _settle(before: CaseFile | None, after: CaseFile, earlier: Iterable[Item]) -
     if before is not None and before.held == after.held and before.breaches == after.breaches:
         return []
     settled: list[Disposition] = []
-    for entry, _, _ in earlier:
+    for _, entry in earlier:
         state = _state_of(after, entry.hash)
         if state != _state_of(before, entry.hash):
             settled.append(Disposition((entry.journal, entry.seq), *state))
@@ -589,11 +510,3 @@ def serial_of(tracking: str) -> int:
     _, separator, number = tracking.rpartition("-")
     digits = number[2:-1]
     return int(digits) if separator and digits.isascii() and digits.isdecimal() else 0
-
-
-def explain(code: str) -> tuple[str, str]:
-    """(zh, en) for a reason of holding or quarantine. Raises `LocalFault` for a code that no version here gives."""
-    found = CODES.get(code) or BREACHES.get(code)
-    if found is None:
-        raise LocalFault("unknown_code", f"no reason called {code} is known here; upgrade this node")
-    return found

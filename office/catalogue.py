@@ -47,13 +47,18 @@ class Catalogue:
         return self.in_force(now).find_item(code)
 
     def item_of(self, case: CaseFile) -> ServiceItem | None:
-        """The item of a case as it was when filed, else as any edition has it: for its name on screens."""
+        """The item of a case as it was when filed, else as any edition has it."""
         if case.filing is None:
             return None
         for edition in (self._edition(case.filing.edition), *reversed(self._known)):
             if edition is not None and case.filing.item in edition.items:
                 return edition.items[case.filing.item]
         return None
+
+    def find_named(self, code: str, now: Instant) -> ServiceItem | None:
+        """The item for its name in a list: as in force now, else of the newest edition that knows the code."""
+        later_first = (self.in_force(now), *reversed(self._known))
+        return next((edition.items[code] for edition in later_first if code in edition.items), None)
 
     def _edition(self, version: str) -> Edition | None:
         return next((edition for edition in reversed(self._known) if edition.version == version), None)

@@ -1,34 +1,37 @@
 """The command line of every node. Each application mounts these verbs beside its own (`hub` adds its own).
 
 `--help` teaches: every verb says what it does, what it needs, and shows an example. Errors are one line on standard
-error with what to do, exit status 1; a verb that found something wrong ends with status 1 too. There is one pen: while
-the node runs, verbs that write hand over what they want done (`office.local`); only `rebuild` needs it stopped.
-Never prints a key, a password or a person. Next: `office.node`, `office.founding`, `office.serving`.
+error, a code and what to do, exit status 1; a verb that found something wrong ends with status 1 too. All of it is in
+the language set for the node (`office.settings`), Chinese by default. There is one pen: while the node runs, verbs that
+write hand over what they want done (`office.local`); only `rebuild` needs it stopped.
+Never prints a key, a password or a resident. Next: `office.node`, `office.founding`, `office.serving`.
 """
 
 import argparse
 import asyncio
-import contextlib
-import getpass
 import importlib.util
 import logging
 import os
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from msgspec import Struct
 
+from office.cli_accounts import add_accounts
+from office.cli_looks import add_looks
+from office.cli_prove import add_prove
+from office.paths import Home
+from office.sentences import explained, told
+from office.settings import ENVIRONMENT_PREFIX, load_settings
 from schemas.codec import Malformed
-from schemas.names import Instant, OfficeId, OfficerId, seat_of, within
+from schemas.names import Instant, OfficeId, seat_of, within
 from schemas.refusals import Refused
 from sync.core.errors import Fault, LocalFault
 
 if TYPE_CHECKING:
-    from office.accounts import Accounts
     from office.enrolling import Sheet
-    from office.node import Node
 
 # The heavy parts are imported by the verbs that need them: `--help` answers at once, also on an old computer.
 
@@ -47,19 +50,47 @@ class Application(Struct, frozen=True):
     """The console command: hub, township-node, village-agent."""
     title: str
     add_verbs: "Callable[[Verbs], None] | None" = None
+    title_zh: str = ""
+    """The title in Chinese."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Refuses what was typed wrongly with a code, in one language, and ends with status 2."""
+
+    language = ""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and how to find out more."""
+        refusal = Refused(
+            "bad_command",
+            f"命令写法有误，没有执行；请用 {self.prog} --help 查看用法。原文：{message}",
+            f"{message}; nothing was done, see {self.prog} --help",
+        )
+        self.exit(2, f"{refusal.code}: {refusal.text(self.language)}\n")
+
+
+class EnglishParser(Parser):
+    """The same in English; the parsers of its verbs are of its own kind."""
+
+    language = "en"
 
 
 class Verbs:
-    """The verbs of one program, with the options that all share."""
+    """The verbs of one program, with the options that all share, explained in one language."""
 
-    def __init__(self, application: Application) -> None:
+    def __init__(self, application: Application, language: str = "") -> None:
         self.application = application
-        self.parser = argparse.ArgumentParser(
+        self._is_english = language.startswith("en")
+        self.parser = (EnglishParser if self._is_english else Parser)(
             prog=application.name,
-            description=f"{application.title}\n\n通办 Tongban: {application.name}",
+            description=f"{self.say(application.title_zh, application.title)}\n\n通办 Tongban: {application.name}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        self._group = self.parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+        self._group = self.parser.add_subparsers(title=self.say("命令", "verbs"), metavar="VERB", required=True)
+
+    def say(self, zh: str, en: str) -> str:
+        """What to print, of the two. Verbs find it as `say` among their arguments."""
+        return en if self._is_english else zh
 
     def add(self, name: str, verb: Verb, summary: str, example: str = "") -> argparse.ArgumentParser:
         """A verb. Returns its parser for options of its own."""
@@ -71,7 +102,7 @@ class Verbs:
             name,
             help=summary,
             description=summary,
-            epilog=f"example: {self.application.name} {example}" if example else None,
+            epilog=f"{self.say('例：', 'example: ')}{self.application.name} {example}" if example else None,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
 
@@ -81,9 +112,12 @@ class Verbs:
             "--home",
             type=Path,
             default=default_home(self.application.name),
-            help=f"the node's folder (environment: {HOME_VARIABLE}; default: %(default)s)",
+            help=self.say(
+                f"节点目录（环境变量 {HOME_VARIABLE}；默认 %(default)s）",
+                f"the node's folder (environment: {HOME_VARIABLE}; default: %(default)s)",
+            ),
         )
-        parser.set_defaults(verb=verb)
+        parser.set_defaults(verb=verb, say=self.say)
         return parser
 
 
@@ -93,9 +127,19 @@ def default_home(name: str) -> Path:
     return Path(stated) if stated else Path.home() / ".tongban" / name
 
 
-def parser_of(application: Application) -> argparse.ArgumentParser:
+def language_of(application: Application, words: Sequence[str]) -> str:
+    """The language set for the node that a command is about; that of the environment while no setting can be read."""
+    finder = Parser(application.name, add_help=False)
+    finder.add_argument("--home", type=Path, default=default_home(application.name))
+    try:
+        return load_settings(Home(finder.parse_known_args(words)[0].home).settings).language
+    except (LocalFault, OSError):
+        return os.environ.get(f"{ENVIRONMENT_PREFIX}LANGUAGE", "")
+
+
+def parser_of(application: Application, language: str = "") -> argparse.ArgumentParser:
     """The whole command line of a program: the verbs that all share, and its own."""
-    verbs = Verbs(application)
+    verbs = Verbs(application, language)
     _add_common(verbs)
     if application.add_verbs is not None:
         application.add_verbs(verbs)
@@ -111,81 +155,117 @@ def run_in_loop(work: Coroutine[Any, Any, T]) -> T:
 
 def main(application: Application, arguments: Sequence[str] | None = None) -> int:
     """Run one verb. Returns the exit status."""
-    parsed = parser_of(application).parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    language = language_of(application, words)
+    parsed = parser_of(application, language).parse_args(words)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
         return run_in_loop(parsed.verb(parsed))
     except KeyboardInterrupt:
         return 130
-    except Refused as refusal:
-        return _fail(refusal.code, f"{refusal.zh}\n{refusal.en}")
-    except (Fault, Malformed) as fault:
-        return _fail(fault.code, fault.hint)
+    except (Refused, Fault, Malformed) as refusal:
+        return _fail(refusal, language)
     except Exception as error:
         from sync.failures import fault_of
 
         # What a database means, where nothing between has said it already: a start on a full disk.
-        fault = fault_of(error)
-        if fault is None:
+        refusal = fault_of(error) or _refusal_of(error)
+        if refusal is None:
             raise
-        return _fail(fault.code, fault.hint)
+        return _fail(refusal, language)
 
 
-def _fail(code: str, hint: str) -> int:
-    print(f"{code}: {hint}", file=sys.stderr)
+def _refusal_of(error: Exception) -> Refused | None:
+    """What the system's own complaint means; None: a defect of ours, which must show itself whole."""
+    if isinstance(error, EOFError):
+        return Refused(
+            "no_terminal",
+            "须输入密码，但没有可供输入的终端，未作任何改动；请在终端中运行，或用 --password-stdin 从标准输入读取。",
+            "A password is asked for and there is no terminal to type it; nothing was changed. Run this in a "
+            "terminal, or read it with --password-stdin.",
+        )
+    if isinstance(error, OSError):
+        what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        return Refused(
+            "file_unusable",
+            f"无法读写文件，操作没有完成，已保存的数据不受影响；请核对路径、权限和磁盘后重试：{what}",
+            f"A file cannot be read or written, so this was not finished; nothing that was saved is lost. Look at the "
+            f"path, its permissions and the disk, and try again: {what}",
+        )
+    return None
+
+
+def _fail(refusal: Refused | Fault | Malformed, language: str) -> int:
+    print(f"{refusal.code}: {told(refusal, language)}", file=sys.stderr)
     return 1
 
 
 def _add_common(verbs: Verbs) -> None:
+    say = verbs.say
     if verbs.application.name != "hub":
-        verbs.add("init", init_device, "make the folder, the keys and a settings file (enrol does it too)", "init")
+        making = say(
+            "建立节点目录、密钥和设置文件（enrol 时也会自动建立）",
+            "make the folder, the keys and a settings file (enrol does it too)",
+        )
+        verbs.add("init", init_device, making, "init")
         enrol = verbs.add(
             "enrol",
             enrol_device,
-            "get this device its office with the code on its enrolment sheet",
+            say(
+                "凭注册单上的注册码，让本设备成为某个单位的设备",
+                "get this device its office with the code on its enrolment sheet",
+            ),
             "enrol 'tongban:510824100205;https://hub:8610;8c1f…;7K3M…'",
         )
-        enrol.add_argument("code", help="the line that begins with tongban:, a sheet's .txt file, or the bare code")
-        enrol.add_argument("--address", help="with a bare code: the address on the sheet")
-        enrol.add_argument("--county", help="with a bare code: the county digest on the sheet, 64 hexadecimal digits")
-        enrol.add_argument("--office", help="with a bare code: the office on the sheet")
-    verbs.add("run", run_node, "serve this node's pages and its line until stopped", "run")
-    verbs.add("sync", sync_node, "talk with the node above once, now; a running node does it itself", "sync")
-    status = verbs.add(
-        "status", show_status, "how this node stands: counts, lines, disk; shows no case", "status --json"
+        _add_sheet_options(enrol, verbs)
+    serving = say("启动本节点的页面和线路，直到被停止", "serve this node's pages and its line until stopped")
+    verbs.add("run", run_node, serving, "run")
+    talking = say(
+        "立即与上级节点同步一次；运行中的节点会自动同步",
+        "talk with the node above once, now; a running node does it itself",
     )
-    status.add_argument("--json", action="store_true", help="one JSON line")
-    verify = verbs.add(
-        "verify",
-        verify_node,
+    verbs.add("sync", sync_node, talking, "sync")
+    standing = say(
+        "本节点的状况：数量、线路、磁盘；不显示任何办件", "how this node stands: counts, lines, disk; shows no case"
+    )
+    status = verbs.add("status", show_status, standing, "status --json")
+    status.add_argument("--json", action="store_true", help=say("只输出一行 JSON", "one JSON line"))
+    checking = say(
+        "核验本节点的每个条目、链、树、签名和表，并指出不符之处",
         "check every entry, chain, tree, signature and table of this node; names what is wrong",
-        "verify --json",
     )
-    verify.add_argument("--json", action="store_true", help="end with one JSON line")
-    verbs.add("rebuild", rebuild_node, "drop the tables that screens read and fold them again from the entries")
-    verbs.add("doctor", doctor_node, "look at settings, files, disk, clock, lines and quarantine; says what to do")
-    _add_accounts(verbs)
+    verify = verbs.add("verify", verify_node, checking, "verify --json")
+    verify.add_argument("--json", action="store_true", help=say("末尾输出一行 JSON", "end with one JSON line"))
+    add_prove(verbs)
+    folding = say(
+        "丢弃页面所读的表，由条目重新生成；须先停止节点",
+        "drop the tables that screens read and fold them again from the entries; the node must be stopped",
+    )
+    verbs.add("rebuild", rebuild_node, folding)
+    looking = say(
+        "检查设置、文件、磁盘、时钟、线路和隔离区，并说明怎么办",
+        "look at settings, files, disk, clock, lines and quarantine; says what to do",
+    )
+    verbs.add("doctor", doctor_node, looking)
+    add_accounts(verbs)
+    add_looks(verbs)
 
 
-def _add_accounts(verbs: Verbs) -> None:
-    parser = verbs.add("accounts", list_accounts, "the people who work at this node", "accounts add --login zhang …")
-    group = parser.add_subparsers(title="what", metavar="WHAT")
-    add = group.add_parser("add", help="make an account; the password is asked for, or read with --password-stdin")
-    add.add_argument("--login", required=True, help="what is typed at sign-in")
-    add.add_argument("--name", required=True, help="shown beside acts")
-    add.add_argument("--role", required=True, action="append", help="agent, clerk, approver, leader, supervisor, …")
-    add.add_argument("--office", help="the node's office unless named: a department's window")
-    add.add_argument("--language", default="zh", choices=["zh", "en"])
-    password = group.add_parser("password", help="set a new password")
-    password.add_argument("--login", required=True)
-    suspend = group.add_parser("suspend", help="close an account; its acts stay what they are")
-    suspend.add_argument("--login", required=True)
-    for each in (add, password):
-        each.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
-    verbs.share(add, add_account)
-    verbs.share(password, set_password)
-    verbs.share(suspend, suspend_account)
-    verbs.share(group.add_parser("list", help="list them"), list_accounts)
+def _add_sheet_options(enrol: argparse.ArgumentParser, verbs: Verbs) -> None:
+    say = verbs.say
+    enrol.add_argument(
+        "code",
+        help=say(
+            "注册单上以 tongban: 开头的一行、注册单的 .txt 文件，或单独的注册码",
+            "the line that begins with tongban:, a sheet's .txt file, or the bare code",
+        ),
+    )
+    bare = say("只给注册码时，另填注册单上的", "with a bare code: as on the sheet, ")
+    enrol.add_argument("--address", help=bare + say("地址", "the address"))
+    enrol.add_argument(
+        "--county", help=bare + say("县根摘要，64 位十六进制数", "the county digest, 64 hexadecimal digits")
+    )
+    enrol.add_argument("--office", help=bare + say("单位代码", "the office"))
 
 
 # --- making ----------------------------------------------------------------------------------------------------------
@@ -196,7 +276,13 @@ async def init_device(arguments: Arguments) -> int:
     from office.founding import prepare_device
 
     home = prepare_device(arguments.home)
-    print(f"已建立 made: {home.folder}\n下一步 next: enrol '<注册单上以 tongban: 开头的一行>'")
+    print(arguments.say(f"已建立：{home.folder}", f"made: {home.folder}"))
+    print(
+        arguments.say(
+            "下一步：enrol '<注册单上以 tongban: 开头的一行>'",
+            "next: enrol '<the sheet's line that begins with tongban:>'",
+        )
+    )
     return 0
 
 
@@ -206,7 +292,9 @@ async def enrol_device(arguments: Arguments) -> int:
 
     sheet = _sheet(arguments)
     seat = await founding.enrol_device(arguments.home, sheet)
-    print(f"已注册 enrolled: {sheet.office} · {seat.chain[-1].enrolment.node}\n上级地址 above: {seat.parent_address}")
+    device = f"{sheet.office} · {seat.chain[-1].enrolment.node}"
+    print(arguments.say(f"已注册：{device}", f"enrolled: {device}"))
+    print(arguments.say(f"上级地址：{seat.parent_address}", f"above: {seat.parent_address}"))
     return 0
 
 
@@ -215,15 +303,18 @@ def _sheet(arguments: Arguments) -> "Sheet":
     from office.sheets import LINE_PREFIX, read_line
 
     text: str = arguments.code
-    if text.startswith(LINE_PREFIX):
+    if LINE_PREFIX in text:
+        # A Windows command line leaves the sheet's quotes around it; `read_line` takes them off.
         return read_line(text)
     path = Path(text)
     if path.suffix == ".txt" and path.is_file():
         # The line is ASCII; the names around it may have been saved again in another encoding.
         return read_line(path.read_text(encoding="utf-8", errors="replace"))
     if not (arguments.address and arguments.county and arguments.office):
-        raise LocalFault(
-            "sheet_incomplete", "with a bare code also give --address, --county and --office as they stand on the sheet"
+        raise Refused(
+            "sheet_incomplete",
+            "只给注册码时，还须照注册单填写 --address、--county 和 --office。",
+            "With a bare code also give --address, --county and --office as they stand on the sheet.",
         )
     county = "".join(arguments.county.split()).lower()
     return Sheet(OfficeId(arguments.office), "", arguments.address, county, plain_code(text), Instant(0))
@@ -235,13 +326,14 @@ def _sheet(arguments: Arguments) -> "Sheet":
 async def run_node(arguments: Arguments) -> int:
     """`run`"""
     from office.node import Node, address_of
-    from office.serving import serve
+    from office.serving import Listener, serve
 
-    node = await Node.open(arguments.home, progress=show_progress)
+    listener = Listener()
+    node = await Node.open(arguments.home, progress=show_progress, ready=listener.bind)
     logging.getLogger().setLevel(node.settings.log_level.upper())
     print(f"{node.office_name(node.seat)} ({node.seat}) · {address_of(node.settings)}", flush=True)
     try:
-        await serve(node)
+        await serve(node, listener)
     finally:
         await node.close()
     return 0
@@ -250,13 +342,19 @@ async def run_node(arguments: Arguments) -> int:
 async def sync_node(arguments: Arguments) -> int:
     """`sync`"""
     from office.local import RunningNode, at_the_pen
-    from office.serving import talk_here
+    from office.serving import check_parent, talk_here
+    from sync.exchange import REFUSED_HINTS
 
-    talked = await at_the_pen(arguments.home, talk_here, RunningNode.sync, progress=show_progress)
+    pen = at_the_pen(arguments.home, talk_here, RunningNode.sync, ready=check_parent, progress=show_progress)
+    talked = await pen
     if not talked.is_over:
-        print(f"仍在传输 still talking · 待送 waiting {talked.waiting}")
+        print(arguments.say(f"仍在传输 · 待送 {talked.waiting}", f"still talking · waiting {talked.waiting}"))
         return 0
-    print(f"收到 received {talked.entries_received} · 待送 waiting {talked.waiting}")
+    zh = f"收到 {talked.entries_received} · 待送 {talked.waiting}"
+    print(arguments.say(zh, f"received {talked.entries_received} · waiting {talked.waiting}"))
+    for code in talked.refused:
+        hint = REFUSED_HINTS.get(code, "a part of a page was refused; see the findings on the page of the line")
+        print(f"{code}: {arguments.say(explained(code, hint, 'zh'), hint)}", file=sys.stderr)
     return 1 if talked.refused else 0
 
 
@@ -265,16 +363,14 @@ async def show_status(arguments: Arguments) -> int:
     import msgspec
 
     from office.local import find_status
+    from office.status import describe
 
     status = await find_status(arguments.home)
     if arguments.json:
         print(msgspec.json.encode(status).decode())
         return 0
-    print(f"{status.name} ({status.office}) · {'运行中 running' if status.is_running else '未运行 not running'}")
-    print(f"本机条目 own entries {status.own} · 县已回执 receipted by the county {status.receipted}")
-    print(f"办件 cases {status.cases['all']} · 在办 open {status.cases['open']} · 待处理 set aside {status.set_aside}")
-    for line in status.lines:
-        print(f"{line.office} · 待送 waiting {line.waiting}{'+' if line.is_more else ''}")
+    for line in describe(status, arguments.say):
+        print(line)
     return 0
 
 
@@ -291,8 +387,10 @@ async def verify_node(arguments: Arguments) -> int:
     finally:
         await node.close()
     for fault in report.faults:
-        print(f"{fault.code}: {fault.where}: {fault.what}", file=sys.stderr)
-    print(f"{report.entries} entries in {report.journals} journals, {report.cases} cases: {len(report.faults)} faults")
+        print(f"{fault.code}: {fault.where}: {arguments.say(fault.zh, fault.en)}", file=sys.stderr)
+    journals, entries, cases, faults = report.journals, report.entries, report.cases, len(report.faults)
+    en = f"{entries} entries in {journals} journals, {cases} cases: {faults} faults"
+    print(arguments.say(f"{journals} 个日志，{entries} 条，{cases} 件：{faults} 处不符", en))
     if arguments.json:
         print(msgspec.json.encode(report).decode())
     return 1 if report.faults else 0
@@ -307,7 +405,7 @@ async def rebuild_node(arguments: Arguments) -> int:
         count = len(await node.cases.subjects())
     finally:
         await node.close()
-    print(f"已重建 rebuilt: {count}")
+    print(arguments.say(f"已重建：{count}", f"rebuilt: {count}"))
     return 0
 
 
@@ -317,7 +415,7 @@ async def doctor_node(arguments: Arguments) -> int:
 
     findings = await examine(arguments.home)
     for finding in findings:
-        print(f"{'✓' if finding.good else '✗'} {finding.subject}: {finding.zh} / {finding.en}")
+        print(f"{'✓' if finding.good else '✗'} {finding.subject}: {arguments.say(finding.zh, finding.en)}")
     return 0 if all(finding.good for finding in findings) else 1
 
 
@@ -326,27 +424,53 @@ async def doctor_node(arguments: Arguments) -> int:
 
 def add_sheet(verbs: Verbs, parser: argparse.ArgumentParser) -> None:
     """`sheet`, for the programs that have offices below them."""
-    parser.add_argument("office", help="an office below this one that has a device of its own")
-    parser.add_argument("--replace", action="store_true", help="the new device follows a lost one")
+    below = verbs.say("有自己设备的下级单位", "an office below this one that has a device of its own")
+    parser.add_argument("office", help=below)
+    lost = verbs.say("新设备接替遗失的设备", "the new device follows a lost one")
+    parser.add_argument("--replace", action="store_true", help=lost)
+    add_local(verbs, parser)
     verbs.share(parser, print_sheet)
+
+
+def add_local(verbs: Verbs, parser: argparse.ArgumentParser) -> None:
+    """`--local`, for the verbs that print sheets."""
+    local = verbs.say(
+        "在一台电脑上试用：注册单可以只有本机地址",
+        "to try everything on one machine: sheets may name its own address only",
+    )
+    parser.add_argument("--local", action="store_true", help=local)
 
 
 async def print_sheet(arguments: Arguments) -> int:
     """`sheet`"""
     from office.enrolling import Office
-    from office.node import Node
-    from office.sheets import save_sheets, text_of
+    from office.node import Node, address_of
+    from office.sheets import check_address, save_sheets, text_of
 
     wanted = OfficeId(arguments.office)
     node = await Node.open(arguments.home, with_pen=False)
     try:
         if seat_of(wanted) != wanted or wanted == node.seat or not within(wanted, node.seat):
-            raise LocalFault("not_below", f"{wanted} is no office below this one with a device of its own")
+            raise Refused(
+                "not_below",
+                f"{wanted} 不是本单位之下有自己设备的单位，没有打印注册单；请核对代码。",
+                f"{wanted} is no office below this one with a device of its own; check the code.",
+            )
         if not node.is_office(wanted):
-            raise LocalFault("unknown_office", f"the county has no office {wanted}; check the code")
+            raise Refused(
+                "unknown_office",
+                f"本县没有单位 {wanted}；请核对代码，或先导入单位表。",
+                f"The county has no office {wanted}; check the code, or import the list of offices first.",
+            )
         present = await node.enrolling.find_present(wanted, node.books)
         if present is not None and not arguments.replace:
-            raise LocalFault("seat_taken", "this office has a device; with --replace a new one follows it")
+            raise Refused(
+                "seat_taken",
+                "该单位已有设备，没有打印注册单；要更换设备，请加 --replace。",
+                "This office has a device; with --replace a new one follows it.",
+            )
+        if not arguments.local:
+            check_address(address_of(node.settings))
         office = Office(wanted, node.office_name(wanted))
         sheet = await node.enrolling.issue_code(office, node.books.seat.root.digest, replaces=present)
     finally:
@@ -356,76 +480,7 @@ async def print_sheet(arguments: Arguments) -> int:
     return 0
 
 
-# --- accounts --------------------------------------------------------------------------------------------------------
-
-
-async def add_account(arguments: Arguments) -> int:
-    """`accounts add`"""
-    from schemas.casework.roles import Role
-
-    unknown = [role for role in arguments.role if role not in set(Role)]
-    if unknown:
-        raise LocalFault("unknown_role", f"there is no role {unknown[0]!r}; choose from {', '.join(Role)}")
-    roles = [Role(role) for role in arguments.role]
-    async with _opened(arguments) as (node, accounts):
-        office = OfficeId(arguments.office or node.seat)
-        officer = await accounts.add_officer(
-            arguments.login, arguments.name, office, roles, _password(arguments), arguments.language
-        )
-    print(f"已开户 added: {officer}")
-    return 0
-
-
-async def set_password(arguments: Arguments) -> int:
-    """`accounts password`"""
-    async with _opened(arguments) as (_, accounts):
-        officer = await _find_officer(accounts, arguments.login)
-        await accounts.set_password(officer, _password(arguments))
-    print("已更新 done")
-    return 0
-
-
-async def suspend_account(arguments: Arguments) -> int:
-    """`accounts suspend`"""
-    async with _opened(arguments) as (_, accounts):
-        await accounts.suspend_officer(await _find_officer(accounts, arguments.login))
-    print("已停用 done")
-    return 0
-
-
-async def list_accounts(arguments: Arguments) -> int:
-    """`accounts list`"""
-    async with _opened(arguments) as (_, accounts):
-        for one in await accounts.list_officers():
-            state = "" if one.active else " (停用 closed)"
-            print(f"{one.login}\t{one.office}\t{','.join(sorted(one.roles))}{state}")
-    return 0
-
-
-async def _find_officer(accounts: "Accounts", login: str) -> OfficerId:
-    for one in await accounts.list_officers():
-        if one.login == login.strip().lower():
-            return one.officer
-    raise LocalFault("unknown_login", "this node has no such login; see accounts list")
-
-
-@contextlib.asynccontextmanager
-async def _opened(arguments: Arguments) -> AsyncGenerator[tuple["Node", "Accounts"]]:
-    """The node for its shared rows: beside a running one too, so without the pen."""
-    from office.accounts import Accounts
-    from office.node import Node
-
-    node = await Node.open(arguments.home, with_pen=False)
-    try:
-        yield node, Accounts(node.engines.write, node.engines.read, node.seat, node.clock, node.salts)
-    finally:
-        await node.close()
-
-
-def _password(arguments: Arguments) -> str:
-    if arguments.password_stdin:
-        return sys.stdin.readline().rstrip("\r\n")
-    return getpass.getpass("密码 password: ")
+# --- the screen -------------------------------------------------------------------------------------------------------
 
 
 def show_progress(done: int, total: int) -> None:

@@ -11,7 +11,7 @@ import os
 import random
 import time
 
-from schemas.names import OPERATION_BYTES, Instant
+from schemas.names import Instant
 
 
 class SystemClock:
@@ -36,10 +36,6 @@ class SystemSalts:
     def draw(self, size: int) -> bytes:
         """`size` unpredictable bytes."""
         return os.urandom(size)
-
-    def operation(self) -> bytes:
-        """The number of a new user action: 16 bytes, put into a form when it is shown (RULINGS B10)."""
-        return self.draw(OPERATION_BYTES)
 
 
 class SystemJitter:

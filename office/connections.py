@@ -9,10 +9,11 @@ minutes (DESIGN 4). Next: `office.serving`, which serves with it; `sync.http` fo
 """
 
 import asyncio
-from ipaddress import ip_address
 from typing import Any, Final, cast
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from office.node import is_loopback
 
 CONNECTIONS_OF_ADDRESS_MAX: Final = 64
 """Ten browsers behind one address, with six connections each; a device keeps four. Loopback is not counted."""
@@ -113,9 +114,4 @@ def watched_protocol(*, is_fast: bool) -> type[asyncio.Protocol]:
 
 
 def _is_counted(client: tuple[str, int] | None) -> bool:
-    if client is None:
-        return False
-    try:
-        return not ip_address(client[0]).is_loopback
-    except ValueError:
-        return True
+    return client is not None and not is_loopback(client[0])

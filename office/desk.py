@@ -10,7 +10,6 @@ rolled back puts the pen down for the cases concerned (RULINGS B5). Next: `schem
 """
 
 import hashlib
-import hmac
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import timedelta
 from typing import Final, Protocol, TypeAlias
@@ -19,10 +18,13 @@ from msgspec import Struct, structs
 
 from office.casebook import CaseInterpreter, Operation
 from office.catalogue import Catalogue
+from office.slips import SECRET_SALT_BYTES, hash_secret, mark_of, reopened_secret, secret_of
+from office.texts import check_texts
 from schemas.casework.casefile import CaseFile
 from schemas.casework.clocks import day_of
 from schemas.casework.events import (
     Act,
+    ActUnconfirmed,
     Applicant,
     CaseClosed,
     CaseDecided,
@@ -50,30 +52,22 @@ from schemas.casework.lifecycle import ACTS, NotPermitted, available_acts, check
 from schemas.casework.roles import Role
 from schemas.casework.visibility import readers
 from schemas.codec import Malformed
-from schemas.identity import RESIDENT_CARD, check_resident_number
+from schemas.identity import check_document_number
 from schemas.names import (
-    ALPHABET,
     CASE_ID_BYTES,
     OPERATION_BYTES,
     CaseId,
-    Epoch,
     OfficeId,
     OfficerId,
     TrackingNumber,
     followed,
+    parent_seat,
     seat_of,
     tracking_number,
 )
 from schemas.refusals import Refused
 from sync.core.journal import Draft
 from sync.ports import Clock, Salts, Stored
-
-SECRET_CHARACTERS: Final = 12
-"""60 bits in base 32 (RULINGS B7): a slip's secret cannot be guessed over any line, and can be read aloud."""
-
-SECRET_SALT_BYTES: Final = 8
-SECRET_HASH_BYTES: Final = 16
-"""A secret has 60 random bits, so 128 bits of hash bind it; both travel in every filing and do not compress."""
 
 Fields: TypeAlias = tuple[object, ...] | Callable[[CaseFile], tuple[object, ...]]
 """What an act carries beyond the five that every act carries; computed where it depends on the case."""
@@ -82,7 +76,7 @@ EDITION_IN_USE_MAX: Final = timedelta(days=3653)
 """No county works ten years with one edition of its catalogue: a later day is a wrong clock."""
 
 CUSTODY_ACTS: Final = frozenset(ACTS) - {CaseFiled.kind}
-"""What a quarantined node may not write. Filing and contributions stay allowed: no counter closes (RULINGS B5)."""
+"""What only a leader may write at a quarantined node. Filing and contributions stay free: no counter closes (B5)."""
 
 
 class Officer(Protocol):
@@ -137,9 +131,10 @@ class NodeQuarantined(Refused):
     def __init__(self) -> None:
         super().__init__(
             "node_quarantined",
-            "本机数据曾被恢复到较早状态,本件可能已有新的办理步骤;请连上线路补齐后再办,收件登记不受影响。",
+            "本机数据曾被恢复到较早状态，本件可能已有新的办理步骤；请连上线路补齐后再办，紧急时由值班领导办理并标注待核对。收件登记不受影响。",
             "This node was restored to an earlier state and the case may have moved on; connect the line and let it "
-            "catch up first. New filings are not affected.",
+            "catch up first. If it cannot wait, a leader on duty may act, marked as unconfirmed. New filings are not "
+            "affected.",
         )
 
 
@@ -149,7 +144,7 @@ class OperationReused(Refused):
     def __init__(self) -> None:
         super().__init__(
             "operation_reused",
-            "该表单已用于另一操作;请刷新页面后重新填写。",
+            "该表单已用于另一操作；请刷新页面后重新填写。",
             "This form was already used for another action; reload the page and fill it in again.",
         )
 
@@ -167,11 +162,13 @@ class Desk:
         slip_key: bytes,
         is_office: Callable[[OfficeId], bool],
         *,
+        check_leader: Callable[[OfficerId], Awaitable[None]],
         check_room: Callable[[], None] = lambda: None,
     ) -> None:
         """`slip_key`: 32 secret bytes of this node, from which slips' secrets are derived.
 
-        `is_office`: whether the county has this office, as far as this node knows. `check_room`: raises `Refused` when
+        `is_office`: whether the county has this office, as far as this node knows. `check_leader`: raises `Refused`
+        for who is no leader on duty of this node's own office (`office.accounts`). `check_room`: raises `Refused` when
         the disk has no room for new matters (`office.storage`).
         """
         self._pen = pen
@@ -180,6 +177,7 @@ class Desk:
         self._salts = salts
         self._slip_key = slip_key
         self._is_office = is_office
+        self._check_leader = check_leader
         self._check_room = check_room
         self.catalogue = catalogue
 
@@ -206,7 +204,7 @@ class Desk:
         applicant = self._check_applicant(applicant)
         edition = self.catalogue.in_force(self._clock.now())
         found = edition.get_item(item)
-        secret = self._secret_of(operation)
+        secret = secret_of(self._slip_key, operation)
         salt = self._salts.draw(SECRET_SALT_BYTES)
 
         async def drafting() -> Sequence[Draft]:
@@ -237,6 +235,10 @@ class Desk:
         if (filed.item, _person(filed.applicant)) != (item, _person(applicant)):
             raise OperationReused
         return Slip(written.case, written.entry, filed.tracking, secret, written.repeated)
+
+    def reopen_slip(self, officer: Officer, case: CaseFile) -> str:
+        """The query code once more, when the printout is lost. Raises `office.slips.SlipRefused`."""
+        return reopened_secret(self._slip_key, case.filing, officer.officer)
 
     # --- moving the pen ----------------------------------------------------------------------------------------------
 
@@ -288,8 +290,14 @@ class Desk:
         approver: OfficerId,
         seen: bytes | None = None,
     ) -> Written:
-        """The county alone: move the pen away from a silent office, with reason and approver (RULINGS B3)."""
+        """The county alone: move the pen away from a silent office, with reason and approver (RULINGS B3).
+
+        The approver is one of the county's own leaders, whom this very node knows, line or no line.
+        """
+        self._check(officer, CustodyReassigned.kind, operation)
         self._check_office(to)
+        if parent_seat(self._casebook.books.seat.office) is None:
+            await self._check_leader(approver)
         return await self._act(officer, case, operation, CustodyReassigned, (to, reason, approver), seen)
 
     # --- handling ----------------------------------------------------------------------------------------------------
@@ -386,12 +394,11 @@ class Desk:
         present = self.catalogue.in_force(self._clock.now()).find_item(case.filing.item)
         decidable = available_acts(case, officer.office, present, officer.roles)
         lawful = available_acts(case, officer.office, self.catalogue.item_of(case), officer.roles)
-        quarantined = self._is_quarantined(case)
         return tuple(
             kind
             for kind in dict.fromkeys((*lawful, *decidable))
             if kind in (decidable if kind == CaseDecided.kind else lawful)
-            and not (quarantined and kind in CUSTODY_ACTS)
+            and (Role.LEADER in officer.roles or not self.is_unconfirmed(kind, case))
         )
 
     # --- how it is done ----------------------------------------------------------------------------------------------
@@ -447,11 +454,17 @@ class Desk:
                 raise NotPermitted("no_such_case")
             if file.filing is None:
                 raise NotPermitted("filing_awaited")
-            if kind in CUSTODY_ACTS and self._is_quarantined(file):
+            unconfirmed = self.is_unconfirmed(kind, file)
+            if unconfirmed and Role.LEADER not in officer.roles:
                 raise NodeQuarantined
             event = make(file)
             permits_event(file, event, self.catalogue.find_item(file, kind, file.filing.item, self._clock.now()))
-            return [Draft(kind, case, _encode(event))]
+            drafts = [Draft(kind, case, _encode(event))]
+            if unconfirmed:
+                beside = hashlib.sha256(b"unconfirmed" + operation).digest()[:OPERATION_BYTES]
+                note = ActUnconfirmed(file.turn + 1, beside, officer.office, officer.officer)
+                drafts.append(Draft(note.kind, case, _encode(note)))
+            return drafts
 
         return await self._write(officer, operation, drafting)
 
@@ -493,13 +506,13 @@ class Desk:
         if len(operation) != OPERATION_BYTES:
             raise Refused(
                 "operation_malformed",
-                "表单编号不完整;请刷新页面后重新填写。",
+                "表单编号不完整；请刷新页面后重新填写。",
                 "The form's own number is not complete; reload the page and fill it in again.",
             )
         if seat_of(officer.office) != self._casebook.books.seat.office:
             raise Refused(
                 "not_at_this_node",
-                "该账号不属于本机所在单位;请到本单位的设备上办理。",
+                "该账号不属于本机所在单位；请到本单位的设备上办理。",
                 "This account does not belong to this node's office; work at your own office's device.",
             )
         check_role(kind, officer.roles)
@@ -508,22 +521,26 @@ class Desk:
         if not self._is_office(office):
             raise Refused(
                 "unknown_office",
-                "本县没有这个单位;请从列表中选择接收单位。",
+                "本县没有这个单位；请从列表中选择接收单位。",
                 "The county has no such office; choose one from the list.",
             )
 
     def _check_applicant(self, applicant: Applicant) -> Applicant:
-        """Check a resident's number. A wrong clock refuses nobody: the day is taken from near the edition's own."""
-        if applicant.document_type != RESIDENT_CARD:
-            return applicant
-        now = self._clock.now()
+        """Check the document's number. A wrong clock refuses nobody: the day is not before the county's last beacon,
+        and near the edition's own.
+        """
+        now = max(self._clock.now(), self._casebook.books.beacon_at)
         first = self.catalogue.in_force(now).effective_from
         today = min(max(day_of(now), first), first + EDITION_IN_USE_MAX)
-        checked = check_resident_number(applicant.document_number, today)
-        return structs.replace(applicant, document_number=checked.number)
+        number = check_document_number(applicant.document_type, applicant.document_number, today)
+        return structs.replace(applicant, document_number=number)
 
-    def _is_quarantined(self, case: CaseFile) -> bool:
-        """Whether a neighbour that ever held or is offered this case has yet to tell us how it went on (RULINGS B5)."""
+    def is_unconfirmed(self, kind: str, case: CaseFile) -> bool:
+        """Whether such an act would rest on what we may have lost: a neighbour that ever held or is offered this case
+        has yet to tell us how it went on. Only a leader may write it then, and it is marked (RULINGS B5).
+        """
+        if kind not in CUSTODY_ACTS:
+            return False
         books = self._casebook.books
         suspects = {link.neighbour for link in books.links.values() if link.quarantined}
         if not suspects:
@@ -535,42 +552,20 @@ class Desk:
         mark = mark_of(self._casebook.books.own.epoch)
         return tracking_number(seat_of(office), mark, await self._casebook.draw_serial())
 
-    def _secret_of(self, operation: bytes) -> str:
-        """The slip's secret: made from the operation under this node's own key, so a re-sent form gives it again."""
-        digest = hmac.digest(self._slip_key, b"tongban slip secret\n" + operation, "sha256")
-        return "".join(ALPHABET[byte % len(ALPHABET)] for byte in digest[:SECRET_CHARACTERS])
-
 
 def _person(applicant: Applicant) -> tuple[str, str, str]:
     """Who somebody is, however the rest of the form was corrected."""
     return applicant.name, applicant.document_type, applicant.document_number
 
 
-def mark_of(epoch: Epoch) -> str:
-    """The 2 characters of tracking numbers that are drawn with the epoch: its nonce is (RULINGS B7)."""
-    return "".join(ALPHABET[byte % len(ALPHABET)] for byte in epoch.nonce[:2])
-
-
-def hash_secret(salt: bytes, secret: str) -> bytes:
-    """SHA-256 over salt and secret, shortened. 60 random bits need no slow hash."""
-    return hashlib.sha256(salt + secret.encode()).digest()[:SECRET_HASH_BYTES]
-
-
-def is_secret_of(filing: CaseFiled, secret: str) -> bool:
-    """Whether a resident typed the secret of this filing's slip. Blanks, dashes and small letters are forgiven."""
-    plain = "".join(secret.upper().replace("-", "").split())
-    salt, expected = filing.secret_hash[:SECRET_SALT_BYTES], filing.secret_hash[SECRET_SALT_BYTES:]
-    return hmac.compare_digest(hash_secret(salt, plain), expected)
-
-
 def _encode(event: CaseEvent) -> bytes:
-    """The body's bytes. Raises `Refused` for texts that no other node would read back."""
+    """The body's bytes. Raises `Refused` for texts that no other node would read back, or that hide something."""
+    check_texts(event)
     try:
         return encode_event(event)
     except Malformed as malformed:
         raise Refused(
             "text_unacceptable",
-            "有一栏过长、为空或含有不可见字符:名称 120 字以内,说明 4000 字以内;请改正后重试。",
-            "A field is too long, empty or holds invisible characters: names have at most 120 characters, texts 4,000; "
-            "correct it and try again.",
+            "有一栏过长或为空：名称 120 字以内，说明 4000 字以内；请改正后重试。",
+            "A field is too long or empty: names have at most 120 characters, texts 4,000; correct it and try again.",
         ) from malformed

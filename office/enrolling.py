@@ -37,7 +37,7 @@ from schemas.wire import (
 from sync.books import Books
 from sync.core.errors import LocalFault, RemoteFault
 from sync.core.journal import Draft
-from sync.enrolment import certify
+from sync.enrolment import admit_certificate, certify
 from sync.http import Wire
 from sync.keys import PublicKeys, Signer, check_public_keys, verify_ed25519
 from sync.ports import Clock, Salts, Stored
@@ -52,8 +52,14 @@ CODE_TRIES_MAX: Final = 5
 OFFICES_MAX: Final = 10_000
 """The largest county has about 1,000 villages; windows of departments are a few dozen."""
 
+FIRST_ROW: Final = 2
+"""The number of a table's first row: the headings have 1."""
+
 OFFICES_TOLD_MAX: Final = 150
 """Windows and townships that an answer names: 60 and 50 in a large county, 7 KiB of the 16 that an answer may have."""
+
+POSITIONS_MAX: Final = 400
+"""Journals that one revocation names, of at most 41 bytes each: half an entry, so that there is room for the reason."""
 
 REQUEST_BYTES_MAX: Final = 1024
 _REQUEST_TITLE: Final = b"tongban enrolment request\n"
@@ -119,7 +125,7 @@ def plain_code(text: str) -> str:
     if len(plain) != CODE_CHARACTERS or any(character not in ALPHABET for character in plain):
         raise EnrolmentRefused(
             "code_malformed",
-            f"注册码为 {CODE_CHARACTERS} 位字母数字;请对照注册单重新输入。",
+            f"注册码为 {CODE_CHARACTERS} 位字母数字；请对照注册单重新输入。",
             f"An enrolment code has {CODE_CHARACTERS} characters; copy it from the sheet again.",
         )
     return plain
@@ -181,17 +187,20 @@ class Enrolling:
             await connection.execute(insert(enrolment_codes).values(row))
         return Sheet(office.office, office.name, self._address, county_digest, code, expires_at)
 
+    async def list_awaited(self) -> set[OfficeId]:
+        """Offices whose code still works: a sheet with it may be in somebody's hands."""
+        code = enrolment_codes.c
+        query = select(code.office).where(code.expires_at >= self._clock.now(), code.tries_left > 0)
+        async with self._read.connect() as connection:
+            return {OfficeId(office) for office in (await connection.execute(query)).scalars()}
+
     async def find_present(self, office: OfficeId, books: Books) -> NodeId | None:
         """The device that works for an office now, or None: what a new one would replace."""
         return (await _present_devices(books)).get(office)
 
     async def find_unconfirmed(self, books: Books) -> set[NodeId]:
         """Devices that a township enrolled and the county has not yet confirmed (RULINGS A14)."""
-        confirmed: set[NodeId] = set()
-        for entry in await books.store.entries_of_kind(KIND_COUNTERSIGNED):
-            author = books.seat_of_node(entry.journal.origin)
-            if entry.body is not None and author is not None and parent_seat(author) is None:
-                confirmed.add(decode(entry.body, Countersigned).node)
+        confirmed = await _confirmed(books)
         return {
             node
             for node, certificate in (await _certificates(books)).items()
@@ -220,7 +229,9 @@ class Enrolling:
                 replaces = await self._try_code(asked)
                 await self._certify(writer, asked, node, replaces)
         chain = _chain_of(writer.books, await _certificates(writer.books), asked.office)
-        known = [office for office in await self.list_offices() if len(seat_of(office.office)) < 12]
+        offices_here = await self.list_offices()
+        own = [one for one in offices_here if one.office == asked.office]
+        known = own + [one for one in offices_here if len(seat_of(one.office)) < 12 and one.office != asked.office]
         return encode(Reply(chain, await self._parent_address(asked.office), known[:OFFICES_TOLD_MAX]))
 
     def _check_proofs(self, asked: Request) -> None:
@@ -278,7 +289,9 @@ class Enrolling:
                 self._clock.now(),
                 present,
             )
-            return [Draft(KIND_ENROLLED, None, encode(Enrolled(certify(books.seat.signer, enrolment))))]
+            certificate = certify(books.seat.signer, enrolment)
+            admit_certificate(books.keyring, books.seat.root, certificate)  # nobody writes what nobody would believe
+            return [Draft(KIND_ENROLLED, None, encode(Enrolled(certificate)))]
 
         await writer.record(drafting)
         async with self._write.begin() as connection:
@@ -297,29 +310,59 @@ class Enrolling:
     # --- confirming and ending ---------------------------------------------------------------------------------------
 
     async def countersign(self, node: NodeId) -> Stored:
-        """The county confirms a device that a township enrolled (RULINGS A14)."""
-        writer = self._writer
-        if writer.books.keyring.find(node) is None:
-            raise LocalFault("unknown_device", f"no device {node} is enrolled in this county; check the name")
+        """The county confirms a device that a township enrolled (RULINGS A14).
+
+        Raises `LocalFault` `unknown_device`; `EnrolmentRefused` when that was done already.
+        """
+        await self.check_countersign(node)
         return await self._write_line(KIND_COUNTERSIGNED, encode(Countersigned(node)))
 
+    async def check_countersign(self, node: NodeId) -> None:
+        """Raise what `countersign` would, and write nothing."""
+        books = self._writer.books
+        if books.keyring.find(node) is None:
+            raise LocalFault("unknown_device", f"no device {node} is enrolled in this county; check the name")
+        if node in await _confirmed(books):
+            raise EnrolmentRefused(
+                "already_confirmed",
+                "该设备此前已经确认，无须再次确认，没有再次写入。",
+                "This device is confirmed already, once is enough; nothing more was written.",
+            )
+
     async def revoke(self, node: NodeId, reason: str) -> Stored:
-        """End a lost device: nothing of it counts beyond what is held here without a gap (RULINGS A14)."""
+        """End a lost device: nothing of it counts beyond what is held here without a gap (RULINGS A14).
+
+        Raises `LocalFault` `unknown_device`; `EnrolmentRefused` when it is revoked already: a second statement would
+        let count what the first one held back.
+        """
         writer = self._writer
         books = writer.books
-        device = books.keyring.find(node)
-        if device is None or not within(device.office, books.seat.office) or device.office == books.seat.office:
-            raise LocalFault("unknown_device", f"no device {node} below this office is known here; check the name")
 
         async def drafting() -> Sequence[Draft]:
+            await self.check_revoke(node)
             positions = [
                 Size(journal.origin, journal.epoch, tip.size)
                 for journal, tip in sorted(books.tips.items())
                 if journal.origin == node
             ]
-            return [Draft(KIND_REVOKED, None, encode(Revoked(node, positions, reason)))]
+            # A device that was started daily for years has more journals than one entry can name: statements add up.
+            pieces = [positions[first : first + POSITIONS_MAX] for first in range(0, len(positions), POSITIONS_MAX)]
+            return [Draft(KIND_REVOKED, None, encode(Revoked(node, piece, reason))) for piece in pieces or [positions]]
 
         return (await writer.record(drafting))[0]
+
+    async def check_revoke(self, node: NodeId) -> None:
+        """Raise what `revoke` would, and write nothing."""
+        books = self._writer.books
+        device = books.keyring.find(node)
+        if device is None or not within(device.office, books.seat.office) or device.office == books.seat.office:
+            raise LocalFault("unknown_device", f"no device {node} below this office is known here; check the name")
+        if books.keyring.is_revoked(node):
+            raise EnrolmentRefused(
+                "already_revoked",
+                "该设备已经注销，注销继续有效，没有再次写入。",
+                "This device is revoked already, and stays so; nothing more was written.",
+            )
 
     async def _write_line(self, kind: str, body: bytes) -> Stored:
         async def drafting() -> Sequence[Draft]:
@@ -357,6 +400,16 @@ def _chain_of(books: Books, certificates: Mapping[NodeId, Certificate], office: 
     return [*books.seat.chain, *(present[seat] for seat in reversed(path))]
 
 
+async def _confirmed(books: Books) -> set[NodeId]:
+    """The devices that the county has confirmed."""
+    confirmed: set[NodeId] = set()
+    for entry in await books.store.entries_of_kind(KIND_COUNTERSIGNED):
+        author = books.seat_of_node(entry.journal.origin)
+        if entry.body is not None and author is not None and parent_seat(author) is None:
+            confirmed.add(decode(entry.body, Countersigned).node)
+    return confirmed
+
+
 async def _certificates(books: Books) -> dict[NodeId, Certificate]:
     """The certificates that are believed here: any device may write into its journal what looks like one."""
     believed = set(books.enrolled_by.values())
@@ -390,16 +443,19 @@ def _bad_code() -> RemoteFault:
 def parse_offices(rows: Sequence[Mapping[str, str]], county: OfficeId, divisions: DivisionTree | None) -> list[Office]:
     """Offices from rows with the columns office, name, address. Raises `EnrolmentRefused` for the first bad row.
 
-    A row's office is a division's code, or a code, a dot and a desk for a department's window (RULINGS C4).
+    A row's office is a division's code, or a code, a dot and a desk for a department's window (RULINGS C4). Rows are
+    counted as a spreadsheet does: the headings are the first, and an empty one is passed over.
     """
     found: dict[OfficeId, Office] = {}
-    if not 0 < len(rows) <= OFFICES_MAX:
+    if not 0 < sum(1 for row in rows if any(row.values())) <= OFFICES_MAX:
         raise EnrolmentRefused(
             "offices_count",
-            f"单位表应有 1 至 {OFFICES_MAX} 行;请核对文件,按县分开导入。",
+            f"单位表应有 1 至 {OFFICES_MAX} 行；请核对文件，按县分开导入。",
             f"The list of offices must have 1 to {OFFICES_MAX} rows; check the file and import one county at a time.",
         )
-    for number, row in enumerate(rows, start=1):
+    for number, row in enumerate(rows, start=FIRST_ROW):
+        if not any(row.values()):
+            continue
         office = OfficeId((row.get("office") or "").strip())
         name = (row.get("name") or "").strip()
         desk = office.partition(".")[2]
@@ -418,13 +474,13 @@ def parse_offices(rows: Sequence[Mapping[str, str]], county: OfficeId, divisions
         if office in found:
             raise _bad_row(number, "重复", "occurs twice")
         address = (row.get("address") or "").strip()
-        if address and not _is_address(address):
+        if address and not is_address(address):
             raise _bad_row(number, "的地址应形如 https://host:port", "has an address other than https://host:port")
         found[office] = Office(office, name, address)
     return sorted(found.values(), key=lambda office: office.office)
 
 
-def _is_address(text: str) -> bool:
+def is_address(text: str) -> bool:
     """Whether the offices below could talk to it: better asked now than when the sheets are in the villages."""
     try:
         Wire(text)
@@ -436,6 +492,6 @@ def _is_address(text: str) -> bool:
 def _bad_row(number: int, zh: str, en: str) -> EnrolmentRefused:
     return EnrolmentRefused(
         "offices_row",
-        f"单位表第 {number} 行{zh};请改正后重新导入。",
+        f"单位表第 {number} 行{zh}；请改正后重新导入。",
         f"Row {number} of the offices {en}; correct it and import again.",
     )

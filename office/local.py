@@ -16,10 +16,11 @@ from typing import Final, TypeVar
 import msgspec
 from msgspec import Struct
 
-from office.node import Node, Progress, is_loopback, no_progress
+from office.node import Node, Progress, Ready, is_loopback, no_conditions, no_progress
 from office.paths import Home, remove, write_private
 from office.status import Status, status_of
 from schemas.names import NodeId
+from schemas.refusals import Refused
 from sync.books import Books
 from sync.core.errors import LocalFault, RemoteFault
 from sync.exchange import LineDown, Tally
@@ -74,10 +75,11 @@ class Talked(Struct, frozen=True):
 
 
 class LocalRefusal(Struct, frozen=True):
-    """Why something was not done: a stable code, and the sentence to print."""
+    """Why something was not done: a stable code, and the sentence to print, in Chinese and English."""
 
     code: str
-    message: str
+    zh: str
+    en: str
 
 
 class Door(Struct, frozen=True):
@@ -191,26 +193,24 @@ class RunningNode:
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise LocalFault(
                 "other_version",
-                "the running node answers as another version of this program does; restart it, then try again "
-                "(正在运行的程序版本不同；请重新启动后再试)",
+                "the running node answers as another version of this program does; restart it, then try again",
             ) from error
 
 
-def _refused(body: bytes) -> LocalFault:
+def _refused(body: bytes) -> Refused | LocalFault:
     """The node's refusal, to be printed as it stands."""
     try:
         refusal = msgspec.json.decode(body, type=LocalRefusal)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return _not_reachable()
-    return LocalFault(refusal.code, refusal.message)
+    return Refused(refusal.code, refusal.zh, refusal.en)
 
 
 def _not_reachable() -> LocalFault:
     return LocalFault(
         "not_reachable",
         "another process holds this node's pen and does not answer: it is starting or stopping, or another verb is at "
-        "work; wait a moment and try again, or stop it first "
-        "(另一进程正在使用本机数据且没有应答；请稍后重试，或先将其停止)",
+        "work; wait a moment and try again, or stop it first",
     )
 
 
@@ -236,11 +236,15 @@ async def at_the_pen(
     here: Callable[[Node], Awaitable[T]],
     there: Callable[[RunningNode], Awaitable[T]],
     *,
+    ready: Ready = no_conditions,
     progress: Progress = no_progress,
 ) -> T:
-    """Do something with a node's pen: `here` when no process has it, else by asking the one that has it."""
+    """Do something with a node's pen: `here` when no process has it, else by asking the one that has it.
+
+    `ready`: raises what would be refused anyhow, before the pen writes anything (`Node.open`).
+    """
     try:
-        node = await Node.open(folder, progress=progress)
+        node = await Node.open(folder, ready=ready, progress=progress)
     except LocalFault as fault:
         if fault.code != "second_writer":
             raise

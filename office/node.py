@@ -12,20 +12,20 @@ import hashlib
 import hmac
 import io
 from collections.abc import Awaitable, Callable, Sequence
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
 import msgspec
 from sqlalchemy import select
 
+from office.accounts import Accounts
 from office.casebook import CaseInterpreter, CaseRows
 from office.catalogue import Catalogue
 from office.clock import SystemClock, SystemJitter, SystemSalts
 from office.database import Engines, PenLock, database_url, on_failure, open_engines
 from office.desk import Desk
 from office.enrolling import Enrolling
-from office.migrations import migrate
+from office.migrations import is_of_this_version, migrate
 from office.paths import Home, WritingLock, read_private, remove, write_private
 from office.projection import SqlCases
 from office.seat import load_seat, load_seat_file
@@ -41,6 +41,8 @@ from schemas.names import CaseId, OfficeId, seat_of, within
 from sync.books import Books, Seat
 from sync.core.errors import LocalFault
 from sync.core.journal import Draft
+from sync.courier import LineState
+from sync.http import is_loopback
 from sync.ledger import Ledger
 from sync.ports import Stored, empty_batch
 from sync.sealing import SEAL_KEY_BYTES, AesGcmSealer
@@ -55,12 +57,24 @@ REBUILD_CASES: Final = 500
 
 DESK_CHARACTERS_MAX: Final = 20
 
+PEN_WAIT_S: Final = 2.0
+"""How long a start waits for a verb that was given in the same moment: making a new database takes a tenth of it."""
+PEN_PAUSE_S: Final = 0.05
+
 Progress = Callable[[int, int], None]
 """(done, all): for a bar on the screen."""
 
 
+Ready = Callable[["Node"], Awaitable[None]]
+"""What must go well before a node opens an epoch: a start that fails must leave no journal behind."""
+
+
 def no_progress(done: int, total: int) -> None:
     """Shows nothing."""
+
+
+async def no_conditions(node: "Node") -> None:
+    """Nothing must go well first."""
 
 
 class WakingPen:
@@ -103,6 +117,7 @@ class Node:
         self.pen = WakingPen(self.writer)
         self.divisions = load_tree(home, seat.office)
         self.catalogue = load_editions(home)
+        self.accounts = Accounts(engines.write, engines.read, seat.office, self.clock, self.salts)
         self.desk = Desk(
             self.pen,
             self.casebook,
@@ -111,6 +126,7 @@ class Node:
             self.salts,
             _slip_key(data_key),
             self.is_office,
+            check_leader=self.accounts.check_leader,
             check_room=self.storage.check_filing,
         )
         self.worklists = Worklists(engines.read, self.cases, self.store, self.books, seat.office)
@@ -118,9 +134,10 @@ class Node:
             engines.write, engines.read, self.writer, self.clock, self.salts, address_of(settings)
         )
         self.parent_address = settings.parent
+        self.line_up: LineState | None = None
+        """What the courier says of the line upward; None at the county, and while nobody talks upward."""
         self._names: dict[OfficeId, str] = {}
-        self._lock: WritingLock | None = None
-        self._pen_lock: PenLock | None = None
+        self._locks: Locks | None = None
 
     # --- life ------------------------------------------------------------------------------------------------------
 
@@ -133,9 +150,11 @@ class Node:
         refold: bool = False,
         settings: Settings | None = None,
         progress: Progress = no_progress,
+        ready: Ready = no_conditions,
     ) -> "Node":
         """Open the node in `folder`. With the pen: lock, migrate, refold if needed or asked, new epoch, writer started.
 
+        `ready`: awaited with the pen in hand before the epoch is opened; whatever it raises ends the opening.
         Raises `LocalFault`: `not_enrolled`, `second_writer`, `newer_store`, `bad_settings` and what the files' readers
         raise; `Malformed` for a damaged key file.
         """
@@ -143,50 +162,52 @@ class Node:
         settings = settings or load_settings(home.settings)
         seat_file = load_seat_file(home)
         url = database_url(settings.database, home.database)
-        lock = WritingLock(home.lock)
-        pen_lock = PenLock(url) if settings.database and not url.drivername.startswith("sqlite") else None
-        if with_pen:
-            lock.take()
+        is_sqlite = not settings.database or url.drivername.startswith("sqlite")
+        locks = Locks(WritingLock(home.lock), None if is_sqlite else PenLock(url))
         engines = open_engines(url)
         try:
-            if pen_lock is not None and with_pen:
-                await pen_lock.take()
+            if with_pen:
+                await _take_patiently(locks, home)
             node = cls(home, settings, load_seat(home), engines, load_data_key(home))
             node.parent_address = settings.parent or seat_file.parent_address
-            node._lock, node._pen_lock = lock, pen_lock
+            node._locks = locks
             if with_pen:
-                await node._take_up_pen(progress, refold=refold)
+                await node._take_up_pen(progress, ready, refold=refold)
             else:
                 await node._look_in(progress)
             await node.load_names()
         except BaseException:
             await engines.close()
-            if pen_lock is not None:
-                await pen_lock.release()
-            lock.release()
+            await locks.release()
             raise
         return node
 
     async def _look_in(self, progress: Progress) -> None:
-        """For a process that only reads: beside the running node, or, when none runs, on a store of this version.
+        """For a process that only reads: the pen is touched only where the store must be brought up first.
 
-        Both locks: whoever holds the pen over PostgreSQL may sit on another machine, with a folder of its own.
+        Where somebody else is just doing that, it waits; where a running node folds anew, it reads what there is.
         """
-        assert self._lock is not None
-        try:
-            self._lock.take()
-            if self._pen_lock is not None:
-                await self._pen_lock.take()
-        except LocalFault:
-            self._lock.release()
-            await self.books.load()
+        assert self._locks is not None
+        deadline = self.clock.elapsed_s() + PEN_WAIT_S
+        while True:
+            is_current = await is_of_this_version(self.engines.read)
+            if is_current and await self.cases.is_folded():
+                break
+            try:
+                await self._locks.take()
+            except LocalFault:
+                if is_current:
+                    break
+                if self.clock.elapsed_s() > deadline:
+                    raise
+                await self.clock.sleep(PEN_PAUSE_S)
+                continue
+            try:
+                await self._bring_up(progress, refold=False)
+            finally:
+                await self._locks.release()
             return
-        try:
-            await self._bring_up(progress, refold=False)
-        finally:
-            if self._pen_lock is not None:
-                await self._pen_lock.release()
-            self._lock.release()
+        await self.books.load()
 
     async def _bring_up(self, progress: Progress, *, refold: bool) -> None:
         """The database of this version, its projections whole. Needs the lock."""
@@ -195,9 +216,10 @@ class Node:
         if refold or not await self.cases.is_folded():
             await self.rebuild(progress)
 
-    async def _take_up_pen(self, progress: Progress, *, refold: bool) -> None:
+    async def _take_up_pen(self, progress: Progress, ready: Ready, *, refold: bool) -> None:
         await self._bring_up(progress, refold=refold)
         await self._fold_understood()
+        await ready(self)
         await self.ledger.open_epoch(restored=self.home.restored.exists())
         remove(self.home.restored)
         self.writer.start()
@@ -207,10 +229,8 @@ class Node:
         if self.writer.failure is None:
             await self.writer.stop()
         await self.engines.close()
-        if self._pen_lock is not None:
-            await self._pen_lock.release()
-        if self._lock is not None:
-            self._lock.release()
+        if self._locks is not None:
+            await self._locks.release()
 
     # --- projections -------------------------------------------------------------------------------------------------
 
@@ -277,7 +297,10 @@ class Node:
         return OfficeId(seat_of(self.seat)[:6])
 
     async def load_names(self) -> None:
-        """Read what offices are called: at start, and after the county's list was imported."""
+        """Read what offices are called: at start, and, while the county's node is served, every minute anew.
+
+        A verb beside it may import the list at any time. Other nodes are told names when they are enrolled.
+        """
         async with self.engines.read.connect() as connection:
             rows = (await connection.execute(select(offices.c.office, offices.c.name))).all()
         self._names = {OfficeId(office): name for office, name in rows}
@@ -311,6 +334,50 @@ class Node:
         if self.divisions is not None:
             return code in self.divisions
         return within(OfficeId(seat), self.county)
+
+
+# --- the pen ---------------------------------------------------------------------------------------------------------
+
+
+class Locks:
+    """One writing process per node (RULINGS C1): the lock of the folder, and over PostgreSQL the database's as well,
+    whose pen may be held from another machine with a folder of its own.
+    """
+
+    def __init__(self, folder: WritingLock, database: PenLock | None) -> None:
+        self._folder = folder
+        self._database = database
+
+    async def take(self) -> None:
+        """Take both or neither. Raises `LocalFault` `second_writer`; never waits."""
+        self._folder.take()
+        try:
+            if self._database is not None:
+                await self._database.take()
+        except BaseException:
+            self._folder.release()
+            raise
+
+    async def release(self) -> None:
+        """Give both back."""
+        if self._database is not None:
+            await self._database.release()
+        self._folder.release()
+
+
+async def _take_patiently(locks: Locks, home: Home) -> None:
+    """Take the pen. A verb that brings up a new store has it for a moment: one that serves says so in its folder."""
+    clock = SystemClock()
+    deadline = clock.elapsed_s() + PEN_WAIT_S
+    while True:
+        try:
+            await locks.take()
+        except LocalFault:
+            if home.local.exists() or clock.elapsed_s() > deadline:
+                raise
+            await clock.sleep(PEN_PAUSE_S)
+        else:
+            return
 
 
 # --- files -----------------------------------------------------------------------------------------------------------
@@ -388,12 +455,3 @@ def address_of(settings: Settings) -> str:
         return settings.address
     scheme = "http" if is_loopback(settings.host) else "https"
     return f"{scheme}://{settings.host}:{settings.port}"
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine only: then plain HTTP may be spoken (RULINGS C8)."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        # A name such as 127.example.org is not an address, whatever it looks like.
-        return host == "localhost"

@@ -193,8 +193,7 @@ def second_writer() -> LocalFault:
     """The refusal of a second writing process."""
     return LocalFault(
         "second_writer",
-        "another process of this node is already running and holds its pen; use that one, or stop it first "
-        "(本机已有一个进程在运行;请使用它,或先将其停止)",
+        "another process of this node is already running and holds its pen; use that one, or stop it first",
     )
 
 

@@ -3,16 +3,18 @@
 uvicorn serves the web application and the sync routes; the courier talks upward beside it. Loopback is served plain,
 any other address over TLS with the node's own certificate (RULINGS C8). Ends in order on SIGTERM and Ctrl-C: no new
 requests, the courier, then the writer, which finishes what it took.
+The sockets are bound before the node opens an epoch (`Listener`): a start that fails leaves no journal behind.
 Never opens a node (`office.node`) and never retries by itself (`sync.courier`). Next: `office.web.app`, `sync.http`.
 """
 
 import asyncio
 import contextlib
+import errno
 import gc
 import logging
 import signal
 import socket
-from collections.abc import Generator
+from collections.abc import Awaitable, Callable, Generator
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,10 +24,12 @@ from litestar import Router
 from office.connections import watched_protocol
 from office.local import Doorman, Talked, no_parent, talked
 from office.node import Node, is_loopback
+from office.own_faults import place_of
 from office.storage import LOOK_AGAIN_S
 from office.web.app import create_app
 from office.web.guards import device
 from office.web.local import local_router
+from schemas.refusals import Refused
 from sync.core.errors import Fault
 from sync.courier import Courier, Timetable
 from sync.exchange import Responder, converse
@@ -52,14 +56,59 @@ collector took 8 % of an ingest's CPU. A village keeps the default: its memory i
 BEACON_EVERY_MS: Final = 24 * 3600 * 1000
 BEACON_LOOK_S: Final = 600
 
+NAMES_LOOK_S: Final = 60
+"""How soon a running hub knows a list of offices that was imported beside it."""
+
 log: Final = logging.getLogger("tongban.serving")
 
 
-async def serve(node: Node) -> None:
+class Listener:
+    """The certificate and the sockets of a node that is about to be served."""
+
+    def __init__(self) -> None:
+        self.tls: TlsFiles | None = None
+        self.sockets: list[socket.socket] = []
+
+    async def bind(self, node: Node) -> None:
+        """For `Node.open`, as `ready`. Raises `Refused` `port_taken`, `address_unusable`, and what `office.tls` does.
+
+        Behind TLS there is one more socket, on loopback, for the command line beside this node.
+        """
+        settings = node.settings
+        self.tls = None if is_loopback(settings.host) else _certificate(node)
+        self.sockets = [_bound(settings.host, settings.port)]
+        if self.tls is not None:
+            self.sockets.append(_bound("127.0.0.1", 0))
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise Refused(
+                "port_taken",
+                f"{host} 的端口 {port} 已被占用（可能是其他程序，也可能是另一个节点），节点没有启动，数据未作改动；"
+                "请停止占用该端口的程序，或更改设置 port 后重新启动。",
+                f"port {port} of {host} is taken, by another program or another node; nothing was changed: stop that "
+                "one, or change the setting port, and start again",
+            ) from error
+        raise Refused(
+            "address_unusable",
+            f"本机不能在 {host} 的端口 {port} 上提供服务，节点没有启动，数据未作改动；"
+            "请核对设置 host 和 port，并确认本机的网络已接通。",
+            f"this computer cannot serve at {host}, port {port}; nothing was changed: correct the settings host and "
+            "port, and see that this computer's network is up",
+        ) from error
+
+
+async def serve(node: Node, listener: Listener) -> None:
     """Serve until told to stop. The node stays open: closing it is the caller's."""
-    tls = None if is_loopback(node.settings.host) else _certificate(node)
+    tls = listener.tls
     courier = make_courier(node)
-    node.pen.on_work = courier.wake if courier is not None else None
+    if courier is not None:
+        node.pen.on_work, node.line_up = courier.wake, courier.state
     doorman = Doorman(node.home, node.salts, tls.digest if tls is not None else b"")
     config = _config(node, _app(node, courier, tls, doorman), tls)
     server = _Server(config, doorman)
@@ -70,11 +119,12 @@ async def serve(node: Node) -> None:
     if node.books.parent is None:
         gc.set_threshold(*COUNTY_COLLECTS)
     talking = asyncio.create_task(courier.run(), name="courier") if courier is not None else None
-    tending = [asyncio.create_task(keep_ballast(node), name="ballast")]
+    tending = [asyncio.create_task(tend(node, keep_ballast, LOOK_AGAIN_S), name="ballast")]
     if node.books.parent is None:
-        tending.append(asyncio.create_task(light_beacons(node), name="beacon"))
+        tending.append(asyncio.create_task(tend(node, light_beacon, BEACON_LOOK_S), name="beacon"))
+        tending.append(asyncio.create_task(tend(node, Node.load_names, NAMES_LOOK_S), name="names"))
     try:
-        await server.serve(sockets=_sockets(config) if tls is not None else None)
+        await server.serve(listener.sockets)
     finally:
         doorman.close()
         for task in tending:
@@ -98,18 +148,14 @@ class _Server(uvicorn.Server):
         """Listen; then say where, in the node's folder."""
         await super().startup(sockets)
         listening = [one.getsockname() for server in self.servers for one in server.sockets]
-        self._doorman.open([(str(name[0]), int(name[1])) for name in listening])
+        names = [(str(name[0]), int(name[1])) for name in listening]
+        log.info("serving at %s", ", ".join(f"{host} port {port}" for host, port in names))
+        self._doorman.open(names)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
         """Leave signals to `end_on_signals`."""
         yield
-
-
-def _sockets(config: uvicorn.Config) -> list[socket.socket]:
-    """The address that others use, and one on loopback for the command line beside this node."""
-    local = socket.create_server(("127.0.0.1", 0))
-    return [config.bind_socket(), local]
 
 
 def end_on_signals(server: uvicorn.Server) -> None:
@@ -127,22 +173,28 @@ def end_on_signals(server: uvicorn.Server) -> None:
         signal.signal(number, hear)
 
 
-async def light_beacons(node: Node) -> None:
-    """The county's daily statement of the heads that it holds (RULINGS A12, A13). Runs until cancelled."""
+async def tend(node: Node, work: Callable[[Node], Awaitable[None]], every_s: float) -> None:
+    """Do something again and again until cancelled. Whatever goes wrong is logged, and is tried again in its turn."""
     while True:
-        if node.clock.now() - node.books.beacon_at >= BEACON_EVERY_MS:
-            try:
-                await node.writer.alone(node.ledger.light_beacon)
-            except Fault as fault:
-                log.warning("no beacon could be lit: %s", fault.code)
-        await node.clock.sleep(BEACON_LOOK_S)
+        try:
+            await work(node)
+        except Fault as fault:
+            log.warning("%s did not succeed: %s", work.__name__, fault.code)
+        except Exception as error:
+            log.error("%s failed: %s", work.__name__, place_of(error))
+        await node.clock.sleep(every_s)
+
+
+async def light_beacon(node: Node) -> None:
+    """The county's daily statement of the heads that it holds (RULINGS A12, A13), when it is due."""
+    # Either way: a clock that once stood in the future must not keep the county silent until then.
+    if abs(node.clock.now() - node.books.beacon_at) >= BEACON_EVERY_MS:
+        await node.writer.alone(node.ledger.light_beacon)
 
 
 async def keep_ballast(node: Node) -> None:
-    """The file that a full disk may have: written at the start, and anew when there is room again. Until cancelled."""
-    while True:
-        await asyncio.to_thread(node.storage.keep_ballast)
-        await node.clock.sleep(LOOK_AGAIN_S)
+    """The file that a full disk may have: written at the start, and anew when there is room again."""
+    await asyncio.to_thread(node.storage.keep_ballast)
 
 
 def _certificate(node: Node) -> "TlsFiles":
@@ -173,8 +225,6 @@ def _config(node: Node, app: Any, tls: "TlsFiles | None") -> uvicorn.Config:
     is_county = node.books.parent is None
     return uvicorn.Config(
         app,
-        host=node.settings.host,
-        port=node.settings.port,
         # The county takes uvloop and httptools where they are installed; below they would only cost memory (STACK 4).
         loop="auto" if is_county else "asyncio",
         http=watched_protocol(is_fast=is_county),
@@ -214,10 +264,14 @@ def make_courier(node: Node) -> Courier | None:
     )
 
 
-async def talk_here(node: Node) -> Talked:
-    """One conversation of a node that is not served. Raises `LineDown` or the other side's refusal as a `Fault`."""
+async def check_parent(node: Node) -> None:
+    """Raise `LocalFault` `no_parent` at the top."""
     if node.books.parent is None:
         raise no_parent()
+
+
+async def talk_here(node: Node) -> Talked:
+    """One conversation of a node that is not served. Raises `LineDown` or the other side's refusal as a `Fault`."""
     line = HttpLine(node.writer, Wire(node.parent_address, idle_s=node.settings.idle_timeout_s))
     try:
         tally = await converse(node.writer, line)

@@ -65,14 +65,22 @@ def load_settings(path: Path, environment: Mapping[str, str] | None = None) -> S
     values: dict[str, object] = {}
     if path.exists():
         values |= _read_toml(path)
-    values |= _from_environment(os.environ if environment is None else environment)
+    stated = _from_environment(os.environ if environment is None else environment)
+    values |= stated
     for key in values:
         if key not in FIELDS:
-            raise _unknown(key)
+            raise _unknown(key, _place(path, key, stated))
     try:
         return msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
-        raise LocalFault("bad_settings", f"{path}: {error}; correct this setting and start again") from error
+        # msgspec names the field at the end: `$.port`.
+        place = _place(path, str(error).rpartition("$.")[2].strip("`"), stated)
+        raise LocalFault("bad_settings", f"{place}: {error}; correct this setting and start again") from error
+
+
+def _place(path: Path, key: str, stated: Mapping[str, object]) -> str:
+    """Where a setting was read: the environment beats the file."""
+    return f"{ENVIRONMENT_PREFIX}{key.upper()} in the environment" if key in stated else str(path)
 
 
 def _read_toml(path: Path) -> dict[str, object]:
@@ -92,9 +100,9 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, object]:
     }
 
 
-def _unknown(key: str) -> LocalFault:
+def _unknown(key: str, place: str) -> LocalFault:
     nearest = difflib.get_close_matches(key, FIELDS, n=1, cutoff=0.0)
-    return LocalFault("bad_settings", f"there is no setting {key!r}; did you mean {nearest[0]!r}?")
+    return LocalFault("bad_settings", f"there is no setting {key!r} ({place}); did you mean {nearest[0]!r}?")
 
 
 def sample_settings() -> str:

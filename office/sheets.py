@@ -8,12 +8,15 @@ Never kept longer than needed: a code on a sheet is a key. Next: `office.enrolli
 import html
 import io
 from datetime import datetime
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import segno
 
-from office.enrolling import EnrolmentRefused, Sheet, plain_code
+from office.enrolling import EnrolmentRefused, Sheet, is_address, plain_code
+from office.node import is_loopback
 from office.paths import write_private
 from schemas.casework.clocks import CHINA_TIME
 from schemas.names import Instant, OfficeId
@@ -36,11 +39,33 @@ def read_line(text: str) -> Sheet:
     if len(parts) != 4 or len(parts[2]) != DIGEST_CHARACTERS:
         raise EnrolmentRefused(
             "sheet_malformed",
-            "这不是注册单上的注册行;请完整复制以 tongban: 开头的一行。",
+            "这不是注册单上的注册行；请完整复制以 tongban: 开头的一行。",
             "This is not the line of an enrolment sheet; copy the whole line that begins with tongban:",
         )
     office, address, digest, code = parts
     return Sheet(OfficeId(office), "", address, digest, plain_code(code), Instant(0))
+
+
+def check_address(address: str) -> None:
+    """Raise `EnrolmentRefused` unless other computers could reach this node there: paper cannot be corrected."""
+    host = urlsplit(address).hostname or "" if is_address(address) else ""
+    if host and not is_loopback(host) and not _is_any(host):
+        return
+    raise EnrolmentRefused(
+        "sheet_address",
+        f"注册单上的地址将是 {address}，其他电脑无法访问，因此未作任何改动；请先在 tongban.toml 中设置 host 和 "
+        "address（形如 https://host:port），仅在本机试用时请加 --local。",
+        f"The sheets would name {address}, which other computers cannot reach, so nothing was changed; set host and "
+        "address (https://host:port) in tongban.toml first, or add --local to try everything on this one machine.",
+    )
+
+
+def _is_any(host: str) -> bool:
+    """Whether this is no machine but the wish to listen on all addresses: 0.0.0.0 or ::."""
+    try:
+        return ip_address(host).is_unspecified
+    except ValueError:
+        return False
 
 
 def text_of(sheet: Sheet) -> str:
@@ -52,7 +77,7 @@ def text_of(sheet: Sheet) -> str:
             "",
             f"  地址 address        {sheet.address}",
             f"  县根摘要 county      {_grouped(sheet.county_digest, 8)}",
-            f"  注册码 code         {_grouped(sheet.code, 4, '-')}   (一次有效 works once; 有效至 until {until})",
+            f"  注册码 code         {_grouped(sheet.code, 4, '-')}   （一次有效 works once; 有效至 until {until}）",
             "",
             "  在本单位设备上运行 / on the office's own device:",
             f"    enrol '{line_of(sheet)}'",
@@ -81,7 +106,7 @@ def html_of(sheet: Sheet) -> str:
         "th,td{border:1px solid #888;padding:.4em .8em;text-align:left;word-break:break-all}"
         "@media print{body{margin:1cm}}</style>"
         f"<h1>通办 · 设备注册单</h1><table>{rows}</table>{image.getvalue().decode()}"
-        "<p>本单相当于钥匙:仅交该单位负责人,注册后销毁。Treat this sheet as a key: destroy it after use.</p></html>\n"
+        "<p>本单相当于钥匙：仅交该单位负责人，注册后销毁。Treat this sheet as a key: destroy it after use.</p></html>\n"
     )
 
 

@@ -4,9 +4,12 @@ Tells no case and no person. Reads memory and a few small tables; cheap enough t
 Next: `office.web.line` for the lines in detail, `office.doctor` for what to do about it.
 """
 
+from collections.abc import Callable
+
 from msgspec import Struct
 
 from office.node import Node
+from office.sentences import explained
 from office.storage import StorageState
 from office.web.line import Neighbour, neighbours_of
 from schemas.names import NodeId, OfficeId, parent_seat
@@ -39,7 +42,7 @@ class Status(Struct, frozen=True):
     """The line upward; None at the county, and when the node is not running."""
 
 
-async def status_of(node: Node, courier: LineState | None = None, *, is_running: bool = False) -> Status:
+async def status_of(node: Node, *, is_running: bool = False) -> Status:
     """The state of an open node."""
     books = node.books
     device = books.seat.node
@@ -58,10 +61,42 @@ async def status_of(node: Node, courier: LineState | None = None, *, is_running:
         sum(receipts),
         books.arrival,
         {queue.value: count for queue, count in (await node.worklists.count(node.seat)).items()},
-        len(await node.store.dispositions()),
+        await node.store.count_dispositions(),
         len(await node.store.evidence()),
         any(link.quarantined for link in list(books.links.values())),
         tuple(await neighbours_of(books, node.store)),
         node.storage.state(),
-        courier,
+        node.line_up,
     )
+
+
+def describe(status: Status, say: Callable[[str, str], str]) -> list[str]:
+    """The state in lines for a person; `say` chooses between Chinese and English."""
+    running = say("运行中", "running") if status.is_running else say("未运行", "not running")
+    cases, aside = status.cases, status.set_aside
+    lines = [
+        f"{status.name} ({status.office}) · {running}",
+        say(
+            f"本机条目 {status.own} · 县已签收 {status.receipted}",
+            f"own entries {status.own} · receipted by the county {status.receipted}",
+        ),
+        say(
+            f"办件 {cases['all']} · 在办 {cases['open']} · 隔离 {aside}",
+            f"cases {cases['all']} · open {cases['open']} · set aside {aside}",
+        ),
+    ]
+    for line in status.lines:
+        waiting = f"{line.waiting}{'+' if line.is_more else ''}"
+        lines.append(say(f"{line.office} · 待送 {waiting}", f"{line.office} · waiting {waiting}"))
+    if status.is_quarantined:
+        lines.append(
+            say(
+                "本机曾恢复到较早状态，正在补齐：请保持线路畅通。",
+                "This node was restored and is catching up: keep the line up.",
+            )
+        )
+    courier = status.courier
+    if courier is not None and courier.code:
+        told = say(explained(courier.code, courier.hint, "zh"), courier.hint)
+        lines.append(say(f"上行线路 {courier.code}：{told}", f"line up {courier.code}: {told}"))
+    return lines

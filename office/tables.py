@@ -10,12 +10,16 @@ cannot be read back from entries or imported again. Next: `office.projection`,
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, Text, text
 
 from schemas.names import OPERATION_BYTES
 
 office_metadata = MetaData()
 """All tables of this module; `office.migrations` creates them beside the others."""
+
+_HELD: Final = text("custodian IS NOT NULL")
+_OFFERED: Final = text("offeree IS NOT NULL")
+"""A case is with one or the other: the index of each holds only its own. Any equality on the column implies it."""
 
 cases = Table(
     "cases",
@@ -39,8 +43,8 @@ cases = Table(
     Column("file", LargeBinary, nullable=False, comment="the CaseFile, sealed"),
     Index("cases_by_time", "filed_at"),
     Index("cases_of_town", "town", "filed_at"),
-    Index("cases_held", "custodian"),
-    Index("cases_offered", "offeree"),
+    Index("cases_held", "custodian", sqlite_where=_HELD, postgresql_where=_HELD),
+    Index("cases_offered", "offeree", sqlite_where=_OFFERED, postgresql_where=_OFFERED),
     Index("cases_by_number", "tracking"),
     # A case's row is rewritten at every act: room in its page spares the indexes.
     postgresql_with={"fillfactor": 80},

@@ -4,11 +4,13 @@ What it finds it names: journal, number, and what does not fit. Trusts nothing t
 computed from headers and bodies, roots from hashes, case files from entries. A cut-off tail is found by whoever signed
 for it (receipts, checkpoints, openings) and by the gapless numbers of arrival.
 What it does not check: that bodies were true when written, and whatever nobody outside this node has ever seen. Changes
-nothing and may run beside the writing process; what arrives meanwhile is left for the next time. Next: `sync.proof` for
-a proof that others can check.
+nothing and may run beside the writing process; what arrives meanwhile is left for the next time. Holds a chunk of
+entries at a time, a byte for each entry, and what others signed. Next: `sync.proof` for a proof that others can check.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from enum import StrEnum
 from typing import Final, TypeVar
 
 from msgspec import Struct
@@ -45,11 +47,55 @@ FAULTS_MAX: Final = 1000
 
 
 class Fault(Struct, frozen=True):
-    """One thing that does not fit."""
+    """One thing that does not fit. What to do about each code: `deploy/OPERATING.md` 7."""
 
     code: str
     where: str
-    what: str
+    zh: str
+    en: str
+
+
+class Source(StrEnum):
+    """Who says how a journal begins."""
+
+    CHECKPOINT = "checkpoint"
+    """The owner, who signed the tree."""
+    RECEIPT = "receipt"
+    """A holder, who signed the tree."""
+    OPENING = "opening"
+    """The owner's next journal: it names the last entry of the one before."""
+
+
+class Claim(Struct, frozen=True, gc=False):
+    """How the first `size` entries of a journal must be."""
+
+    size: int
+    digest: bytes
+    """The root of their tree; of an opening, the hash of the last of them."""
+    source: Source
+    where: str
+    must_reach: bool
+    """That many must be here. Of what others hold we may have less, never other."""
+
+
+_TOO_SHORT: Final = {
+    Source.CHECKPOINT: ("所属设备已签名 {size} 条，实有 {held} 条", "the owner signed {size} entries, {held} are here"),
+    Source.RECEIPT: (
+        "已为 {journal} 签收 {size} 条，实有 {held} 条",
+        "{size} entries of {journal} were signed for here, {held} are here",
+    ),
+}
+_DIFFERENT: Final = {
+    Source.CHECKPOINT: (
+        "此前的条目与已签名的树根不符",
+        "the entries before it do not have the root that was signed",
+    ),
+    Source.RECEIPT: (
+        "{journal} 的前 {size} 条不是当时签收的那些",
+        "the first {size} entries of {journal} are not those that were signed for",
+    ),
+    Source.OPENING: ("上一时期的末尾与此处所述不符", "the epoch before does not end as it says"),
+}
 
 
 class Report(Struct):
@@ -66,39 +112,79 @@ class Report(Struct):
 async def verify(node: Node, progress: Progress = no_progress) -> Report:
     """Walk the whole node. Total: whatever is wrong is in the report."""
     walk = _Walk(node, Report(faults=[]))
+    # Before the sizes: whatever was signed for until now must be in what is walked then.
+    await walk.statements()
     loaded = await node.store.load()
+    walk.arrived = bytearray(loaded.arrival + 1)
     for position, state in enumerate(loaded.journals):
         progress(position, len(loaded.journals))
         await walk.journal(state)
-    await walk.arrivals(loaded.arrival)
-    await walk.statements()
+    await walk.arrivals()
+    await walk.absent()
     await walk.tables()
     await walk.looks()
     progress(len(loaded.journals), len(loaded.journals))
     return walk.report
 
 
+class _Run:
+    """A journal's entries as they are walked: their tree, and the claims that lie ahead."""
+
+    def __init__(self, claims: Iterable[Claim]) -> None:
+        self.size = 0
+        self.tip = ZERO_HASH
+        self.ahead = deque(sorted(claims, key=lambda claim: claim.size))
+        self._frontier = Frontier()
+        self._fresh: list[bytes] = []
+
+    def add(self, link: bytes) -> list[Claim]:
+        """Take the next entry's hash. Returns the claims that end here and do not fit."""
+        self.size += 1
+        self.tip = link
+        self._fresh.append(link)
+        if len(self._fresh) == CHUNK_ENTRIES:
+            self.root()
+        broken: list[Claim] = []
+        while self.ahead and self.ahead[0].size <= self.size:
+            claim = self.ahead.popleft()
+            if claim.digest != (link if claim.source is Source.OPENING else self.root()):
+                broken.append(claim)
+        return broken
+
+    def root(self) -> bytes:
+        """The root over all entries so far."""
+        self._frontier = self._frontier.extend(self._fresh)
+        self._fresh = []
+        return self._frontier.root()
+
+
 class _Walk:
-    """One verification: the roots that were computed, and the report."""
+    """One verification: what was claimed, what was seen, and the report."""
 
     def __init__(self, node: Node, report: Report) -> None:
         self.node = node
         self.report = report
-        self.leaves: dict[JournalId, list[bytes]] = {}
-        self.arrived: set[int] = set()
+        self.claims: defaultdict[JournalId, list[Claim]] = defaultdict(list)
+        self.walked: dict[JournalId, int] = {}
+        """How far each journal was to be read."""
+        self.arrived = bytearray()
+        """1 at the number of each arrival that was seen."""
 
-    def find(self, code: str, where: object, what: str) -> None:
+    def find(self, code: str, where: object, zh: str, en: str) -> None:
         """Note a fault."""
         if len(self.report.faults) < FAULTS_MAX:
-            self.report.faults.append(Fault(code, str(where), what))
+            self.report.faults.append(Fault(code, str(where), zh, en))
 
     async def looks(self) -> None:
         """The record of who lifted whose mask: no row was changed or taken out of the middle."""
-        engines = self.node.engines
-        number = await AccessLog(engines.write, engines.read, self.node.clock).find_break()
+        node = self.node
+        number = await AccessLog(node.engines.write, node.engines.read, node.clock, node.data_key).find_break()
         if number is not None:
             self.find(
-                "look_changed", f"access log #{number}", "the record of this look or of the one before was changed"
+                "look_changed",
+                f"access log #{number}",
+                "这条查看记录或其前一条被改动过",
+                "the record of this look or of the one before was changed",
             )
 
     # --- journals --------------------------------------------------------------------------------------------------
@@ -106,40 +192,48 @@ class _Walk:
     async def journal(self, state: JournalState) -> None:
         """Hashes, chain, head, tree and checkpoints of one journal, and its entries outside the run."""
         self.report.journals += 1
-        leaves = self.leaves[state.journal] = []
-        for start in range(0, state.size, CHUNK_ENTRIES):
-            stop = min(start + CHUNK_ENTRIES, state.size)
-            for entry in await self.node.store.entries(state.journal, start, stop):
-                self._entry(state, entry, leaves)
+        # No journal has more entries than ever arrived, whatever its row says.
+        stop = self.walked[state.journal] = min(state.size, len(self.arrived) - 1)
+        run = _Run(self.claims.pop(state.journal, []) + await self._checkpoints(state.journal))
+        for start in range(0, stop, CHUNK_ENTRIES):
+            for entry in await self.node.store.entries(state.journal, start, min(start + CHUNK_ENTRIES, stop)):
+                self._entry(state, entry, run)
         for entry in await self.node.store.loose_beyond(state.journal, state.size):
-            self._entry(state, entry, leaves)
-        self._head(state, leaves)
-        await self._checkpoints(state, leaves)
+            self._entry(state, entry, run)
+        self._head(state, run)
+        await self._unreached(state.journal, run.ahead, run.size)
 
-    def _entry(self, state: JournalState, entry: Stored, leaves: list[bytes]) -> None:
+    def _entry(self, state: JournalState, entry: Stored, run: _Run) -> None:
         where = f"{state.journal} #{entry.seq}"
         self.report.entries += 1
-        self.arrived.add(entry.arrival)
+        if 0 < entry.arrival < len(self.arrived):
+            self.arrived[entry.arrival] = 1
         if entry.loose:
             prev = entry.prev or ZERO_HASH
         else:
-            if entry.seq != len(leaves):
-                self.find("missing", f"{state.journal} #{len(leaves)}", "an entry before this one is not here")
-                leaves += [ZERO_HASH] * (entry.seq - len(leaves))
-            prev = leaves[-1] if leaves else ZERO_HASH
+            if entry.seq != run.size:
+                missing = f"{state.journal} #{run.size}"
+                self.find("missing", missing, "此处缺少条目", "an entry before this one is not here")
+                while run.size < entry.seq:
+                    self._differ(state.journal, run.add(ZERO_HASH))
+            prev = run.tip
         if _hash_of(entry, prev) != entry.hash:
-            self.find("changed", where, "the entry's bytes do not have its hash, or it does not follow the one before")
+            en = "the entry's bytes do not have its hash, or it does not follow the one before"
+            self.find("changed", where, "条目内容与其哈希不符，或与前一条不衔接", en)
         if not _head_fits(entry):
-            self.find("changed", where, "the columns beside the entry say something else than its header")
+            en = "the columns beside the entry say something else than its header"
+            self.find("changed", where, "条目旁的各栏与其条目头不一致", en)
         books = self.node.books
         if entry.signature is not None and not books.keyring.verify_log(
             state.journal.origin, attestation(entry.hash), entry.signature
         ):
-            self.find("bad_signature", where, "the signature on this entry is not its device's")
+            self.find(
+                "bad_signature", where, "条目的签名不是其设备的", "the signature on this entry is not its device's"
+            )
         if entry.loose:
             self._loose(entry, where)
         else:
-            leaves.append(entry.hash)
+            self._differ(state.journal, run.add(entry.hash))
 
     def _loose(self, entry: Stored, where: str) -> None:
         """An entry outside its run stands by its signature, its proof, or the cosignature inside it."""
@@ -152,81 +246,103 @@ class _Walk:
             and self.node.books.verify_checkpoint(entry.journal, proof.checkpoint)
         )
         if not good:
-            self.find("unproved", where, "nothing here proves this entry any more")
+            self.find("unproved", where, "该条目已失去证明", "nothing here proves this entry any more")
 
-    def _head(self, state: JournalState, leaves: Sequence[bytes]) -> None:
-        frontier = Frontier().extend(leaves)
-        if len(leaves) != state.size:
-            self.find("cut_off", state.journal, f"the journal's row says {state.size} entries, {len(leaves)} are here")
-        elif leaves and leaves[-1] != state.tip:
-            self.find("changed", state.journal, "the journal's row names another last entry")
-        elif state.frontier and Frontier.from_bytes(state.frontier).root() != frontier.root():
-            self.find("changed", state.journal, "the journal's row holds another tree")
+    def _head(self, state: JournalState, run: _Run) -> None:
+        if run.size != state.size:
+            en = f"the journal's row says {state.size} entries, {run.size} are here"
+            self.find("cut_off", state.journal, f"日志记载有 {state.size} 条，实有 {run.size} 条", en)
+        elif run.size and run.tip != state.tip:
+            en = "the journal's row names another last entry"
+            self.find("changed", state.journal, "日志所记的末条不是实有的末条", en)
+        elif state.frontier and _root_of(state.frontier) != run.root():
+            self.find("changed", state.journal, "日志所记的树与条目不符", "the journal's row holds another tree")
 
-    async def _checkpoints(self, state: JournalState, leaves: Sequence[bytes]) -> None:
-        frontier = Frontier()
-        done = 0
-        for checkpoint in await self.node.store.checkpoints(state.journal, 0, 2**62):
-            self.report.checkpoints += 1
-            where = f"{state.journal} checkpoint {checkpoint.size}"
-            if checkpoint.size > len(leaves):
-                if checkpoint.size > await self._size_now(state.journal):
-                    self.find("cut_off", where, f"the owner signed {checkpoint.size} entries, {len(leaves)} are here")
-                continue
-            frontier = frontier.extend(leaves[done : checkpoint.size])
-            done = checkpoint.size
-            if frontier.root() != checkpoint.root:
-                self.find("changed", where, "the entries before it do not have the root that was signed")
-            if not self.node.books.verify_checkpoint(state.journal, checkpoint):
-                self.find("bad_signature", where, "the checkpoint is not signed by its journal's device")
-
-    async def _size_now(self, journal: JournalId) -> int:
-        """The journal's size at this moment: a node that works writes on while it is walked."""
-        loaded = await self.node.store.load()
-        return next((state.size for state in loaded.journals if state.journal == journal), 0)
-
-    async def arrivals(self, last: int) -> None:
+    async def arrivals(self) -> None:
         """Numbers of arrival have no gap: a deleted row leaves one, whatever else was put right."""
-        missing = [number for number in range(1, last + 1) if number not in self.arrived]
-        for number in missing[:FAULTS_MAX]:
-            self.find("missing", f"arrival {number}", "the entry that arrived with this number is not here")
+        missing: list[int] = []
+        number = self.arrived.find(0, 1)
+        while number > 0 and len(missing) < FAULTS_MAX:
+            missing.append(number)
+            number = self.arrived.find(0, number + 1)
+        sizes = await self._sizes_now() if missing else {}
+        for number in missing:
+            if not await self._joined(number, sizes):
+                en = "the entry that arrived with this number is not here"
+                self.find("missing", f"arrival {number}", "以此序号到达的条目不在本机", en)
 
-    # --- what others signed ------------------------------------------------------------------------------------------
+    async def _joined(self, number: int, sizes: Mapping[JournalId, int]) -> bool:
+        """Whether a single entry joined its run between the two reads of its journal: the next time finds it there."""
+        for entry in await self.node.store.entries_since(number - 1, 1):
+            if entry.arrival == number and not entry.loose:
+                return self.walked.get(entry.journal, 0) <= entry.seq < sizes.get(entry.journal, 0)
+        return False
+
+    async def _sizes_now(self) -> dict[JournalId, int]:
+        """How far journals reach at this moment: a node that works writes on while it is walked."""
+        return {state.journal: state.size for state in (await self.node.store.load()).journals}
+
+    # --- what was signed ---------------------------------------------------------------------------------------------
 
     async def statements(self) -> None:
         """Receipts and openings name sizes and roots of journals: what is here must reach and fit them."""
-        for entry in await self.node.store.entries_of_kind(KIND_RECEIPTED):
+        seat = self.node.books.seat
+        async for entry in self._house_keeping(KIND_RECEIPTED):
             body = _read(entry, Receipted)
-            if body is None or entry.arrival not in self.arrived:
+            if body is None:
                 continue
             self.report.receipts += 1
             where = f"{entry.journal} #{entry.seq}"
-            seat = self.node.books.seat
             if not receipts.is_good(self.node.books.keyring, seat.root.county, body):
-                self.find("bad_signature", where, "the receipt is not signed by its holder")
-            ours = body.holder == seat.node
-            for head in body.heads:
-                self._statement(JournalId(head.origin, head.epoch), head.size, head.root, where, is_ours=ours)
-        for entry in await self.node.store.entries_of_kind(KIND_EPOCH_OPENED):
-            opened = _read(entry, EpochOpened)
-            if opened is None or opened.parent is None:
+                self.find("bad_signature", where, "回执的签名不是持有者的", "the receipt is not signed by its holder")
                 continue
-            parent = opened.parent
-            leaves = self.leaves.get(JournalId(entry.journal.origin, parent.epoch), [])
-            if 0 < parent.size <= len(leaves) and leaves[parent.size - 1] != parent.hash:
-                self.find("changed", f"{entry.journal} #{entry.seq}", "the epoch before does not end as it says")
+            for head in (head for head in body.heads if head.size > 0):
+                must_reach = seat.node in (body.holder, head.origin)
+                claim = Claim(head.size, head.root, Source.RECEIPT, where, must_reach)
+                self.claims[JournalId(head.origin, head.epoch)].append(claim)
+        async for entry in self._house_keeping(KIND_EPOCH_OPENED):
+            opened = _read(entry, EpochOpened)
+            parent = opened.parent if opened is not None else None
+            if parent is not None and parent.size:
+                claim = Claim(parent.size, parent.hash, Source.OPENING, f"{entry.journal} #{entry.seq}", False)
+                self.claims[JournalId(entry.journal.origin, parent.epoch)].append(claim)
 
-    def _statement(self, journal: JournalId, size: int, root: bytes, where: str, *, is_ours: bool) -> None:
-        """A signed head: what we signed for must be here whole; of what others hold we may have less, never other."""
-        leaves = self.leaves.get(journal, [])
-        is_own_journal = journal.origin == self.node.books.seat.node
-        if size > len(leaves):
-            if is_ours or is_own_journal:
-                what = f"{size} entries of {journal} were signed for here, {len(leaves)} are here"
-                self.find("cut_off", where, what)
-            return
-        if Frontier().extend(leaves[:size]).root() != root:
-            self.find("changed", where, f"the first {size} entries of {journal} are not those that were signed for")
+    async def _house_keeping(self, kind: str) -> AsyncIterator[Stored]:
+        after = 0
+        while page := await self.node.store.entries_of_kind(kind, after=after, limit=CHUNK_ENTRIES):
+            for entry in page:
+                yield entry
+            after = page[-1].arrival
+
+    async def _checkpoints(self, journal: JournalId) -> list[Claim]:
+        claims: list[Claim] = []
+        for checkpoint in await self.node.store.checkpoints(journal, 0, 2**62):
+            self.report.checkpoints += 1
+            where = f"{journal} checkpoint {checkpoint.size}"
+            if not self.node.books.verify_checkpoint(journal, checkpoint):
+                en = "the checkpoint is not signed by its journal's device"
+                self.find("bad_signature", where, "检查点的签名不是该日志所属设备的", en)
+            claims.append(Claim(checkpoint.size, checkpoint.root, Source.CHECKPOINT, where, True))
+        return claims
+
+    def _differ(self, journal: JournalId, claims: Iterable[Claim]) -> None:
+        for claim in claims:
+            zh, en = (text.format(journal=journal, size=claim.size) for text in _DIFFERENT[claim.source])
+            self.find("changed", claim.where, zh, en)
+
+    async def _unreached(self, journal: JournalId, claims: Iterable[Claim], held: int) -> None:
+        due = [claim for claim in claims if claim.must_reach]
+        size = (await self._sizes_now()).get(journal, 0) if due else 0
+        for claim in due:
+            if claim.size > size:
+                values = {"journal": journal, "size": claim.size, "held": held}
+                zh, en = (text.format(**values) for text in _TOO_SHORT[claim.source])
+                self.find("cut_off", claim.where, zh, en)
+
+    async def absent(self) -> None:
+        """What was signed for of journals of which nothing is here."""
+        for journal, claims in self.claims.items():
+            await self._unreached(journal, claims, 0)
 
     # --- tables ------------------------------------------------------------------------------------------------------
 
@@ -238,18 +354,21 @@ class _Walk:
         rows = set(await node.cases.subjects())
         self.report.cases = len(rows)
         for subject in sorted(rows - set(subjects)):
-            self.find("table_differs", f"case {subject.hex()}", "a row for which there is no entry")
+            en = "a row for which there is no entry"
+            self.find("table_differs", f"case {subject.hex()}", "表中有此件，却没有任何条目", en)
         for start in range(0, len(subjects), CHUNK_CASES):
             chunk = subjects[start : start + CHUNK_CASES]
             differing = await self._fold(chunk, stated)
             # A node that works may have written between two of these reads: what differs twice is a fault.
             if differing:
                 stated = {disposition.key: disposition for disposition in await node.store.dispositions()}
-                for where, what in await self._fold(chunk, stated):
-                    self.find("table_differs", where, what)
+                for where, zh, en in await self._fold(chunk, stated):
+                    self.find("table_differs", where, zh, en)
 
-    async def _fold(self, subjects: Sequence[CaseId], stated: Mapping[EntryKey, Disposition]) -> list[tuple[str, str]]:
-        """(where, what) of every row of these cases that differs from a fold of their entries."""
+    async def _fold(
+        self, subjects: Sequence[CaseId], stated: Mapping[EntryKey, Disposition]
+    ) -> list[tuple[str, str, str]]:
+        """(where, zh, en) of every row of these cases that differs from a fold of their entries."""
         scratch = MemoryCases()
         casebook = CaseInterpreter(scratch, remembered=2 * CHUNK_CASES)
         casebook.attach(self.node.books)
@@ -257,13 +376,21 @@ class _Walk:
         rows = casebook.drain()
         if rows is not None:
             scratch.project(rows)
-        found: list[tuple[str, str]] = []
+        found: list[tuple[str, str, str]] = []
         for settled in reading.settled:
             journal, seq = settled.key
-            found.append((f"{journal} #{seq}", f"should stand as {settled.state or 'folded'} {settled.code}".strip()))
+            due = f"{settled.state or 'folded'} {settled.code}".strip()
+            found.append((f"{journal} #{seq}", f"该条目的状态应为 {due}", f"should stand as {due}"))
         differing = await self.node.cases.find_differences(scratch.files, scratch.operations)
-        found += [(f"case {subject.hex()}", "the rows are not what the case's entries say") for subject in differing]
-        return found
+        zh, en = "表中所载与本件的条目不符", "the rows are not what the case's entries say"
+        return found + [(f"case {subject.hex()}", zh, en) for subject in differing]
+
+
+def _root_of(frontier: bytes) -> bytes | None:
+    try:
+        return Frontier.from_bytes(frontier).root()
+    except Malformed:
+        return None
 
 
 def _hash_of(entry: Stored, prev: bytes) -> bytes:

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 from msgspec import Struct, structs
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, false, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from office.projection import SqlCases, scope_of
@@ -20,7 +20,7 @@ from schemas.casework.casefile import CaseFile
 from schemas.casework.events import Act, CaseEvent, UnknownKind, decode_event
 from schemas.casework.lifecycle import ENDED, NotPermitted, Stage
 from schemas.codec import Malformed, decode
-from schemas.names import CaseId, Instant, JournalId, NodeId, OfficeId, seat_of
+from schemas.names import CaseId, Instant, JournalId, NodeId, OfficeId, find_tracking_number, seat_of
 from schemas.wire import KIND_RECEIPTED, Receipted
 from sync.ports import Disposition, EntryKey, Evidence, ReceiptRow, Store, Stored
 
@@ -31,6 +31,9 @@ PAGE_CASES_MAX: Final = 100
 """For programs; each case costs one read of its entries."""
 
 SEARCH_CHARACTERS_MAX: Final = 40
+
+FINGERPRINT_CHARACTERS: Final = 8
+"""Hexadecimal digits of an entry's hash by which people name it: enough among one case's."""
 
 RECEIPTS_AT_ONCE: Final = 100
 RECEIPTS_READ_MAX: Final = 1000
@@ -108,7 +111,7 @@ class CasePage(Struct, frozen=True):
 
 
 class SetAside(Struct, frozen=True):
-    """An entry in the quarantine, or held: `code` is explained by `office.casebook.explain`."""
+    """An entry in the quarantine, or held: `code` is explained by `office.dispositions.explain`."""
 
     disposition: Disposition
     entry: Stored | None
@@ -133,13 +136,22 @@ class Worklists:
         self._seat = seat
 
     async def list_cases(
-        self, office: OfficeId, queue: Queue = Queue.ALL, *, search: str = "", page: int = 1, size: int = PAGE_CASES
+        self,
+        office: OfficeId,
+        queue: Queue = Queue.ALL,
+        *,
+        search: str = "",
+        by_name: bool = False,
+        page: int = 1,
+        size: int = PAGE_CASES,
     ) -> CasePage:
-        """The cases of an office, newest first. `search`: a tracking number, or the beginning of a name."""
+        """The cases of an office, newest first. `search`: a tracking number; with `by_name` also the beginning of a
+        name, among the cases at which the office is at work: elsewhere a search would spell out a masked name.
+        """
         size = min(max(size, 1), PAGE_CASES_MAX)
         condition = scope_of(office) & _queue(office, queue)
         if search.strip():
-            condition &= _search(search.strip()[:SEARCH_CHARACTERS_MAX])
+            condition &= _search(search.strip()[:SEARCH_CHARACTERS_MAX], office if by_name else None)
         query = (
             select(cases.c.name, cases.c.file)
             .where(condition)
@@ -173,8 +185,11 @@ class Worklists:
         return structs.replace(found, receipts=await self._receipts([one.entry for one in found.traced]))
 
     async def find_by_number(self, office: OfficeId, tracking: str) -> CaseId | None:
-        """The case with this tracking number, or None when it is not in the office's scope."""
-        query = select(cases.c.subject).where(cases.c.tracking == tracking.strip().upper(), scope_of(office)).limit(1)
+        """The case with this tracking number, in any spelling, or None when it is not in the office's scope."""
+        number = find_tracking_number(tracking)
+        if number is None:
+            return None
+        query = select(cases.c.subject).where(cases.c.tracking == number, scope_of(office)).limit(1)
         async with self._read.connect() as connection:
             subject = await connection.scalar(query)
         return CaseId(subject) if subject is not None else None
@@ -182,7 +197,7 @@ class Worklists:
     async def set_aside(self) -> list[SetAside]:
         """Entries of this node that are held, quarantined or of unknown kind, the first `SET_ASIDE_MAX`."""
         found: list[SetAside] = []
-        for disposition in (await self._store.dispositions())[:SET_ASIDE_MAX]:
+        for disposition in await self._store.dispositions(limit=SET_ASIDE_MAX):
             journal, seq = disposition.key
             entries = await self._store.entries(journal, seq, seq + 1)
             found.append(SetAside(disposition, entries[0] if entries else None))
@@ -199,7 +214,7 @@ class Worklists:
         if not files:
             return []
         entries = await self._store.entries_about([file.case for file in files])
-        states = {disposition.key: disposition for disposition in await self._store.dispositions()}
+        states = {disposition.key: disposition for disposition in await self._store.dispositions(entries)}
         receipts = {journal: await self._store.receipts(journal) for journal in {entry.journal for entry in entries}}
         by_case: dict[CaseId, list[Stored]] = {file.case: [] for file in files}
         for entry in entries:
@@ -253,11 +268,11 @@ class Worklists:
         Reads receipts from the arrival `after` on; what is not among the next 1,000 is left out.
         """
         first: dict[tuple[JournalId, NodeId], Instant] = {}
-        set_aside = {disposition.key for disposition in await self._store.dispositions()}
         for _ in range(0, RECEIPTS_READ_MAX, RECEIPTS_AT_ONCE):
             if len(first) == len(covered):
                 break
             page = await self._store.entries_of_kind(KIND_RECEIPTED, after=after, limit=RECEIPTS_AT_ONCE)
+            set_aside = {disposition.key for disposition in await self._store.dispositions(page)}
             for entry in page:
                 after = entry.arrival
                 if entry.body is None or (entry.journal, entry.seq) in set_aside:
@@ -287,7 +302,7 @@ class Worklists:
         holders = {self._seat, *signed}
         if author is not None:
             holders.add(author)
-        return Traced(entry, _event_of(entry), state, code, frozenset(holders))
+        return Traced(entry, event_of(entry), state, code, frozenset(holders))
 
 
 def _with_followers(traced: Sequence[Traced]) -> tuple[Traced, ...]:
@@ -303,7 +318,8 @@ def _with_followers(traced: Sequence[Traced]) -> tuple[Traced, ...]:
     return tuple(reversed(completed))
 
 
-def _event_of(entry: Stored) -> CaseEvent | None:
+def event_of(entry: Stored) -> CaseEvent | None:
+    """What an entry says, or None: its body is not here, or is of a kind or version that this one does not read."""
     if entry.body is None:
         return None
     try:
@@ -333,7 +349,11 @@ def _queue(office: OfficeId, queue: Queue) -> ColumnElement[bool]:
     return cases.c.subject.is_not(None)
 
 
-def _search(search: str) -> ColumnElement[bool]:
-    """A tracking number in any spelling, or the beginning of an applicant's name."""
-    number = search.upper().replace(" ", "")
-    return or_(cases.c.tracking == number, cases.c.applicant.startswith(search, autoescape=True))
+def _search(search: str, working: OfficeId | None) -> ColumnElement[bool]:
+    """A tracking number in any spelling; at work, as `Standing.AT_WORK` has it, also the beginning of a name."""
+    number = find_tracking_number(search)
+    found = cases.c.tracking == number if number is not None else false()
+    if working is None:
+        return found
+    at_work = or_(cases.c.filing_office == working, cases.c.custodian == working, cases.c.offeree == working)
+    return found | (cases.c.applicant.startswith(search, autoescape=True) & at_work)

@@ -145,7 +145,7 @@ class UnknownItem(Refused):
     def __init__(self) -> None:
         super().__init__(
             "unknown_item",
-            "目录中没有这个事项;请核对事项编码,或同步最新目录后重试。",
+            "目录中没有这个事项；请核对事项编码，或同步最新目录后重试。",
             "The catalogue has no such item; check its code, or synchronise the catalogue and try again.",
         )
 
@@ -248,7 +248,7 @@ class _NoticeRow(Struct, forbid_unknown_fields=True):
 class _ItemRow(Struct, forbid_unknown_fields=True):
     """One row as the county writes it; `hub/catalogue/importing.py` says what each column means."""
 
-    code: Annotated[str, Meta(pattern=r"^[A-Z0-9]{2,20}$")]
+    code: Annotated[str, Meta(pattern=r"\A[A-Z0-9]{2,20}\Z")]
     name: _Name
     en: _Name
     dept: _Name
@@ -302,7 +302,7 @@ def _parse_item(number: int, row: Mapping[str, object]) -> ServiceItem | list[Fa
     except msgspec.ValidationError as error:
         reason, _, path = str(error).partition(" - at ")
         field = path.strip("`$.") or "row"
-        return [Fault(number, code, field, f"该栏不合要求:{reason}", reason)]
+        return [Fault(number, code, field, f"该栏不合要求：{reason}", reason)]
     deciders = _parse_deciders(read.decide)
     faults = [
         Fault(number, code, field, zh, en)
@@ -310,7 +310,7 @@ def _parse_item(number: int, row: Mapping[str, object]) -> ServiceItem | list[Fa
             (
                 not deciders,
                 "decide",
-                "决定机关应写作“层级/单位”,层级为 township 或 county",
+                "决定机关应写作“层级/单位”，层级为 township 或 county",
                 "write tier/organ, tier township or county",
             ),
             (

@@ -4,7 +4,8 @@ Never decodes more than the stated number of bytes and never lets a decoder's ow
 either a value or `Malformed`. Compression is not here (`sync.frame`). Next: `schemas.wire` for the values.
 """
 
-from typing import TypeVar
+from collections.abc import Callable
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -30,6 +31,10 @@ _encoder = msgspec.msgpack.Encoder()
 _decoders: dict[object, msgspec.msgpack.Decoder[object]] = {}
 
 
+UNREADABLE: Final = (msgspec.DecodeError, RecursionError, UnicodeDecodeError, ValueError)
+"""What a decoder raises for bytes that are not its value: wrong types or sizes, truncation, trailing bytes, nesting."""
+
+
 class Malformed(ValueError):
     """Bytes that are not what they claim to be. `code` is stable; the text says what to do."""
 
@@ -53,5 +58,13 @@ def decode(data: bytes | memoryview, kind: type[T], *, limit: int = PAGE_BYTES_M
         decoder = _decoders[kind] = msgspec.msgpack.Decoder(kind)  # pyright: ignore[reportArgumentType]
     try:
         return decoder.decode(data)  # pyright: ignore[reportReturnType]
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, ValueError) as error:
+    except UNREADABLE as error:
         raise Malformed("malformed", "the bytes do not read as the stated message; fetch them again") from error
+
+
+def reader(kind: type[T]) -> Callable[[bytes], T]:
+    """A decoder for one kind, without limit and raising `UNREADABLE` as it comes: for what every entry pays for.
+
+    The caller bounds the bytes and makes a `Malformed` of the error.
+    """
+    return msgspec.msgpack.Decoder(kind).decode

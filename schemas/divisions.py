@@ -49,19 +49,19 @@ def division_code(text: str) -> DivisionCode:
     if len(text) not in _TIER_OF_LENGTH or not (text.isascii() and text.isdigit()):
         raise InvalidDivision(
             "division_code_shape",
-            "区划代码应为 6 位(县)、9 位(乡镇)或 12 位(村)数字;请核对后重新输入。",
+            "区划代码应为 6 位（县）、9 位（乡镇）或 12 位（村）数字；请核对后重新输入。",
             "A division code has 6 (county), 9 (township) or 12 (village) digits; check it and type it again.",
         )
     if text[0] == "0" or text[2:6] == "0000":
         raise InvalidDivision(
             "division_code_province",
-            "该代码不是县级及以下的区划;请填写县、乡镇或村的代码。",
+            "该代码不是县级及以下的区划；请填写县、乡镇或村的代码。",
             "This is not the code of a county or of a unit below one; use the county's, township's or village's code.",
         )
     if text[6:9] == "000" or text[9:12] == "000":
         raise InvalidDivision(
             "division_code_padded",
-            "代码末尾的补零请去掉:县用 6 位,乡镇用 9 位。",
+            "代码末尾的补零请去掉：县用 6 位，乡镇用 9 位。",
             "Leave out the padding zeros: a county has 6 digits, a township 9.",
         )
     return DivisionCode(text)
@@ -129,7 +129,7 @@ class DivisionTree:
         if division is None:
             raise InvalidDivision(
                 "division_unknown",
-                "本县区划表中没有这个代码;请核对,或由县中心更新区划表。",
+                "本县区划表中没有这个代码；请核对，或由县中心更新区划表。",
                 "The county's table has no such code; check it, or let the county update the table.",
             )
         return division
@@ -166,7 +166,7 @@ def tree_faults(divisions: Sequence[Division]) -> Iterator[InvalidDivision]:
     if counties != 1:
         yield InvalidDivision(
             "division_tree_root",
-            f"区划表应恰好有一个县,现有 {counties} 个;请按县分别导入。",
+            f"区划表应恰好有一个县，现有 {counties} 个；请按县分别导入。",
             f"The table must hold exactly one county, it holds {counties}; import one county at a time.",
         )
 
@@ -178,7 +178,7 @@ def parse_row(number: int, row: Mapping[str, str]) -> Division:
     if not name:
         raise InvalidDivision(
             "division_name",
-            f"第 {number} 行没有名称;请补上。",
+            f"第 {number} 行没有名称；请补上。",
             f"Row {number} has no name; fill it in.",
         )
     if (row.get("level") or "").strip() != tier_of(code).value:
@@ -193,6 +193,6 @@ def parse_row(number: int, row: Mapping[str, str]) -> Division:
 def _broken(code: str, zh: str, en: str) -> InvalidDivision:
     return InvalidDivision(
         "division_tree_broken",
-        f"区划 {code} {zh};请改正区划表后重新导入。",
+        f"区划 {code} {zh}；请改正区划表后重新导入。",
         f"Division {code} {en}; correct the table and import it again.",
     )

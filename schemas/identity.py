@@ -18,6 +18,12 @@ from schemas.refusals import Refused
 RESIDENT_CARD: Final = "111"
 """Document type of the resident identity card, GA/T 2000.156 as used by GB/T 39046."""
 
+ORGANISATION_NUMBER: Final = "001"
+"""Document type of the unified social credit number of an organisation (GB 32100)."""
+
+DOCUMENT_TYPES: Final = (RESIDENT_CARD, ORGANISATION_NUMBER, "414", "999")
+"""What an applicant may show: the two above, a passport, or another document (GA/T 2000.156)."""
+
 AGE_YEARS_MAX: Final = 130
 """Nobody verified has been older than 122; above 130 a year was mistyped."""
 
@@ -51,19 +57,19 @@ def check_resident_number(text: str, today: date, counties: Container[str] | Non
     if len(number) == 15 and number.isdigit():
         raise IdentityRefused(
             "resident_number_old",
-            "15 位旧号码已停用;请按现行居民身份证填写 18 位号码。",
+            "15 位旧号码已停用；请按现行居民身份证填写 18 位号码。",
             "Numbers with 15 digits are no longer in use; copy the 18 characters of the present card.",
         )
     if len(number) != 18 or not number[:17].isdigit() or number[17] not in "0123456789X":
         raise IdentityRefused(
             "resident_number_shape",
-            "公民身份号码应为 18 位:前 17 位为数字,末位为数字或 X;请对照证件重新输入。",
+            "公民身份号码应为 18 位：前 17 位为数字，末位为数字或 X；请对照证件重新输入。",
             "A resident number has 18 characters, 17 digits and a digit or X; copy it from the card again.",
         )
     if resident_check_character(number[:17]) != number[17]:
         raise IdentityRefused(
             "resident_number_check",
-            "校验位不符,有一位数字输错或两位颠倒;请对照证件重新输入。",
+            "校验位不符，有一位数字输错或两位颠倒；请对照证件重新输入。",
             "The check character does not fit: a digit is wrong or two are swapped; copy it from the card again.",
         )
     birth = _birth(number, today)
@@ -86,16 +92,32 @@ def check_organisation_number(text: str) -> str:
     if len(number) != 18 or any(character not in _ORGANISATION_ALPHABET for character in number):
         raise IdentityRefused(
             "organisation_number_shape",
-            "统一社会信用代码应为 18 位数字或大写字母(不含 I、O、S、V、Z);请对照证照重新输入。",
+            "统一社会信用代码应为 18 位数字或大写字母（不含 I、O、S、V、Z）；请对照证照重新输入。",
             "A social credit number has 18 digits or letters without I, O, S, V, Z; copy it from the licence again.",
         )
     if organisation_check_character(number[:17]) != number[17]:
         raise IdentityRefused(
             "organisation_number_check",
-            "校验位不符,有一位输错或两位颠倒;请对照证照重新输入。",
+            "校验位不符，有一位输错或两位颠倒；请对照证照重新输入。",
             "The check character does not fit: one is wrong or two are swapped; copy it from the licence again.",
         )
     return number
+
+
+def check_document_number(document_type: str, text: str, today: date) -> str:
+    """Check a number by its document's type and return it as it is kept; of other documents only the length is known.
+
+    Raises `IdentityRefused`.
+    """
+    if document_type not in DOCUMENT_TYPES:
+        raise IdentityRefused(
+            "document_type_unknown",
+            f"没有这种证件类型；请从列表中选择（代码 {'、'.join(DOCUMENT_TYPES)}）。",
+            f"There is no such kind of document; choose one of the list (codes {', '.join(DOCUMENT_TYPES)}).",
+        )
+    if document_type == RESIDENT_CARD:
+        return check_resident_number(text, today).number
+    return check_organisation_number(text) if document_type == ORGANISATION_NUMBER else text
 
 
 def organisation_check_character(characters: str) -> str:
@@ -140,7 +162,7 @@ def _birth(number: str, today: date) -> date:
     if birth is None or birth > today or today.year - birth.year > AGE_YEARS_MAX:
         raise IdentityRefused(
             "resident_number_birth",
-            "号码中的出生日期不存在、在将来或早于 130 年前;请对照证件重新输入,并核对本机日期。",
+            "号码中的出生日期不存在、在将来或早于 130 年前；请对照证件重新输入，并核对本机日期。",
             "The date of birth inside the number does not exist, lies ahead or is over 130 years ago; copy the number "
             "from the card again, and check this computer's date.",
         )

@@ -7,6 +7,8 @@ chance by itself: randomness is handed in. Next: `schemas.divisions` for the tre
 
 import base64
 import hashlib
+import unicodedata
+from functools import lru_cache
 from typing import NewType
 
 from msgspec import Struct
@@ -31,6 +33,9 @@ TrackingNumber = NewType("TrackingNumber", str)
 Instant = NewType("Instant", int)
 """Milliseconds since 1970-01-01T00:00Z as the device's clock claimed: order never comes from it (RULINGS A6)."""
 
+REMEMBERED = 4096
+"""Names whose place in the tree is remembered: a county has about 1,000 offices and 2,000 devices."""
+
 NODE_ID_LENGTH = 16
 CASE_ID_BYTES = 16
 EPOCH_NONCE_BYTES = 6
@@ -51,6 +56,11 @@ _NODE_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz234567")
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32: no I, L, O, U, so that a number read over the telephone survives."""
+
+
+_LOOK_ALIKES = str.maketrans("OIL", "011")
+_SEATS_BY_LENGTH = {seat + rest: seat for seat in (6, 9, 12) for rest in (7, 8, 9)}
+"""Characters of a printed number without its dash → those of its seat: 2 of the mark, 4 to 6 of the serial, 1 check."""
 
 
 class Epoch(Struct, frozen=True, array_like=True, order=True):
@@ -92,6 +102,7 @@ def valid_seat(office: OfficeId) -> bool:
     return office.isascii() and office.isdecimal() and len(office) in (6, 9, 12)
 
 
+@lru_cache(REMEMBERED)
 def node_id(log_public_key: bytes) -> NodeId:
     """The name of the device that owns this 32-byte Ed25519 public key."""
     digest = hashlib.sha256(b"tongban node\n" + log_public_key).digest()
@@ -103,17 +114,20 @@ def followed(link: bytes) -> bytes:
     return link[:FOLLOWED_BYTES]
 
 
+@lru_cache(REMEMBERED)
 def seat_of(office: OfficeId) -> OfficeId:
     """The office whose device holds this office's pen: a department's window works on its division's node."""
     return OfficeId(office.partition(".")[0])
 
 
+@lru_cache(REMEMBERED)
 def parent_seat(seat: OfficeId) -> OfficeId | None:
     """The seat above: village (12 digits) → township (9) → county (6) → None."""
     above = {12: 9, 9: 6}.get(len(seat))
     return OfficeId(seat[:above]) if above else None
 
 
+@lru_cache(REMEMBERED)
 def within(seat: OfficeId, above: OfficeId) -> bool:
     """Whether `seat` is `above` or stands below it in the tree of codes (whole levels, never a text prefix)."""
     # Written out rather than walked: every page asks this for every journal that the node knows.
@@ -135,6 +149,21 @@ def tracking_number(seat: OfficeId, mark: str, serial: int) -> TrackingNumber:
     """
     text = f"{seat}{mark}{serial:04d}"
     return TrackingNumber(f"{seat}-{mark}{serial:04d}{check_character(text)}")
+
+
+def find_tracking_number(text: str) -> TrackingNumber | None:
+    """The printed number that somebody typed, however they spelled it; None for what is shaped like none.
+
+    Small letters, full-width characters, blanks and dashes anywhere are forgiven, and the letters that `ALPHABET`
+    leaves out are read as the digits that they look like. Whether the check character fits is another question
+    (`valid_tracking_number`).
+    """
+    narrow = unicodedata.normalize("NFKC", text).upper().translate(_LOOK_ALIKES)
+    plain = "".join(character for character in narrow if character in ALPHABET)
+    seat = _SEATS_BY_LENGTH.get(len(plain))
+    if seat is None or not plain[:seat].isdecimal():
+        return None
+    return TrackingNumber(f"{plain[:seat]}-{plain[seat:]}")
 
 
 def valid_tracking_number(text: str) -> bool:

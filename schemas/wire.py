@@ -6,12 +6,25 @@ Pure values. Never looks into a case's body (those are `schemas.casework.events`
 
 import hashlib
 from enum import IntEnum
-from typing import Final
+from typing import Annotated, Final, Protocol
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
-from schemas.codec import ENTRY_BODY_BYTES_MAX, HEAD_BYTES_MAX, Malformed, decode, encode
-from schemas.names import NUMBER_MAX, CaseId, Epoch, Instant, JournalId, NodeId, OfficeId, valid_epoch, valid_node
+from schemas.codec import ENTRY_BODY_BYTES_MAX, HEAD_BYTES_MAX, UNREADABLE, Malformed, decode, encode, reader
+from schemas.names import (
+    CASE_ID_BYTES,
+    HASH_BYTES,
+    NUMBER_MAX,
+    SALT_BYTES,
+    CaseId,
+    Epoch,
+    Instant,
+    JournalId,
+    NodeId,
+    OfficeId,
+    valid_epoch,
+    valid_node,
+)
 
 HEADER_MAGIC: Final = b"TBE1"
 HEAD_VERSION: Final = 1
@@ -30,16 +43,16 @@ class Lane(IntEnum):
     FIRST_LOAD = 3
 
 
-class Head(Struct, frozen=True, array_like=True):
+class Head(Struct, frozen=True, array_like=True, gc=False):
     """The part of a header that the author chooses. Unknown trailing fields of a newer version stay in the bytes."""
 
-    version: int
-    at: Instant
-    kind: str
-    subject: CaseId | None
+    version: Annotated[int, Meta(ge=1)]
+    at: Annotated[Instant, Meta(gt=-AT_MAX, lt=AT_MAX)]
+    kind: Annotated[str, Meta(min_length=1, max_length=64)]
+    subject: Annotated[CaseId, Meta(min_length=CASE_ID_BYTES, max_length=CASE_ID_BYTES)] | None
 
 
-class Checkpoint(Struct, frozen=True, array_like=True):
+class Checkpoint(Struct, frozen=True, array_like=True, gc=False):
     """A signed tree head: the journal's size, its RFC 6962 root, the owner's Ed25519 signature over the C2SP note."""
 
     size: int
@@ -47,7 +60,7 @@ class Checkpoint(Struct, frozen=True, array_like=True):
     signature: bytes
 
 
-class Line(Struct, frozen=True, array_like=True):
+class Line(Struct, frozen=True, array_like=True, gc=False):
     """One entry inside a run: what the receiver cannot recompute. An erased body is None and its digest travels."""
 
     head: bytes
@@ -96,8 +109,8 @@ class Excerpt(Struct, frozen=True, array_like=True):
         return JournalId(self.origin, self.epoch)
 
 
-class EntryHeader(Struct, frozen=True):
-    """Who, where and when of one entry, as the fold sees it. `hash` is the entry's identity by content."""
+class EntryHeader(Struct, frozen=True, gc=False):
+    """Who, where and when of one entry. `hash` is the entry's identity by content."""
 
     origin: NodeId
     epoch: Epoch
@@ -106,6 +119,30 @@ class EntryHeader(Struct, frozen=True):
     kind: str
     subject: CaseId | None
     hash: bytes
+
+
+class Headed(Protocol):
+    """An entry as the fold sees it: `EntryHeader`, or whatever else knows as much."""
+
+    @property
+    def epoch(self) -> Epoch:
+        """Of the journal it stands in."""
+        ...
+
+    @property
+    def at(self) -> Instant:
+        """Claimed time of writing."""
+        ...
+
+    @property
+    def subject(self) -> CaseId | None:
+        """The case it is about."""
+        ...
+
+    @property
+    def hash(self) -> bytes:
+        """Its identity by content."""
+        ...
 
 
 class Cursor(Struct, frozen=True, array_like=True, order=True):
@@ -127,6 +164,23 @@ class Size(Struct, frozen=True, array_like=True, order=True):
     def journal(self) -> JournalId:
         """The journal meant."""
         return JournalId(self.origin, self.epoch)
+
+
+SETTLED_DIGEST_BYTES: Final = 16
+"""No secret and no signature: whoever could make two equal ones could as well state wrong sizes."""
+
+
+class Settled(Struct, frozen=True, array_like=True):
+    """«Of this device's epochs below the ordinal `before` I hold `count`, this far»: what is long settled, in short.
+
+    `digest`: the first 16 bytes of SHA-256 over the MessagePack of [[ordinal, nonce, size], …], ascending, none of
+    size 0.
+    """
+
+    origin: NodeId
+    before: int
+    count: int
+    digest: bytes
 
 
 class Stretch(Struct, frozen=True, array_like=True):
@@ -167,8 +221,10 @@ class Page(Struct, frozen=True, array_like=True):
 
     `epoch` is the sender's writing epoch: its outbox's newest stream and, being drawn at each start, the nonce of this
     start. `echo` is the receiver's epoch as the sender last heard it from the receiver itself: a reply that echoes the
-    present epoch was made after the present start (RULINGS B5). `stated` numbers `sizes`: 0 = a full statement,
-    else changes since the statement with that number that the receiver has seen.
+    present epoch was made after the present start (RULINGS B5). `statement` numbers `sizes`, 0: nothing is stated;
+    `seen` is the receiver's last that came here. Unless `full`, only what changed since one that it has seen is stated.
+    `settled` is the part of a full statement that speaks for older journals; `unsettled` names the devices of which the
+    receiver's digest was not ours: their journals are to be listed.
     """
 
     sender: NodeId
@@ -184,6 +240,8 @@ class Page(Struct, frozen=True, array_like=True):
     wants: list[Want]
     answers: list[Answer]
     more: bool
+    settled: list[Settled] = []
+    unsettled: list[NodeId] = []
 
 
 class Preface(Struct, frozen=True, array_like=True):
@@ -358,10 +416,12 @@ def decode_line(kind: str, body: bytes) -> Struct:
     """
     value = decode(body, LINE_BODIES[kind], limit=ENTRY_BODY_BYTES_MAX)
     positions, numbers = _positions_in(value)
-    good = all(valid_epoch(position.epoch) for position in positions)
-    good = good and all(valid_node(position.origin) for position in positions if not isinstance(position, Parent))
-    numbers += [position.seq if isinstance(position, Released) else position.size for position in positions]
-    if not good or not all(0 <= number < NUMBER_MAX for number in numbers):
+    good = True
+    for position in positions:
+        good = good and valid_epoch(position.epoch)
+        good = good and (isinstance(position, Parent) or valid_node(position.origin))
+        numbers.append(position.seq if isinstance(position, Released) else position.size)
+    if not good or (numbers and not (min(numbers) >= 0 and max(numbers) < NUMBER_MAX)):
         raise Malformed("malformed_line", "a name or number in the entry cannot be one; update the writing node")
     return value
 
@@ -398,16 +458,19 @@ def encode_head(at: Instant, kind: str, subject: CaseId | None) -> bytes:
     return encode(Head(HEAD_VERSION, at, kind, subject))
 
 
+_read_head = reader(Head)
+
+
 def decode_head(head: bytes) -> Head:
     """Read a head; fields of newer versions are ignored here and kept in the bytes. Raises `Malformed`."""
-    value = decode(head, Head, limit=HEAD_BYTES_MAX)
-    kind = value.kind
-    if value.version < 1 or not 0 < len(kind) <= 64 or "\x00" in kind:
+    if len(head) > HEAD_BYTES_MAX:
+        raise Malformed("too_large", f"an entry's head has at most {HEAD_BYTES_MAX} bytes; update the writing node")
+    try:
+        value = _read_head(head)
+    except UNREADABLE as error:
+        raise Malformed("malformed_head", "the entry's head is not one; fetch the entry again") from error
+    if "\x00" in value.kind:
         raise Malformed("malformed_head", "the entry's head is not one; fetch the entry again")
-    if not -AT_MAX < value.at < AT_MAX:
-        raise Malformed("malformed_head", "the entry's clock is beyond any calendar; fetch the entry again")
-    if value.subject is not None and len(value.subject) != 16:
-        raise Malformed("malformed_head", "the entry's subject is not a case number; fetch the entry again")
     return value
 
 
@@ -429,12 +492,21 @@ def entry_hash(prefix: bytes, seq: int, prev: bytes, digest: bytes, head: bytes)
 
 
 def line_digest(line: Line) -> bytes:
-    """A line's body digest, computed or, for an absent body, as stated. Raises `Malformed` when it has neither."""
-    if line.body is not None:
-        return body_digest(line.salt, line.body)
-    if line.digest is None or len(line.digest) != 32:
-        raise Malformed("incomplete", "an entry without a body carries the digest of its body; ask for it again")
-    return line.digest
+    """A line's body digest, computed or, for an absent body, as stated.
+
+    Raises `Malformed` unless a body comes with a whole salt and is not too long, and an absent one with its digest and
+    no salt. Else a relay could move bytes between the two: the digest covers them joined, so the hash would not change.
+    """
+    body = line.body
+    if body is None:
+        if line.salt or line.digest is None or len(line.digest) != HASH_BYTES:
+            raise Malformed("incomplete", "an entry without a body carries the digest of its body; ask for it again")
+        return line.digest
+    if len(body) > ENTRY_BODY_BYTES_MAX:
+        raise Malformed("too_large", f"an entry's body has at most {ENTRY_BODY_BYTES_MAX} bytes")
+    if len(line.salt) != SALT_BYTES:
+        raise Malformed("malformed", "the salt of the entry's body has another length; fetch the entry again")
+    return body_digest(line.salt, body)
 
 
 def attestation(link: bytes) -> bytes:

@@ -17,7 +17,6 @@ from schemas.names import CaseId, Epoch, Instant, JournalId, NodeId, OfficeId, p
 from schemas.wire import (
     KIND_BEACON,
     KIND_ENROLLED,
-    KIND_PINNED,
     KIND_RELEASED,
     KIND_REVOKED,
     Beacon,
@@ -26,7 +25,6 @@ from schemas.wire import (
     Enrolled,
     Enrolment,
     Lane,
-    Pinned,
     Released,
     Revoked,
     Want,
@@ -35,11 +33,11 @@ from schemas.wire import (
 )
 from sync.core import note
 from sync.core.errors import Fault, LocalFault
-from sync.core.journal import Tip
-from sync.core.link import Link
+from sync.core.journal import CHECKPOINT_BYTES_MAX, Tip
+from sync.core.link import RECENT_EPOCHS, Link
 from sync.core.merkle import Frontier
 from sync.enrolment import Root, admit_certificate, admit_chain
-from sync.intact import known_damage
+from sync.intact import LOST, known_damage, tip_of
 from sync.keys import Keyring, Signer, Verify
 from sync.ports import (
     Batch,
@@ -72,12 +70,15 @@ def line_body(entry: Stored, kind: type[T]) -> T | None:
     return value if isinstance(value, kind) else None
 
 
-LESSONS: Final = (KIND_ENROLLED, KIND_REVOKED, KIND_RELEASED, KIND_BEACON, KIND_PINNED)
+LESSONS: Final = (KIND_ENROLLED, KIND_REVOKED, KIND_RELEASED, KIND_BEACON)
 """House-keeping that must be known again after a start; `Books` learns each kind by a method of its own."""
 
 
-REFUSALS: Final = frozenset({"broken_chain", "bad_signature", "unproved"})
+REFUSALS: Final = frozenset({"broken_chain", "bad_signature", "unproved", "incomplete"})
 """Findings about an entry that could not be believed as it came."""
+
+MISSING_MAX: Final = 1000
+"""Refused single entries that are asked for again: far more than honest damage makes, little enough to remember."""
 
 
 class Seat:
@@ -98,6 +99,8 @@ class Seat:
         """The seat whose pen this node holds."""
         self.node: NodeId = signer.node
         """This device."""
+        self.keyring = admit_chain(Keyring(verify=verify), root, chain)
+        """The devices of our own chain: what every start knows before it reads anything."""
 
 
 class Rules(Struct, frozen=True):
@@ -152,7 +155,15 @@ class Books:
     """The in-memory state of one node's ledger and the batch that the present transaction is making."""
 
     def __init__(
-        self, seat: Seat, store: Store, interpreter: Interpreter, clock: Clock, salts: Salts, rules: Rules | None = None
+        self,
+        seat: Seat,
+        store: Store,
+        interpreter: Interpreter,
+        clock: Clock,
+        salts: Salts,
+        rules: Rules | None = None,
+        *,
+        recent_epochs: int = RECENT_EPOCHS,
     ) -> None:
         self.seat = seat
         self.store = store
@@ -160,11 +171,14 @@ class Books:
         self.clock = clock
         self.salts = salts
         self.rules = rules or Rules()
+        self.recent_epochs = recent_epochs
         self.epoch: Epoch | None = None
+        self.left_epoch: Epoch | None = None
+        """The epoch that this start opened first and left, because another machine writes it too."""
         self._clear()
 
     def _clear(self) -> None:
-        self.keyring = admit_chain(Keyring(verify=self.seat.verify), self.seat.root, self.seat.chain)
+        self.keyring = self.seat.keyring
         self.journals: dict[JournalId, JournalState] = {}
         self.tips: dict[JournalId, Tip] = {}
         self.loose: dict[JournalId, dict[int, bytes]] = {}
@@ -181,7 +195,9 @@ class Books:
         self.unsigned_bytes = 0
         self.batch: Batch = empty_batch()
         self.due_receipts: dict[NodeId, set[JournalId]] = {}
-        self.released: set[EntryKey] = set()
+        """Neighbour → journals that it brought further with work: durable with them, gone with the receipt (A9)."""
+        self.released: set[tuple[JournalId, int, bytes]] = set()
+        """(journal, seq, hash) that a person released: another entry under the number is another entry."""
         self.enrolled_by: dict[NodeId, EntryKey] = {}
         self.replaced: set[tuple[OfficeId, NodeId]] = set()
         """Devices that another one followed at their own seat: nobody's certificate ends a device of another seat."""
@@ -197,11 +213,17 @@ class Books:
         self.hopeless: set[EntryKey] = set()
         self.refold_due: set[CaseId] = set()
         """Cases of which a copy was put right: they may have been folded from the bad one."""
+        self.tips_made: dict[JournalId, Tip] = {}
+        """Where journals stand by their entries, made because a run did not fit what we kept of it."""
+        self.has_made_tip = False
+        """Whether the page at hand has made us make one."""
         self.missing: set[EntryKey] = set()
         """Entries that came alone and were refused: they are asked for again. A start reads them from the evidence."""
         self.rollbacks: set[JournalId] = set()
+        self.judged: set[JournalId] = set()
+        """Journals of which the page at hand has made `sync.forks` look for a fork."""
         self.beacon_at = Instant(0)
-        self.beacon_pinned_at = Instant(0)
+        """The time that the county's last beacon states: the one that came last, not the one with the latest time."""
         self.work_waits = False
         self.proof_due = True
         """Whether an excerpt of ours may wait for a checkpoint to be proved by; after a start assume so."""
@@ -217,17 +239,24 @@ class Books:
         loaded = await self.store.load()
         loose = await self.store.loose()
         lessons = [entry for kind in LESSONS for entry in await self.store.entries_of_kind(kind)]
-        refused = await self.store.found(REFUSALS)
-        damaged, hopeless = await known_damage(self.store)
+        lost = await self.store.found({LOST})
+        refused = await self.store.found(REFUSALS) - lost
+        damaged, hopeless = await known_damage(self.store, lost)
+        tips = {state.journal: await self._tip(state) for state in loaded.journals}
+        if self.left_epoch is not None and self.own not in tips:
+            # The transaction that opened the present epoch was never committed.
+            self.epoch, self.left_epoch = self.left_epoch, None
         told = {link.neighbour: link.told_statement for link in (*self.links.values(), *self.remembered.values())}
         self._clear()
+        if self.epoch is not None:
+            # A reload: how much of our journal is signed for is not known now, so the next entry is signed for at once.
+            self.unsigned_bytes = CHECKPOINT_BYTES_MAX
         self.interpreter.reset()
         self.arrival = loaded.arrival
+        self.tips = tips
         for state in loaded.journals:
             self.journals[state.journal] = state
             self.epochs_of.setdefault(state.journal.origin, []).append(state.journal)
-            frontier = Frontier.from_bytes(state.frontier) if state.frontier else Frontier()
-            self.tips[state.journal] = Tip(state.size, state.tip, frontier)
             self.touch(state.journal)
             if state.wanted > state.size:
                 self.blocked.add(state.journal)
@@ -236,7 +265,7 @@ class Books:
             self.inlet_keys[inlet.key] = inlet.neighbour
         for entry in loose:
             self.loose.setdefault(entry.journal, {})[entry.seq] = entry.hash
-        self.missing = refused
+        self.missing = set(sorted(key for key in refused if not self.holds(*key))[:MISSING_MAX])
         self.damaged, self.hopeless = damaged, hopeless
         self._find_parent()
         self._learn_again(lessons)
@@ -245,6 +274,14 @@ class Books:
         for neighbour, statement in told.items():
             link = self.links.get(neighbour) or self._remembered(neighbour)
             link.told_statement = statement
+
+    async def _tip(self, state: JournalState) -> Tip:
+        """Where a journal stands; made again from its entries where what was kept of it cannot even be read."""
+        try:
+            frontier = Frontier.from_bytes(state.frontier) if state.frontier else Frontier()
+        except Malformed:
+            return await tip_of(self.store, state.journal, state.size)
+        return Tip(state.size, state.tip, frontier)
 
     def _load_links(self, memories: list[LinkMemory], ends: dict[tuple[NodeId, int, Epoch], int]) -> None:
         self.memories = {memory.neighbour: memory for memory in memories}
@@ -258,6 +295,8 @@ class Books:
             link.acknowledged = {(lane, epoch): number for lane, epoch, number in memory.acknowledged}
             link.rollbacks_shown = set(memory.rollbacks_shown)
             link.quarantined = memory.quarantined
+            if memory.receipts_due:
+                self.due_receipts[memory.neighbour] = set(memory.receipts_due)
         for node in [*self.children.values(), *([self.parent] if self.parent else [])]:
             self.link_to(node)
 
@@ -269,27 +308,23 @@ class Books:
         learners: dict[str, Callable[[Stored], object]] = dict(
             zip(
                 LESSONS,
-                (self.learn_enrolment, self.learn_revocation, self.learn_release, self.learn_beacon, self._learn_pin),
+                (self.learn_enrolment, self.learn_revocation, self.learn_release, self.learn_beacon),
                 strict=True,
             )
         )
         waiting = deque(sorted(entries, key=lambda entry: entry.arrival))
         while waiting:
             entry = waiting.popleft()
-            learned = learners[entry.kind](entry) if self.counts(entry.journal, entry.seq) else None
+            learned = learners[entry.kind](entry) if self.counts(entry) else None
             if entry.kind == KIND_ENROLLED and isinstance(learned, str):
                 waiting.extendleft(reversed(self.unheard.pop(NodeId(learned), [])))
 
-    def _learn_pin(self, entry: Stored) -> None:
-        pinned = line_body(entry, Pinned)
-        if pinned is not None and entry.journal.origin == self.seat.node:
-            self.beacon_pinned_at = pinned.beacon_at or self.beacon_pinned_at
-
-    def counts(self, journal: JournalId, seq: int) -> bool:
+    def counts(self, entry: Stored) -> bool:
         """Whether an entry lies where its device is believed, or a person has released it (RULINGS A14)."""
+        journal, seq = entry.journal, entry.seq
         if not self.rules.flag_only and seq >= self.sealed.get(journal, seq + 1):
             return False
-        return self.keyring.counts(journal, seq) or (journal, seq) in self.released
+        return self.keyring.counts(journal, seq) or (journal, seq, entry.hash) in self.released
 
     def _find_parent(self) -> None:
         """The device above as our own chain has it; enrolments that replace it may follow."""
@@ -378,6 +413,11 @@ class Books:
             self.adopt_parent(enrolment.node)
         return enrolment.node
 
+    def holds(self, journal: JournalId, seq: int) -> bool:
+        """Whether an entry is held, in its run or loose."""
+        state = self.journals.get(journal)
+        return (state is not None and seq < state.size) or seq in self.loose.get(journal, {})
+
     def touch(self, journal: JournalId) -> None:
         """A journal is held further than before, or its seat became known."""
         self.change += 1
@@ -442,16 +482,19 @@ class Books:
             return None
         if not self._stands_above(entry.journal.origin, released.origin):
             return None
-        self.released.add((JournalId(released.origin, released.epoch), released.seq))
+        self.released.add((JournalId(released.origin, released.epoch), released.seq, released.hash))
         return released
 
     def learn_beacon(self, entry: Stored) -> Beacon | None:
-        """Take the county's daily statement; None when anybody else lit it (RULINGS A13)."""
+        """Take the county's daily statement; None when anybody else lit it (RULINGS A13).
+
+        Its time is a claim that orders nothing (RULINGS A6): one boot of the county in 2036 must not outlive the day.
+        """
         beacon = line_body(entry, Beacon)
         seat = self.seat_of_node(entry.journal.origin)
         if beacon is None or seat is None or parent_seat(seat) is not None:
             return None
-        self.beacon_at = max(self.beacon_at, beacon.at)
+        self.beacon_at = beacon.at
         return beacon
 
     def _stands_above(self, author: NodeId, node: NodeId) -> bool:
@@ -528,6 +571,8 @@ class Books:
         epoch = self.epoch if self.rules.outbox_epochs else Epoch(0, bytes(6))
         number = self.link_to(neighbour).post(lane, epoch, count)
         self.batch.outbox.append(OutboxRow(neighbour, lane, epoch, number, count, journal, seq))
+        if lane == Lane.EXCERPTS:
+            self.batch.posted.add((neighbour, journal, seq))
 
     def remember(self, link: Link) -> LinkMemory:
         """Stage what must survive a restart about a link, if it changed: a page with nothing new writes nothing."""
@@ -535,9 +580,12 @@ class Books:
         if memory is None:
             memory = self.memories[link.neighbour] = LinkMemory(link.neighbour, link.seat)
         acknowledged = [(lane, epoch, number) for (lane, epoch), number in link.acknowledged.items()]
-        now = (acknowledged, sorted(link.rollbacks_shown), link.quarantined, link.epoch)
-        if now != (memory.acknowledged, memory.rollbacks_shown, memory.quarantined, memory.last_epoch):
-            memory.acknowledged, memory.rollbacks_shown, memory.quarantined, memory.last_epoch = now
+        due = sorted(self.due_receipts.get(link.neighbour, ()))
+        now = (acknowledged, sorted(link.rollbacks_shown), link.quarantined, link.epoch, due)
+        was = (memory.acknowledged, memory.rollbacks_shown, memory.quarantined, memory.last_epoch, memory.receipts_due)
+        if now != was:
+            memory.acknowledged, memory.rollbacks_shown, memory.quarantined, memory.last_epoch = now[:4]
+            memory.receipts_due = due
             self.batch.links[link.neighbour] = memory
         return memory
 

@@ -175,13 +175,17 @@ class Courier:
 
     def _failed(self, fault: Fault) -> float:
         state = self.state
+        if fault.code != state.code:
+            _log.warning("the line upward fails: %.40r; the page of the line and `status` say what to do", fault.code)
         state.failures, state.code, state.hint = state.failures + 1, fault.code, fault.hint
-        retry_after_s = fault.retry_after_s if isinstance(fault, Busy) else 0
         self._transport.hang_up()
         exponent = min(state.failures - 1, EXPONENT_MAX)
-        ceiling_s = min(self._timetable.backoff_first_s * 2**exponent, self._timetable.backoff_max_s)
-        # Whoever was told when to come back comes then or later, never sooner.
-        return retry_after_s + self._jitter.between(0, max(ceiling_s, float(retry_after_s)))
+        longest_s = self._timetable.backoff_max_s
+        ceiling_s = min(self._timetable.backoff_first_s * 2**exponent, longest_s)
+        # Whoever was told when to come back comes then or later, never sooner. But anybody on the way may have said it,
+        # before a session is open: no answer silences us for longer than a line that is down.
+        told_s = min(max(0, fault.retry_after_s), longest_s) if isinstance(fault, Busy) else 0
+        return told_s + self._jitter.between(0, max(ceiling_s, told_s))
 
     def _pause_s(self) -> float:
         """How long the budget asks to wait after a conversation; 0 while some of it is left."""

@@ -7,7 +7,7 @@ claim about its own seat. Revocations name positions, not times (RULINGS A14). N
 
 from collections.abc import Iterable
 
-from schemas.names import parent_seat, valid_seat, within
+from schemas.names import parent_seat, valid_seat
 from schemas.wire import Certificate, Enrolment, enrolment_message
 from sync.core.errors import RemoteFault
 from sync.keys import EnrolledDevice, Keyring, PublicKeys, Signer, root_digest
@@ -35,8 +35,8 @@ def admit_certificate(keyring: Keyring, root: Root, certificate: Certificate) ->
     """The keyring with the certified device in it.
 
     Raises `RemoteFault`: `foreign_county`, `wrong_office`, `unknown_issuer`, `wrong_issuer` (only the seat above or the
-    county may enrol, and a device that has a seat is moved only by an office above that one), `bad_signature`; and
-    those of `Keyring.with_device` for impossible keys.
+    county may enrol), `bad_signature`; and those of `Keyring.with_device`, for impossible keys and for a device that
+    has another seat: its checkpoints name its seat, so it keeps that for life.
     """
     enrolment = certificate.enrolment
     if enrolment.county != root.county:
@@ -52,9 +52,6 @@ def admit_certificate(keyring: Keyring, root: Root, certificate: Certificate) ->
             raise RemoteFault("unknown_issuer", "the enrolling device is not known here yet; sync upward first")
         if parent_seat(enrolment.office) != issuer.office and parent_seat(issuer.office) is not None:
             raise RemoteFault("wrong_issuer", "only the office above or the county may enrol a device for this seat")
-        known = keyring.find(enrolment.node)
-        if known is not None and (known.office == issuer.office or not within(known.office, issuer.office)):
-            raise RemoteFault("wrong_issuer", "this device sits at an office that its issuer does not stand above")
         good = keyring.verify_log(enrolment.issuer, message, certificate.signature)
     if not good:
         raise RemoteFault("bad_signature", "the certificate's signature is not its issuer's; ask for it again")

@@ -22,6 +22,7 @@ from schemas.wire import (
 )
 from sync.books import Books
 from sync.core.merkle import inclusion_proof
+from sync.intact import DAMAGED
 from sync.ports import EntryKey, Stored
 
 SignAt = Callable[[JournalId, int], Awaitable[Checkpoint]]
@@ -53,12 +54,63 @@ async def run_of(books: Books, piece: Piece, sign_at: SignAt | None = None) -> R
     return Run(journal.origin, journal.epoch, piece.start, prev, lines, checkpoints)
 
 
+async def good_checkpoint_upto(books: Books, journal: JournalId, start: int, stop: int) -> int:
+    """Size of the last checkpoint above `start` and up to `stop` that everybody will take; `start` when there is none.
+
+    Of a run that came only the newest checkpoint was verified: those before it may be good for nothing.
+    """
+    for checkpoint in reversed(await books.store.checkpoints(journal, start, stop)):
+        if books.verify_checkpoint(journal, checkpoint):
+            return checkpoint.size
+    return start
+
+
+async def good_checkpoint_after(books: Books, journal: JournalId, seq: int) -> Checkpoint | None:
+    """The first checkpoint over entry `seq` that everybody will take."""
+    checkpoint = await books.store.checkpoint_after(journal, seq)
+    while checkpoint is not None and not books.verify_checkpoint(journal, checkpoint):
+        checkpoint = await books.store.checkpoint_after(journal, checkpoint.size)
+    return checkpoint
+
+
 async def excerpt_of(books: Books, entry: Stored) -> Excerpt:
     """An entry that can stand alone: its own signature where that is good, else an inclusion proof (RULINGS A11)."""
+    return (await excerpts_of(books, [entry]))[0]
+
+
+async def excerpts_of(books: Books, entries: Sequence[Stored]) -> list[Excerpt]:
+    """`excerpt_of` for several, in their order: of each journal the tree is read once, of neighbours the hashes not."""
+    excerpts: list[Excerpt] = []
+    trees: dict[JournalId, list[bytes]] = {}
+    before: Stored | None = None
+    for entry in entries:
+        prev = entry.prev
+        if prev is None and before is not None and (before.journal, before.seq + 1) == (entry.journal, entry.seq):
+            prev = before.hash
+        prev = prev or await _prev_of(books, entry.journal, entry.seq)
+        excerpts.append(await _excerpt_of(books, entry, prev, trees))
+        before = entry
+    return excerpts
+
+
+async def excerpts_at(books: Books, keys: Sequence[EntryKey]) -> list[Excerpt]:
+    """The excerpts of these entries of ours, in this order. One that our disk has lost is a finding here.
+
+    Over there its number is consumed as refused, and it is asked for wherever it may be held: nothing behind it waits.
+    """
+    held = await books.store.entries_at(keys)
+    for journal, seq in keys:
+        if (journal, seq) not in held and (journal, seq) not in books.hopeless:
+            books.hopeless.add((journal, seq))
+            books.find(DAMAGED, journal, seq)
+    found = dict(zip(held, await excerpts_of(books, list(held.values())), strict=True))
+    gone = Line(b"", b"", None, bytes(32))
+    return [found.get(key) or Excerpt(key[0].origin, key[0].epoch, key[1], bytes(32), gone) for key in keys]
+
+
+async def _excerpt_of(books: Books, entry: Stored, prev: bytes, trees: dict[JournalId, list[bytes]]) -> Excerpt:
     journal = entry.journal
     line = Line(entry.head, entry.salt, entry.body, entry.digest, entry.signature)
-    prev = entry.prev if entry.loose else await _prev_of(books, journal, entry.seq)
-    assert prev is not None
     signed = entry.signature is not None and books.keyring.verify_log(
         journal.origin, attestation(entry.hash), entry.signature
     )
@@ -67,20 +119,26 @@ async def excerpt_of(books: Books, entry: Stored) -> Excerpt:
     line = Line(entry.head, entry.salt, entry.body, entry.digest)
     proof = decode(entry.proof, Proof) if entry.proof is not None else None
     if proof is None and books.rules.proofs_for_unattested:
-        proof = await _prove(books, entry)
+        proof = await _prove(books, entry, trees)
     return Excerpt(journal.origin, journal.epoch, entry.seq, prev, line, proof)
 
 
 async def _prev_of(books: Books, journal: JournalId, seq: int) -> bytes:
-    return bytes(32) if seq == 0 else (await books.store.hashes(journal, seq - 1, seq))[0]
+    """The hash before an entry; zeros when that is gone from our disk: the receiver refuses it and asks elsewhere."""
+    held = await books.store.hashes(journal, seq - 1, seq) if seq else []
+    return held[0] if held else bytes(32)
 
 
-async def _prove(books: Books, entry: Stored) -> Proof | None:
-    checkpoint = await books.store.checkpoint_after(entry.journal, entry.seq)
+async def _prove(books: Books, entry: Stored, trees: dict[JournalId, list[bytes]]) -> Proof | None:
+    journal = entry.journal
+    checkpoint = await good_checkpoint_after(books, journal, entry.seq)
     if checkpoint is None:
         return None
-    leaves = await books.store.hashes(entry.journal, 0, checkpoint.size)
-    return Proof(checkpoint, inclusion_proof(leaves, entry.seq, checkpoint.size))
+    if journal not in trees:
+        trees[journal] = await books.store.hashes(journal, 0, books.tips[journal].size)
+    leaves = trees[journal]
+    whole = len(leaves) >= checkpoint.size
+    return Proof(checkpoint, inclusion_proof(leaves, entry.seq, checkpoint.size)) if whole else None
 
 
 # --- posting -----------------------------------------------------------------------------------------------------
@@ -114,16 +172,14 @@ async def post_excerpts(books: Books, target: NodeId, entries: Sequence[Stored],
     `lost`: the neighbour has shown that it no longer holds them, so nothing is skipped (RULINGS A7).
     """
     wanted = [entry for entry in entries if lost or not _has_already(books, entry, target)]
+    if not wanted:
+        return
     wanted = [e for entry in wanted for e in [*(await _enrolments_before(books, entry, target)), entry]]
-    keys = [(entry.journal, entry.seq) for entry in wanted]
-    done: set[EntryKey] = await books.store.posted(target, keys) if keys else set()
-    done |= {
-        (row.journal, row.seq) for row in books.batch.outbox if row.neighbour == target and row.lane == Lane.EXCERPTS
-    }
+    done = await books.store.posted(target, [(entry.journal, entry.seq) for entry in wanted])
+    staged = books.batch.posted
     for entry in wanted:
         key = (entry.journal, entry.seq)
-        if key not in done:
-            done.add(key)
+        if key not in done and (target, *key) not in staged:
             books.post(target, Lane.EXCERPTS, *key)
             # One of ours that was not attested when written needs a checkpoint that covers it, to be proved by.
             checkpointed = books.journals[entry.journal].checkpointed

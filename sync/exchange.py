@@ -20,7 +20,7 @@ from schemas.wire import KIND_BEACON, Certificate, Cursor, Lane, Line, Page, Pre
 from sync import recovery
 from sync.books import Books
 from sync.core.errors import Busy, Fault, GapFault, RemoteFault, UnknownSender
-from sync.core.link import Link, Placement
+from sync.core.link import Link
 from sync.frame import NO_DICTIONARY, best_dictionary, has_dictionary, pack, read_frame, unpack
 from sync.ledger import Admission
 
@@ -47,7 +47,7 @@ REFUSED_HINTS = {
     "unproved": "an entry outside its run needs a signature or a proof; update the sending node's software",
     "too_large": "an entry's body is larger than any node may write; update the sending node's software",
     "malformed_head": "an entry's head is not one; a good copy is asked for",
-    "incomplete": "an entry came without body and digest; a good copy is asked for",
+    "incomplete": "an entry came without its body; a good copy is asked for",
 }
 """What an operator reads when a part of a page was consumed as refused (RULINGS A8)."""
 
@@ -186,7 +186,9 @@ class _Conversation:
     def _question_waits(self) -> bool:
         books = self.pen.books
         link = self.link
-        return bool(books.asked.get(self.neighbour) or recovery.wants_for(books, link))
+        return bool(
+            link.unsettled or link.to_list or books.asked.get(self.neighbour) or recovery.wants_for(books, link)
+        )
 
     async def _send_next(self) -> None:
         overlaps = bool(self.window)
@@ -250,7 +252,8 @@ class _Conversation:
         return (
             dict(link.acknowledged),
             dict(link.held),
-            len(link.not_held),
+            sum(map(len, link.not_held.values())),
+            (len(link.heard), len(link.to_list)),
             link.page_entries if self.more else 0,
             self.pen.books.arrival,
             self.dictionary,
@@ -309,7 +312,8 @@ class Responder:
         """Take in a page of `sender` (whose session was checked) and return the answering page, both as frames.
 
         Raises `Malformed` or `Fault`; `RunRefused` when a part was consumed as refused; `GapFault` when the page begins
-        above the cursor. Nothing is changed by a page that raises anything but `RunRefused`.
+        above the cursor. A page that raises anything but `RunRefused` changed nothing, unless it was taken and only the
+        answer could not be made (a full queue, or too large): then it is sent again and is held.
         """
         frame = read_frame(data)
         preface = frame.preface
@@ -383,8 +387,15 @@ class Responder:
             or books.epoch is None
         ):
             return None
-        if any(link.place(*stated) is not Placement.HELD for stated in preface.ranges):
+        # Asked without `Link.place`, which notes streams: nobody has checked these numbers.
+        if any(
+            first < 1 or count < 1 or first + count - 1 > link.held.get((lane, epoch), 0)
+            for lane, epoch, first, count in preface.ranges
+        ):
             return None
+        if not preface.overlaps:
+            # Sent again because its answer was lost, and what went with that answer waits here: `more` must say so.
+            link.in_flight.clear()
         more = bool(link.unsent(Lane.EXCERPTS) or link.unsent(Lane.RUNS))
         return Page(
             sender=books.seat.node,
@@ -400,6 +411,7 @@ class Responder:
             wants=[],
             answers=[],
             more=more,
+            unsettled=sorted(link.unsettled),
         )
 
 

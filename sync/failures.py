@@ -58,8 +58,7 @@ def fault_of(error: BaseException) -> Fault | None:
     if is_full(error):
         return Busy(
             "store_full",
-            "the disk is full: nothing was taken, and nothing that was saved is lost; free space on it, then try again "
-            "(磁盘已满：本次未写入，已保存的均完好；请清理磁盘后重试)",
+            "the disk is full: nothing was taken, and nothing that was saved is lost; free space on it, then try again",
             retry_after_s=FULL_RETRY_AFTER_S,
         )
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN")) or state == "25006":
@@ -74,20 +73,18 @@ def fault_of(error: BaseException) -> Fault | None:
         return LocalFault(
             "store_locked_out",
             "the database server does not let this node in: check the role in the setting `database`, its password in "
-            "the account's .pgpass (mode 600), and that the role owns the database "
-            "(数据库拒绝登录；请核对 database 设置中的用户、.pgpass 中的密码及其权限)",
+            "the account's .pgpass (mode 600), and that the role owns the database",
         )
     if state[:2] == "3D":
         return LocalFault(
             "store_missing",
             "the database server has no such database: make it for this node, or correct its name in the setting "
-            "`database` (数据库服务器上没有该数据库；请先建立，或更正 database 设置)",
+            "`database`",
         )
     if state[:2] in ("08", "53", "57", "58") or _is_away(error):
         return Busy(
             "store_away",
-            "the database server does not answer: check that it runs, and host and port in the setting `database` "
-            "(数据库服务器没有应答；请确认其已启动，并核对 database 设置)",
+            "the database server does not answer: check that it runs, and host and port in the setting `database`",
             retry_after_s=BUSY_RETRY_AFTER_S,
         )
     return None

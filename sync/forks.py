@@ -1,47 +1,96 @@
 """Whether a run proves that its owner wrote two different entries under one number, and the evidence if so.
 
 Accuses only on two owner-signed statements that disagree (DESIGN 1.6, AUDIT 1.4); anything less is a relay's damage and
-is fetched again. Never changes what is held: the first branch stays, the other is evidence. Next: `sync.ledger`.
+is fetched again. Never changes what is held and is what came: the first branch stays, the other is evidence. What went
+bad on our own disk speaks against nobody. Next: `sync.repair` (that), `sync.ledger` (who calls).
 """
 
+from typing import Final
+
+from msgspec import structs
+
 from schemas.codec import encode
-from schemas.wire import Run
+from schemas.names import JournalId
+from schemas.wire import Excerpt, Run
+from sync import repair
 from sync.books import Books
 from sync.core.journal import Checked, Tip, links_of
-from sync.core.merkle import root_of
+from sync.core.merkle import Frontier
+from sync.ports import Stored
+
+JUDGEMENTS_PER_PAGE_MAX: Final = 8
+"""Journals judged for one page, each once: a judgement hashes a journal's beginning. What is not judged is refused."""
 
 
 async def find(books: Books, run: Run, checked: Checked, known: Tip) -> bool:
     """Judge a run that was checked against `known`. True when it is the owner's fork: then it is recorded."""
     if checked.links:
-        return _against_excerpts(books, run, checked, known)
-    return checked.code == "fork_suspected" and await _against_run(books, run, known)
+        return await _against_excerpts(books, run, checked, known)
+    wholly_held = checked.skip == len(run.lines) and not checked.code
+    return (wholly_held or checked.code == "fork_suspected") and await _against_run(books, run, known)
 
 
-def _against_excerpts(books: Books, run: Run, checked: Checked, known: Tip) -> bool:
-    """A new line of the run that is held as an excerpt, with the owner's signature or proof, under another hash."""
-    loose = books.loose.get(run.journal, {})
+async def _against_excerpts(books: Books, run: Run, checked: Checked, known: Tip) -> bool:
+    """A new line of the run that is held as an excerpt, with the owner's signature or proof, under another hash.
+
+    A held one that went bad on our own disk proves nothing: the run's line takes its place.
+    """
+    journal = run.journal
+    loose = books.loose.get(journal)
+    if not loose:
+        return False
+    bad: list[tuple[Stored, bytes]] = []
     for seq, link in enumerate(checked.links, known.size):
-        if loose.get(seq, link) != link:
-            books.find("fork", run.journal, seq, link, encode(run))
+        if loose.get(seq, link) == link:
+            continue
+        copy = await repair.bad_copy(books, journal, seq)
+        if copy is None:
+            books.find("fork", journal, seq, link, encode(run))
             return True
+        bad.append((structs.replace(copy, loose=False, prev=None, proof=None), link))
+    for copy, link in bad:
+        repair.replace(books, copy, run.lines[copy.seq - run.start], link)
     return False
+
+
+async def find_alone(books: Books, excerpt: Excerpt, link: bytes) -> None:
+    """Judge a proved entry outside its run, whose number is held here under another hash; record a fork."""
+    copy = await repair.bad_copy(books, excerpt.journal, excerpt.seq)
+    if copy is None:
+        books.find("fork", excerpt.journal, excerpt.seq, link, encode(excerpt))
+    elif copy.loose:
+        proof = encode(excerpt.proof) if excerpt.proof is not None else None
+        repair.replace(books, structs.replace(copy, prev=excerpt.prev, proof=proof), excerpt.line, link)
 
 
 async def _against_run(books: Books, run: Run, known: Tip) -> bool:
-    """A run that does not continue what we hold although the owner signed what it makes of the common beginning."""
-    held = await books.store.hashes(run.journal, 0, known.size)
-    if len(held) < run.start:
+    """A run that contradicts what we hold although the owner signed what it makes of the common beginning."""
+    journal = run.journal
+    if journal in books.judged or len(books.judged) >= JUDGEMENTS_PER_PAGE_MAX:
         return False
     links, _, _ = links_of(run)
+    held = await books.store.hashes(journal, run.start, min(known.size, run.start + len(links)))
+    first = next((at for at, (ours, theirs) in enumerate(zip(held, links, strict=False)) if ours != theirs), None)
+    if first is None or not await _is_intact(books, journal, run.start + first, held[first]):
+        return False
+    books.judged.add(journal)
+    frontier = Frontier().extend(await books.store.hashes(journal, 0, run.start))
+    if frontier.size < run.start:
+        return False
+    position = 0
     for checkpoint in run.checkpoints:
-        branch = links[: checkpoint.size - run.start]
-        if len(branch) < checkpoint.size - run.start:
+        end = checkpoint.size - run.start
+        if end > len(links):
             return False
-        leaves = [*held[: run.start], *branch]
-        if leaves[: len(held)] == held[: len(leaves)]:
-            continue  # what is signed here is what we hold; damage further on in the run is a relay's
-        if root_of(leaves) == checkpoint.root and books.verify_checkpoint(run.journal, checkpoint):
-            books.find("fork", run.journal, run.start, links[-1], encode(run))
+        frontier, position = frontier.extend(links[position:end]), end
+        # What is signed before the first difference is what we hold; damage further on in the run is a relay's.
+        if end > first and frontier.root() == checkpoint.root and books.verify_checkpoint(journal, checkpoint):
+            books.find("fork", journal, run.start + first, links[first], encode(run))
             return True
     return False
+
+
+async def _is_intact(books: Books, journal: JournalId, seq: int, link: bytes) -> bool:
+    """Whether what we hold under a number still is what came: rot on our own disk accuses nobody."""
+    held = await books.store.entries(journal, seq, seq + 1)
+    return [entry.hash for entry in held] == [link] and not await repair.damaged_among(books, held)

@@ -13,10 +13,12 @@ from typing import Final
 
 import zstandard
 from msgspec import Struct
+from msgspec.structs import astuple, replace
 
 from schemas.codec import PAGE_BYTES_MAX, PAGE_COMPRESSED_BYTES_MAX, Malformed, decode, encode
 from schemas.names import NUMBER_MAX, valid_epoch, valid_node
-from schemas.wire import Page, Preface
+from schemas.wire import SETTLED_DIGEST_BYTES, Lane, Page, Preface
+from sync.core.link import STATED_MAX
 
 MAGIC: Final = b"TBP1"
 
@@ -45,6 +47,7 @@ PARTS_MAX: Final = 64
 """Stretches, wants or answers in one page: eight times what is ever sent."""
 
 _HEADER_BYTES: Final = len(MAGIC) + 1 + 2
+_LANES: Final = frozenset(Lane)
 
 
 class UnknownDictionary(Malformed):
@@ -62,23 +65,42 @@ class Frame(Struct, frozen=True):
 def preface_of(page: Page, *, overlaps: bool = False) -> Preface:
     """What stands before a page. `overlaps`: an earlier page of ours is still unanswered."""
     ranges = [(stretch.lane, stretch.epoch, stretch.first, stretch.count) for stretch in page.stretches]
-    plain = not (page.wants or page.answers or page.statement)
+    plain = not (page.wants or page.answers or page.statement or page.unsettled)
     return Preface(page.sender, page.epoch, ranges, plain, overlaps)
+
+
+def encode_page(page: Page) -> bytes:
+    """A page's MessagePack. The last two fields are left out while they say nothing: that is nearly always so."""
+    fields = astuple(page)
+    return encode(fields if page.settled or page.unsettled else fields[:-2])
 
 
 def pack(page: Page, *, overlaps: bool = False, dictionary: int = NO_DICTIONARY, answer: bool = False) -> bytes:
     """The frame of a page. Raises `UnknownDictionary` for a dictionary that this release does not ship.
 
-    `dictionary` is for small pages; a large one is packed without. `answer`: without a preface.
+    `dictionary` is for small pages; a large one is packed without. `answer`: without a preface. What would be too large
+    with its answers goes without them: they are asked for again. Raises `Malformed` (`too_large`) for anything else.
     """
-    body = encode(page)
+    try:
+        return _pack(page, overlaps=overlaps, dictionary=dictionary, answer=answer)
+    except Malformed:
+        if not page.answers:
+            raise
+    return _pack(replace(page, answers=[]), overlaps=overlaps, dictionary=dictionary, answer=answer)
+
+
+def _pack(page: Page, *, overlaps: bool, dictionary: int, answer: bool) -> bytes:
+    body = encode_page(page)
     if len(body) > PAGE_BYTES_MAX:
         raise Malformed("too_large", f"a page has at most {PAGE_BYTES_MAX} bytes; put fewer entries into it")
     preface = b"" if answer else encode(preface_of(page, overlaps=overlaps))
     small = len(body) <= SMALL_PAGE_BYTES
     used = dictionary if small else NO_DICTIONARY
     header = MAGIC + bytes([used]) + len(preface).to_bytes(2, "big")
-    return header + preface + _compressor(used, SMALL_LEVEL if small else LARGE_LEVEL).compress(body)
+    frame = header + preface + _compressor(used, SMALL_LEVEL if small else LARGE_LEVEL).compress(body)
+    if len(frame) > PAGE_COMPRESSED_BYTES_MAX:
+        raise Malformed("too_large", f"a page has at most {PAGE_COMPRESSED_BYTES_MAX} bytes packed; put less into it")
+    return frame
 
 
 def read_frame(data: bytes) -> Frame:
@@ -121,6 +143,7 @@ def check_page(page: Page) -> None:
     """
     if max(len(page.stretches), len(page.wants), len(page.answers)) > PARTS_MAX:
         raise Malformed("malformed", f"a page has at most {PARTS_MAX} stretches, wants or answers; send less at once")
+    _check_statements(page)
     streams = [(stretch.epoch, stretch.first, stretch.count) for stretch in page.stretches]
     cursors = [(cursor.epoch, cursor.lane, cursor.number) for cursor in page.cursors]
     runs = [run for stretch in page.stretches for run in stretch.runs]
@@ -136,6 +159,8 @@ def check_page(page: Page) -> None:
     journals = [journal for value in (*runs, *excerpts, *page.sizes, *wants) for journal in (value.journal,)]
     numbers = [page.statement, page.seen]
     numbers += [number for _, low, high in streams + cursors for number in (low, high)]
+    # One more than the highest entry is a size as well, which is stated in its turn.
+    numbers += [run.start + len(run.lines) for run in runs] + [excerpt.seq + 1 for excerpt in excerpts]
     numbers += [run.start for run in runs] + [excerpt.seq for excerpt in excerpts] + [size.size for size in page.sizes]
     numbers += [number for want in wants for number in (want.start, want.stop)]
     good = (
@@ -144,8 +169,30 @@ def check_page(page: Page) -> None:
         and valid_node(page.sender)
         and valid_node(page.receiver)
         and all(0 <= number <= NUMBER_MAX for number in numbers)
+        and all(cursor.lane in _LANES for cursor in page.cursors)
     )
     if not good:
+        raise Malformed("malformed", "a name or number in the page cannot be one; send the page again")
+
+
+def _check_statements(page: Page) -> None:
+    """Refuse statements that are too long, say something twice, or name what cannot be. Raises `Malformed`."""
+    stated = (page.cursors, page.sizes, page.settled, page.unsettled)
+    if max(map(len, stated)) > STATED_MAX:
+        raise Malformed("malformed", f"a page states at most {STATED_MAX} cursors or sizes; send less at once")
+    said = (
+        {(cursor.lane, cursor.epoch) for cursor in page.cursors},
+        {size.journal for size in page.sizes},
+        {settled.origin for settled in page.settled},
+        set(page.unsettled),
+    )
+    if list(map(len, said)) != list(map(len, stated)):
+        raise Malformed("malformed", "the page states one stream or journal twice; send the page again")
+    good = all(
+        0 <= settled.before < 2**32 and 0 <= settled.count <= STATED_MAX and len(settled.digest) == SETTLED_DIGEST_BYTES
+        for settled in page.settled
+    )
+    if not good or not all(map(valid_node, said[2] | said[3])):
         raise Malformed("malformed", "a name or number in the page cannot be one; send the page again")
 
 

@@ -1,8 +1,11 @@
-"""What `line.*` entries mean to the line, and which of them are due: receipts, pins, beacons, enrolments, revocations.
+"""What `line.*` entries bring about as they come, whom they go to, and which of ours are due: receipts, pins, beacons.
 
-The only code that reads bodies in `sync`, and only these bodies (RULINGS A9). House-keeping never causes an exchange, a
-receipt or a pin; nothing waits for it. Next: `sync.ledger` (when), `sync.receipts` (cosignatures), `sync.enrolment`.
+Only bodies of these kinds are read in `sync` (RULINGS A9). House-keeping never causes an exchange, a receipt or a pin;
+nothing waits for it. Next: `sync.folding` (who calls), `sync.books` (what is known from it), `sync.recovery` (openings,
+revocations), `sync.receipts` (cosignatures).
 """
+
+from functools import lru_cache
 
 from schemas.codec import Malformed, encode
 from schemas.names import Instant, JournalId, NodeId, OfficeId
@@ -10,6 +13,7 @@ from schemas.wire import (
     KIND_BEACON,
     KIND_ENROLLED,
     KIND_EPOCH_OPENED,
+    KIND_PINNED,
     KIND_RELEASED,
     KIND_REVOKED,
     LINE_BODIES,
@@ -27,20 +31,25 @@ from schemas.wire import (
 )
 from sync import receipts, recovery
 from sync.books import Books
+from sync.core.link import Link
 from sync.core.merkle import root_of
 from sync.excerpts import post_excerpts, share
 from sync.ports import ReceiptRow, Stored
+from sync.receipts import RECEIPT_HEADS_MAX
+
+_read = lru_cache(256)(decode_line)
+"""What is learned is routed next: the same bytes are read at least twice."""
 
 
 async def learn(books: Books, entry: Stored) -> list[Stored]:
     """Take a house-keeping entry into the books. Returns entries that it released and that are to be folded now."""
     if not is_line(entry.kind) or entry.body is None or entry.kind not in LINE_BODIES:
         return []
-    if not books.counts(entry.journal, entry.seq):
+    if not books.counts(entry):
         books.dispose(entry, "held", "revoked")
         return []
     try:
-        body = decode_line(entry.kind, entry.body)
+        body = _read(entry.kind, entry.body)
     except Malformed:
         books.dispose(entry, "unknown", "newer_body")
         return []
@@ -51,7 +60,7 @@ async def learn(books: Books, entry: Stored) -> list[Stored]:
             return await _take_revocation(books, entry)
         case Receipted():
             _take_receipt(books, entry, body)
-        case EpochOpened():
+        case EpochOpened() if entry.seq == 0:
             await recovery.after_opening(books, entry, body)
         case Beacon():
             if books.learn_beacon(entry) is None:
@@ -102,11 +111,11 @@ async def _first_load(books: Books, node: NodeId, seat: OfficeId) -> None:
     """
     if not books.rules.first_load:
         return
-    for kind in (KIND_ENROLLED, *(kind for kind in LINE_BODIES if kind != KIND_ENROLLED)):
-        staged = [entry for entry in books.batch.entries if entry.kind == kind]
-        for entry in [*await books.store.entries_of_kind(kind), *staged]:
-            if seat in audience(books, entry):
-                await post_excerpts(books, node, [entry])
+    # Not the pins: they concern nobody below, and there is one for each village and day.
+    for kind in (KIND_ENROLLED, *(kind for kind in LINE_BODIES if kind not in (KIND_ENROLLED, KIND_PINNED))):
+        held = await books.store.entries_of_kind(kind)
+        held += [entry for entry in books.batch.entries if entry.kind == kind]
+        await post_excerpts(books, node, [entry for entry in held if seat in audience(books, entry)])
     for case in await books.interpreter.cases_of(seat):
         await share(books, case, frozenset({seat}))
 
@@ -150,7 +159,7 @@ def audience(books: Books, entry: Stored) -> frozenset[OfficeId]:
     if entry.kind in (KIND_EPOCH_OPENED, KIND_REVOKED, KIND_BEACON, KIND_RELEASED):
         return books.seats_below(books.seat.office)
     try:
-        body = decode_line(entry.kind, entry.body)
+        body = _read(entry.kind, entry.body)
     except Malformed:
         return frozenset()
     match body:
@@ -181,17 +190,18 @@ def _is_for_all(books: Books, entry: Stored) -> bool:
     )
 
 
-def due_receipt(books: Books, neighbour: NodeId) -> Receipted | None:
-    """One receipt for everything this exchange brought, under one cosignature (RULINGS A9)."""
-    due = books.due_receipts.pop(neighbour, set())
-    heads: list[JournalHead] = []
-    for journal in sorted(due):
-        tip = books.tips[journal]
-        heads.append(JournalHead(journal.origin, journal.epoch, tip.size, tip.frontier.root()))
-    if not heads:
-        return None
+def due_receipts(books: Books, link: Link) -> list[Receipted]:
+    """A receipt for everything this exchange brought, under one cosignature: several where one entry is too small."""
+    due = sorted(books.due_receipts.pop(link.neighbour, ()))
+    if not due:
+        return []
+    books.remember(link)
     at = Instant(books.clock.now())
-    return receipts.issue(books.seat.signer, books.seat.root.county, books.seat.office, at, heads)
+    tips = ((journal, books.tips[journal]) for journal in due)
+    heads = [JournalHead(journal.origin, journal.epoch, tip.size, tip.frontier.root()) for journal, tip in tips]
+    signer, county, office = books.seat.signer, books.seat.root.county, books.seat.office
+    pieces = (heads[first : first + RECEIPT_HEADS_MAX] for first in range(0, len(heads), RECEIPT_HEADS_MAX))
+    return [receipts.issue(signer, county, office, at, piece) for piece in pieces]
 
 
 def due_pin(books: Books, neighbour: NodeId) -> Pinned | None:
@@ -199,11 +209,11 @@ def due_pin(books: Books, neighbour: NodeId) -> Pinned | None:
     memory = books.memories.get(neighbour)
     if neighbour != books.parent or memory is None:
         return None
-    beacon_at = books.beacon_at if books.beacon_at > books.beacon_pinned_at else None
+    beacon_at = books.beacon_at if books.beacon_at != memory.beacon_pinned_at else None
     if beacon_at is None and (memory.received == memory.pinned or not books.work_waits):
         return None
     memory.pinned = memory.received
-    books.beacon_pinned_at = books.beacon_at
+    memory.beacon_pinned_at = books.beacon_at
     books.work_waits = False
     books.batch.links[neighbour] = memory
     return Pinned(neighbour, memory.received, memory.running_hash, beacon_at)

@@ -473,7 +473,7 @@ def _parse(address: str) -> tuple[str, int, bool]:
     if parts.scheme not in ("http", "https") or not host or parts.path not in ("", "/") or parts.username:
         raise _bad_address()
     secure = parts.scheme == "https"
-    if not secure and not _is_loopback(host):
+    if not secure and not is_loopback(host):
         raise LocalFault("plain_http", "the address above must begin with https://; plain HTTP is for loopback only")
     return host, port or (443 if secure else 80), secure
 
@@ -482,7 +482,8 @@ def _bad_address() -> LocalFault:
     return LocalFault("bad_address", "the address above must look like https://host:port, as on the enrolment sheet")
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine only: then plain HTTP may be spoken (RULINGS C8)."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

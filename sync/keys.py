@@ -304,11 +304,14 @@ class Keyring:
         return len(self._devices)
 
     def with_device(self, device: EnrolledDevice) -> Keyring:
-        """The keyring with one more device, or with its seat changed.
+        """The keyring with one more device.
 
         Raises `RemoteFault`: `foreign_name` when the name is not that of the log key, `weak_key` for a key under which
-        anybody can sign, `one_key` when both keys are the same, `keys_changed` when the name is known with other keys.
+        anybody can sign, `one_key` when both keys are the same, `keys_changed` or `seat_changed` when the name is known
+        with other keys or for another seat.
         """
+        if self._devices.get(device.node) == device:
+            return self
         grown = self._copy()
         grown._add(device)
         return grown
@@ -357,8 +360,13 @@ class Keyring:
 
     def counts(self, journal: JournalId, seq: int) -> bool:
         """Whether entry `seq` lies where its device is believed: not revoked, or below the position of its journal."""
+        position = self.position(journal)
+        return position is None or seq < position
+
+    def position(self, journal: JournalId) -> int | None:
+        """How many entries of a journal count; None: all, for its device is not revoked."""
         revoked = self._revoked.get(journal.origin)
-        return revoked is None or seq < revoked.get(journal, 0)
+        return None if revoked is None else revoked.get(journal, 0)
 
     def verify_log(self, node: NodeId, message: bytes, signature: bytes) -> bool:
         """Whether this is the log key's signature of an enrolled device. Says nothing about positions: see `counts`."""
@@ -386,6 +394,10 @@ class Keyring:
         if known is not None and known.keys != device.keys:
             raise RemoteFault(
                 "keys_changed", "this device is enrolled with other keys; new keys make a new device: enrol that"
+            )
+        if known is not None and known.office != device.office:
+            raise RemoteFault(
+                "seat_changed", "this device is enrolled for another office; make new keys on it and enrol those"
             )
         self._devices[device.node] = device
 

@@ -3,11 +3,11 @@
 Verify or seal, fold, post to outboxes, move the cursor, receipt: staged in memory, then written by one `Store.commit`
 (RULINGS C2: awaits only its store, so the simulator steps it without an event loop). On any failure of the commit
 everything staged is thrown away and read again. Never looks into a body that is not `line.*`.
-Next: `sync.books` (the state), `sync.paging` (what goes out), `sync.recovery` (restores, wants), `sync.writer` (queue).
+Next: `sync.books` (the state), `sync.folding` (what arrivals do), `sync.paging` (what goes out), `sync.recovery`
+(restores, wants), `sync.writer` (queue).
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from hashlib import sha256
 
 import msgspec
 
@@ -33,7 +33,7 @@ from schemas.wire import (
     attestation,
     is_line,
 )
-from sync import forks, housekeeping, recovery, repair
+from sync import folding, forks, housekeeping, recovery, repair, stating
 from sync.books import Books
 from sync.core.errors import Fault, GapFault, LocalFault, RemoteFault, UnknownSender
 from sync.core.journal import (
@@ -49,9 +49,8 @@ from sync.core.journal import (
     well_formed,
 )
 from sync.core.link import Link, Placement
-from sync.excerpts import post_excerpts, share
 from sync.paging import compose
-from sync.ports import Interpretation, Outcome, Stored, empty_batch, is_empty
+from sync.ports import Stored, empty_batch, is_empty
 
 Drafting = Callable[[], Awaitable[Sequence[Draft]]]
 """Looks at the state inside the transaction and says what to write, or raises its own refusal: then nothing is."""
@@ -85,29 +84,53 @@ class Ledger:
         """
         books = self.books
         await books.load()
-        previous = max(books.epochs_of.get(books.seat.node, ()), key=lambda journal: journal.epoch, default=None)
-        parent = None
-        if previous is not None:
-            tip = books.tips[previous]
-            checkpoint = await self._final_checkpoint(previous, tip)
-            parent = Parent(previous.epoch, tip.size, tip.hash, checkpoint)
-        ordinal = previous.epoch.ordinal + 1 if previous else 1
-        if not books.rules.epoch_per_start and previous is not None:
-            books.epoch = previous.epoch
-            return previous.epoch
-        books.epoch = Epoch(ordinal, books.salts.draw(EPOCH_NONCE_BYTES))
+        parent = await self._past()
+        if not books.rules.epoch_per_start and parent is not None:
+            books.epoch = parent.epoch
+            return parent.epoch
+        epoch = await self._open(parent, restored=restored)
+        await self.commit()
+        return epoch
+
+    async def _leave_epoch(self) -> None:
+        """Stage the opening of another epoch in this start: a machine copied while it ran writes the present one too.
+
+        Once in a start, or a neighbour could make us open one with every page.
+        """
+        books = self.books
+        if books.left_epoch is not None or not books.rules.epoch_per_start:
+            return
+        self.sign_tip()
+        books.left_epoch = books.epoch
+        await self._open(await self._past(), restored=True)
+
+    async def _past(self) -> Parent | None:
+        """The newest epoch of this device: its size, its tip and its final checkpoint."""
+        books = self.books
+        # Only what is held: of anything else of ours we know by hearsay.
+        held = [journal for journal in books.epochs_of.get(books.seat.node, ()) if recovery.extent(books, journal)]
+        if not held:
+            return None
+        previous = max(held, key=lambda journal: journal.epoch)
+        tip = books.tips[previous]
+        return Parent(previous.epoch, tip.size, tip.hash, await self._final_checkpoint(previous, tip))
+
+    async def _open(self, parent: Parent | None, *, restored: bool) -> Epoch:
+        books = self.books
+        ordinal = parent.epoch.ordinal + 1 if parent is not None else 1
+        epoch = books.epoch = Epoch(ordinal, books.salts.draw(EPOCH_NONCE_BYTES))
         opened = EpochOpened(books.seat.office, parent, restored, books.seat.software)
         if restored and books.rules.quarantine:
             for link in books.links.values():
                 link.quarantined = True
                 books.remember(link)
         await self._record_line(KIND_EPOCH_OPENED, opened)
-        await self.commit()
-        return books.epoch
+        return epoch
 
     async def _final_checkpoint(self, journal: JournalId, tip: Tip) -> Checkpoint:
-        held = await self.books.store.checkpoints(journal, tip.size - 1, tip.size)
-        return held[0] if held else self._sign(journal, tip.size, tip.frontier.root())
+        staged = self.books.batch.checkpoints.get((journal, tip.size))
+        held = [staged] if staged is not None else await self.books.store.checkpoints(journal, tip.size - 1, tip.size)
+        return held[0] if held else await self.sign_at(journal, tip.size)
 
     def _sign(self, journal: JournalId, size: int, root: bytes) -> Checkpoint:
         message = self.books.checkpoint_message(journal, size, root)
@@ -195,12 +218,12 @@ class Ledger:
             sealed.hash,
         )
         books.advance(own, after, [])
-        hops = await self._interpret([entry])
+        hops = await folding.interpret(books, [entry])
         if any(hop != books.parent for hop in hops[0]):
             # RULINGS A11: what an office posts to anyone but its parent is attested when written.
             entry = msgspec.structs.replace(entry, signature=books.seat.signer.sign(attestation(entry.hash)))
         books.batch.entries.append(entry)
-        await self._take_in(entry)
+        await folding.take_in(books, entry)
         for hop in sorted(hops[0] - {books.parent}):
             if hop in books.links:  # not a device that this very entry replaces
                 books.post(hop, Lane.EXCERPTS, own, entry.seq)
@@ -215,18 +238,19 @@ class Ledger:
 
     def sign_tip(self) -> None:
         """Sign a checkpoint at the end of our own journal, unless one stands there (RULINGS A3)."""
-        if self.books.epoch is not None:
-            self._sign_end(self.books.own)
-            self.books.unsigned_bytes = 0
-
-    def _sign_end(self, journal: JournalId) -> None:
-        tip = self.books.tips.get(journal, Tip())
-        state = self.books.journals.get(journal)
-        if tip.size > (state.checkpointed if state is not None else 0):
-            self._sign(journal, tip.size, tip.frontier.root())
+        books = self.books
+        if books.epoch is None:
+            return
+        tip = books.tips.get(books.own, Tip())
+        if tip.size and tip.size > books.journals[books.own].checkpointed:
+            self._sign(books.own, tip.size, tip.frontier.root())
+        books.unsigned_bytes = 0
 
     async def sign_at(self, journal: JournalId, size: int) -> Checkpoint:
-        """A checkpoint of a journal of this very device at an earlier size, for a page that ends there."""
+        """A checkpoint of a journal of this very device at an earlier size, or of an earlier start: by its entries.
+
+        What was kept of its tree may have gone bad on the disk, and our signature under it would stand for ever.
+        """
         leaves = await self.books.store.hashes(journal, 0, size)
         return self._sign(journal, *checkpoint_at(leaves, size))
 
@@ -245,18 +269,19 @@ class Ledger:
         books = self.books
         link = self._link_of(page)
         self._place(link, page)
+        books.judged.clear()
+        books.has_made_tip = False
         admission = Admission()
         started = link.hear_epoch(page.epoch)
-        recovery.hear_numbers(books, link, page)
+        if recovery.hear_numbers(books, link, page):
+            await self._leave_epoch()
         fresh: list[Stored] = []
         for stretch in page.stretches:
             fresh += await self._admit_stretch(link, stretch, admission)
         for answer in page.answers:
             fresh += await self._admit_answer(link, answer, admission)
-        await self._settle(fresh, link)
-        if page.full or page.echo == books.epoch:
-            # Changes are told to one start of ours: on a page made for an earlier one they change something else.
-            link.hear_sizes(page.statement, page.full, page.sizes)
+        await folding.settle(books, fresh, link)
+        stating.hear(books, link, page)
         await recovery.after_page(books, link, page, started=started)
         # When it was heard last is written with the next change only: it is for screens, and decides nothing.
         books.remember(link).last_heard = Instant(books.clock.now())
@@ -328,7 +353,7 @@ class Ledger:
         if self.books.tips.get(journal) != before or repaired or (alone and fresh):
             link.wanting.discard(answer.want)
         else:
-            recovery.not_helped(self.books, link, answer.want)
+            recovery.not_helped(self.books, link, answer)
         admission.admitted += part.admitted
         return fresh
 
@@ -339,6 +364,7 @@ class Ledger:
         if books.keyring.find(run.origin) is None:
             return self._refuse(link, run, len(run.lines), "unknown_origin", part)
         checked = check_run(run, known, books.verify_checkpoint if books.rules.check_chain else None)
+        known, checked = await repair.check_again(books, run, known, checked)
         part.duplicate += min(checked.skip, len(run.lines))
         if await forks.find(books, run, checked, known):
             checked = Checked(checked.skip, [], [], known, [], "fork")
@@ -357,9 +383,10 @@ class Ledger:
             link.confirmed[journal] = checked.tip.size
         if refused > 0:
             self._refuse(link, run, refused, checked.code, part)
-        for entry in fresh:
-            if is_line(entry.kind):
-                await self._take_in(entry)
+        if any(map(is_line, {entry.kind for entry in fresh})):
+            for entry in fresh:
+                if is_line(entry.kind):
+                    await folding.take_in(books, entry)
         return fresh
 
     def _store_lines(
@@ -374,13 +401,11 @@ class Ledger:
         """Stage a run's new lines; one that is already here as an excerpt only joins its run (RULINGS A2)."""
         books = self.books
         journal = run.journal
-        loose = books.loose.get(journal)
+        loose = books.loose.get(journal, {})
         fresh: list[Stored] = []
-        for offset, (link_hash, head) in enumerate(zip(links, heads, strict=True)):
-            line = run.lines[skip + offset]
-            seq = run.start + skip + offset
-            if loose is not None and seq in loose:
-                del loose[seq]
+        arrived = zip(run.lines[skip : skip + len(links)], links, heads, strict=True)
+        for seq, (line, link_hash, head) in enumerate(arrived, run.start + skip):
+            if loose and loose.pop(seq, None) is not None:
                 books.batch.promoted.append((journal, seq))
                 part.duplicate += 1
                 continue
@@ -397,7 +422,8 @@ class Ledger:
         if code == "fork":
             return []  # recorded where it was proved; no better copy is to be had
         # Anything else may be a relay's damage: fetch it again (DESIGN 1.6).
-        if well_formed(run) and books.want_upto(run.journal, run.start + len(run.lines)):
+        credible = well_formed(run) and recovery.is_credible(books, link, run.journal)
+        if credible and books.want_upto(run.journal, run.start + len(run.lines)):
             link.ask_again(run.journal)
         books.find(code, run.journal, run.start, b"", run.prev)
         return []
@@ -407,6 +433,8 @@ class Ledger:
         journal = excerpt.journal
         try:
             link_hash, head, code = check_excerpt(excerpt, books.verify_checkpoint, self._verify_attestation)
+            if excerpt.line.body is None:
+                code = "incomplete"  # nothing is lawfully erased yet, and nobody erases on the way (RULINGS B6)
         except Malformed as fault:
             link_hash, head, code = b"", None, fault.code
         if code or head is None:
@@ -419,7 +447,7 @@ class Ledger:
         if held is not None:
             part.duplicate += 1
             if held != link_hash:
-                books.find("fork", journal, excerpt.seq, link_hash, encode(excerpt))
+                await forks.find_alone(books, excerpt, link_hash)
             return []
         entry = _stored(journal, excerpt.seq, books.next_arrival(), excerpt.line, head, link_hash, inlet)
         proof = encode(excerpt.proof) if excerpt.proof is not None else None
@@ -432,7 +460,7 @@ class Ledger:
         books.batch.entries.append(entry)
         part.admitted += 1
         await recovery.after_arrival(books, journal, excerpt.seq, before)
-        await self._take_in(entry)
+        await folding.take_in(books, entry)
         return [entry]
 
     def _verify_attestation(self, journal: JournalId, link_hash: bytes, signature: bytes) -> bool:
@@ -448,75 +476,6 @@ class Ledger:
             if entry.journal == journal and entry.seq == seq:
                 return entry.hash
         return (await self.books.store.hashes(journal, seq, seq + 1))[0]
-
-    async def _take_in(self, entry: Stored) -> None:
-        """Take in a house-keeping entry at once: enrolments before the runs of the enrolled, and so on."""
-        for released in await housekeeping.learn(self.books, entry):
-            await self._take_in(released)
-            await self._fold_and_post([released], None)
-
-    async def _settle(self, fresh: Sequence[Stored], link: Link) -> None:
-        """Fold and route what a page brought; what came from above is counted for the next pin."""
-        await self._fold_and_post(fresh, link.neighbour)
-        if link.neighbour != self.books.parent:
-            return
-        memory = self.books.remember(link)
-        for entry in fresh:
-            if self.books.is_work(entry.kind):
-                self.books.batch.links[link.neighbour] = memory
-                memory.received += 1
-                memory.running_hash = sha256(memory.running_hash + entry.hash).digest()
-
-    async def _fold_and_post(self, entries: Sequence[Stored], giver: NodeId | None) -> None:
-        """Fold entries and post each toward whoever must have it, except to the neighbour that gave it.
-
-        What arrives outside its run is on its way home as well: toward its own seat and the county (RULINGS A7). What
-        was written at or below our seat and comes back so was lost here with the outbox rows that carried it: it goes
-        to everybody again, its giver too, who may be restored next.
-        """
-        for entry, hops in zip(entries, await self._interpret(entries), strict=True):
-            regained = entry.loose and self.books.below(entry.journal.origin)
-            home = recovery.way_home(self.books, entry.journal) if entry.loose else frozenset[NodeId]()
-            skipped = frozenset[NodeId]() if regained or giver is None else {giver}
-            for hop in sorted((hops | home) - skipped):
-                await post_excerpts(self.books, hop, [entry], lost=regained or hop in home)
-
-    async def _interpret(self, entries: Sequence[Stored]) -> list[frozenset[NodeId]]:
-        """Fold entries and say to which neighbours each must go."""
-        books = self.books
-        counted: list[Stored] = []
-        outcomes: dict[int, Outcome] = {}
-        journal, believed = None, False
-        for position, entry in enumerate(entries):
-            if entry.journal is not journal:
-                journal, believed = entry.journal, not books.keyring.is_revoked(entry.journal.origin)
-            if is_line(entry.kind):
-                outcomes[position] = Outcome(audience=housekeeping.audience(books, entry))
-            elif not (believed or books.counts(entry.journal, entry.seq)):
-                books.dispose(entry, "held", "revoked")
-                outcomes[position] = Outcome()
-            else:
-                counted.append(entry)
-        reading = await books.interpreter.interpret(counted) if counted else Interpretation([])
-        told = iter(reading.outcomes)
-        hops: list[frozenset[NodeId]] = []
-        last, targets = None, frozenset[NodeId]()
-        for position, entry in enumerate(entries):
-            outcome = outcomes.get(position)
-            if outcome is None:
-                outcome = next(told)
-                if outcome.state:
-                    books.dispose(entry, outcome.state, outcome.code)
-                if outcome.state == "unknown" and not books.rules.unknown_kinds:
-                    outcome = Outcome()
-            if outcome is not last:
-                last, targets = outcome, books.hops(outcome.audience)
-            hops.append(targets)
-        books.batch.dispositions += reading.settled
-        if books.rules.share_on_offer:
-            for case, offices in reading.shared:
-                await share(books, case, offices)
-        return hops
 
     # --- going out -----------------------------------------------------------------------------------------------
 
@@ -537,8 +496,7 @@ class Ledger:
         if books.refold_due:
             due, books.refold_due = books.refold_due, set[CaseId]()
             await recovery.refold(books, due)
-        receipt = housekeeping.due_receipt(books, neighbour) if receipts_due else None
-        if receipt is not None:
+        for receipt in housekeeping.due_receipts(books, books.links[neighbour]) if receipts_due else ():
             await self._record_line(KIND_RECEIPTED, receipt)
         pin = housekeeping.due_pin(books, neighbour)
         if pin is not None:
@@ -549,7 +507,8 @@ class Ledger:
             books.proof_due = False
             # A device that was restored has epochs of its own that no later one names, and so nobody signed to the end.
             for journal in books.epochs_of.get(books.seat.node, ()):
-                self._sign_end(journal)
+                if books.journals[journal].size > books.journals[journal].checkpointed:
+                    await self.sign_at(journal, books.journals[journal].size)
 
     async def meet(self, chain: Sequence[Certificate]) -> None:
         """The office above showed its certificates: take it as our parent if it replaces the one we know.
@@ -563,11 +522,7 @@ class Ledger:
         if self.books.parent is not None:
             raise LocalFault("not_county", "only the county lights a beacon; this node has an office above it")
         beacon = housekeeping.beacon(self.books)
-
-        async def drafting() -> list[Draft]:
-            return [Draft(KIND_BEACON, None, encode(beacon))]
-
-        return (await self.record(drafting))[0]
+        return await self._alone(lambda: self._record_line(KIND_BEACON, beacon))  # pyright: ignore[reportReturnType]
 
 
 class DraftingRefused(Exception):

@@ -4,11 +4,10 @@ Ships with the port. Its coroutines never wait, so they can be stepped without a
 applied whole or not at all; `copy()` is a backup and `MemoryStore(copy)` a restore. Never used by a real node.
 """
 
-import copy
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Sequence
 
-import msgspec
+from msgspec.structs import replace
 
 from schemas.names import CaseId, Epoch, JournalId, NodeId
 from schemas.wire import Checkpoint, Lane
@@ -50,7 +49,7 @@ class Tables:
     def copy(self) -> "Tables":
         """Every table copied; rows are values, or copied too where they are kept up to date in place."""
         twin = Tables()
-        twin.journals = {key: copy.copy(state) for key, state in self.journals.items()}
+        twin.journals = {key: replace(state) for key, state in self.journals.items()}
         twin.entries = {key: dict(rows) for key, rows in self.entries.items()}
         twin.arrivals = list(self.arrivals)
         twin.subjects = {key: list(rows) for key, rows in self.subjects.items()}
@@ -59,8 +58,8 @@ class Tables:
         twin.checkpoints = {key: dict(rows) for key, rows in self.checkpoints.items()}
         twin.outbox = {key: list(rows) for key, rows in self.outbox.items()}
         twin.posted = {key: set(rows) for key, rows in self.posted.items()}
-        twin.inlets = {key: copy.copy(inlet) for key, inlet in self.inlets.items()}
-        twin.links = {key: copy.copy(memory) for key, memory in self.links.items()}
+        twin.inlets = {key: replace(inlet) for key, inlet in self.inlets.items()}
+        twin.links = {key: replace(memory) for key, memory in self.links.items()}
         twin.dispositions = dict(self.dispositions)
         twin.evidence = list(self.evidence)
         twin.receipts = dict(self.receipts)
@@ -82,9 +81,9 @@ class MemoryStore:
         held = self.tables
         ends = {key: rows[-1].number + rows[-1].count - 1 for key, rows in held.outbox.items() if rows}
         return Loaded(
-            [copy.copy(state) for state in held.journals.values()],
-            [copy.copy(inlet) for inlet in held.inlets.values()],
-            [copy.copy(memory) for memory in held.links.values()],
+            [replace(state) for state in held.journals.values()],
+            [replace(inlet) for inlet in held.inlets.values()],
+            [replace(memory) for memory in held.links.values()],
             ends,
             held.arrival,
         )
@@ -95,6 +94,17 @@ class MemoryStore:
         if stop - start > len(held):
             return [held[seq] for seq in sorted(held) if start <= seq < stop]
         return [held[seq] for seq in range(start, stop) if seq in held]
+
+    async def entries_at(self, keys: Sequence[EntryKey]) -> dict[EntryKey, Stored]:
+        """See `Store.entries_at`."""
+        found: dict[EntryKey, Stored] = {}
+        for journal, seq in keys:
+            held = self.tables.entries.get(journal, {})
+            entry, before = held.get(seq), held.get(seq - 1)
+            if entry is not None:
+                prev = entry.prev if entry.loose or before is None else before.hash
+                found[journal, seq] = replace(entry, prev=prev)
+        return found
 
     async def entries_about(self, subjects: Sequence[CaseId]) -> list[Stored]:
         """See `Store.entries_about`."""
@@ -123,7 +133,7 @@ class MemoryStore:
         """See `Store.hashes`."""
         held = self.tables.entries.get(journal, {})
         size = self.tables.journals[journal].size if journal in self.tables.journals else 0
-        return [held[seq].hash for seq in range(start, min(stop, size))]
+        return [held[seq].hash for seq in range(start, min(stop, size)) if seq in held]
 
     async def checkpoints(self, journal: JournalId, above: int, upto: int) -> list[Checkpoint]:
         """See `Store.checkpoints`."""
@@ -147,9 +157,16 @@ class MemoryStore:
         done = self.tables.posted.get(neighbour, set())
         return {key for key in keys if key in done}
 
-    async def dispositions(self) -> list[Disposition]:
+    async def dispositions(self, of: Sequence[Stored] | None = None, *, limit: int | None = None) -> list[Disposition]:
         """See `Store.dispositions`."""
-        return list(self.tables.dispositions.values())
+        held = self.tables.dispositions
+        if of is None:
+            return list(held.values())[:limit]
+        return [held[key] for entry in of if (key := (entry.journal, entry.seq)) in held]
+
+    async def count_dispositions(self) -> int:
+        """See `Store.count_dispositions`."""
+        return len(self.tables.dispositions)
 
     async def evidence(self) -> list[Evidence]:
         """See `Store.evidence`."""
@@ -168,14 +185,10 @@ class MemoryStore:
         if self.before_commit is not None:
             self.before_commit(batch)
         tables = self.tables
-        keys = [(entry.journal, entry.seq) for entry in batch.entries]
-        if len(set(keys)) < len(keys) or any(seq in tables.entries.get(journal, {}) for journal, seq in keys):
-            raise ValueError("an entry with this identity is already stored")
-        tables.arrival += len(batch.entries)
-        for entry in batch.entries:
-            self._insert(entry)
+        if batch.entries:
+            self._insert(batch.entries)
         for key in batch.promoted:
-            entry = msgspec.structs.replace(self._get(key), loose=False, prev=None, proof=None)
+            entry = replace(self._get(key), loose=False, prev=None, proof=None)
             tables.entries[key[0]][key[1]] = entry
             tables.loose.pop(key, None)
         for entry in batch.repaired:
@@ -184,9 +197,12 @@ class MemoryStore:
             tables.checkpoints.setdefault(journal, {})[size] = checkpoint
         self._write_outbox(batch)
         # Their fields are values, replaced and never changed in place: a shallow copy is a copy.
-        tables.journals.update((key, copy.copy(state)) for key, state in batch.journals.items())
-        tables.inlets.update((key, copy.copy(inlet)) for key, inlet in batch.inlets.items())
-        tables.links.update((key, copy.copy(memory)) for key, memory in batch.links.items())
+        for journal, state in batch.journals.items():
+            tables.journals[journal] = replace(state)
+        for number, inlet in batch.inlets.items():
+            tables.inlets[number] = replace(inlet)
+        for neighbour, memory in batch.links.items():
+            tables.links[neighbour] = replace(memory)
         self._write_findings(batch)
         if self.project is not None and batch.projected is not None:
             self.project(batch.projected)
@@ -194,8 +210,8 @@ class MemoryStore:
     def _write_outbox(self, batch: Batch) -> None:
         tables = self.tables
         for node in batch.dropped_neighbours:
-            for key in [key for key in tables.outbox if key[0] == node]:
-                del tables.outbox[key]
+            for stream in [stream for stream in tables.outbox if stream[0] == node]:
+                del tables.outbox[stream]
             tables.posted.pop(node, None)
         for row in batch.outbox:
             tables.outbox.setdefault((row.neighbour, row.lane, row.epoch), []).append(row)
@@ -215,17 +231,21 @@ class MemoryStore:
             if known is None or known.size < receipt.size:
                 tables.receipts[(receipt.journal, receipt.holder)] = receipt
 
-    def _insert(self, entry: Stored) -> None:
+    def _insert(self, entries: Sequence[Stored]) -> None:
         tables = self.tables
-        key = (entry.journal, entry.seq)
-        rows = tables.entries.setdefault(entry.journal, {})
-        rows[entry.seq] = entry
-        tables.arrivals.append(entry)
-        if entry.subject is not None:
-            tables.subjects.setdefault(entry.subject, []).append(key)
-        tables.kinds.setdefault(entry.kind, []).append(key)
-        if entry.loose:
-            tables.loose[key] = None
+        keys = {(entry.journal, entry.seq) for entry in entries}
+        if len(keys) < len(entries) or any(seq in tables.entries.get(journal, ()) for journal, seq in keys):
+            raise ValueError("an entry with this identity is already stored")
+        tables.arrival += len(entries)
+        tables.arrivals += entries
+        for entry in entries:
+            key = (entry.journal, entry.seq)
+            tables.entries.setdefault(entry.journal, {})[entry.seq] = entry
+            tables.kinds.setdefault(entry.kind, []).append(key)
+            if entry.subject is not None:
+                tables.subjects.setdefault(entry.subject, []).append(key)
+            if entry.loose:
+                tables.loose[key] = None
 
     def _get(self, key: EntryKey) -> Stored:
         return self.tables.entries[key[0]][key[1]]

@@ -1,4 +1,4 @@
-"""What sync needs from the world: clock, ids, salts, jitter, a store, and somebody who reads bodies.
+"""What sync needs from the world: clock, salts, jitter, sleep, a store, and somebody who reads bodies.
 
 Protocols and plain values only. `office.clock` and `sync.store` implement them for real nodes, `sync.memory` and the
 simulator for tests. Nothing here may import a driver.
@@ -10,7 +10,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from schemas.names import CaseId, Epoch, Instant, JournalId, NodeId, OfficeId
-from schemas.wire import Checkpoint, EntryHeader
+from schemas.wire import Checkpoint
 
 
 class Clock(Protocol):
@@ -82,11 +82,10 @@ class Stored(Struct, frozen=True, gc=False):
     inlet: int = 0
     """Which inlet brought it (0: our own pen)."""
 
-    def header(self) -> EntryHeader:
-        """The entry as the fold sees it."""
-        return EntryHeader(
-            self.journal.origin, self.journal.epoch, self.seq, self.at, self.kind, self.subject, self.hash
-        )
+    @property
+    def epoch(self) -> Epoch:
+        """The journal's epoch: with it the fold can read an entry as it is held (`schemas.wire.Headed`)."""
+        return self.journal.epoch
 
 
 EntryKey = tuple[JournalId, int]
@@ -150,6 +149,10 @@ class LinkMemory(Struct):
     received: int = 0
     running_hash: bytes = bytes(32)
     pinned: int = 0
+    beacon_pinned_at: Instant = Instant(0)
+    """Which beacon our last pin of one names."""
+    receipts_due: list[JournalId] = []
+    """Journals that this neighbour brought further with work, and for which it has no receipt of ours yet."""
 
 
 class Disposition(Struct, frozen=True):
@@ -195,9 +198,11 @@ class Batch(Struct):
     dispositions: list[Disposition]
     evidence: list[Evidence]
     receipts: list[ReceiptRow]
+    posted: set[tuple[NodeId, JournalId, int]] = set()
+    """What `outbox` has in lane 0, for whoever asks whether an entry stands there."""
     projected: object | None = None
     repaired: list[Stored] = []
-    """Entries whose bytes on the disk had gone bad: head, salt, body, digest and signature are written again."""
+    """Entries whose bytes on the disk had gone bad: head, body, hash and what proves them are written again."""
     dropped_neighbours: list[NodeId] = []
     """Replaced devices: their outbox rows are dropped; routing computes them again for the successor (RULINGS A15)."""
 
@@ -248,6 +253,10 @@ class Store(Protocol):
         """Entries start … stop - 1 that are held, loose ones included, by seq."""
         ...
 
+    async def entries_at(self, keys: Sequence[EntryKey]) -> dict[EntryKey, Stored]:
+        """Those of these entries that are held; each with `prev`, the hash before it, where that is held."""
+        ...
+
     async def entries_about(self, subjects: Sequence[CaseId]) -> list[Stored]:
         """All entries of these cases by arrival."""
         ...
@@ -288,8 +297,15 @@ class Store(Protocol):
         """Which of these entries already stand in lane 0 of the outbox toward the neighbour."""
         ...
 
-    async def dispositions(self) -> list[Disposition]:
-        """Entries that are held or quarantined."""
+    async def dispositions(self, of: Sequence[Stored] | None = None, *, limit: int | None = None) -> list[Disposition]:
+        """Entries that are held, quarantined or of unknown kind: all, those `of` these entries, or the first `limit`.
+
+        A hostile device may have written very many: whoever shows a page asks for what it shows.
+        """
+        ...
+
+    async def count_dispositions(self) -> int:
+        """How many there are."""
         ...
 
     async def evidence(self) -> list[Evidence]:

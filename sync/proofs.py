@@ -60,8 +60,10 @@ async def _certificate_of(books: Books, node: NodeId) -> Certificate:
 async def _holdings(books: Books, journal: JournalId, seq: int) -> list[Holding]:
     """Each holder's earliest receipt that covers the entry, where we hold enough of the journal to show it."""
     found: dict[NodeId, Holding] = {}
-    dispositions = {disposition.key for disposition in await books.store.dispositions()}
-    for entry in await books.store.entries_of_kind(KIND_RECEIPTED):
+    receipts = await books.store.entries_of_kind(KIND_RECEIPTED)
+    set_aside = await books.store.dispositions(receipts)
+    dispositions = {disposition.key for disposition in set_aside}
+    for entry in receipts:
         receipt = line_body(entry, Receipted)
         if receipt is None or receipt.holder in found or (entry.journal, entry.seq) in dispositions:
             continue

@@ -8,7 +8,7 @@ write-ahead file grow (STACK 6). A body that does not open is handed on as it li
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Executable, and_, func, select, text
+from sqlalchemy import ColumnElement, Executable, Select, and_, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from schemas.codec import decode
@@ -44,27 +44,24 @@ _LOOSE = text("loose")
 
 _HOUSE_KEEPING = text(tables.HOUSE_KEEPING_SQL)
 
-_ENTRIES: Final = select(
-    _J.key,
-    _J.origin,
-    _J.ordinal,
-    _J.nonce,
-    _E.seq,
-    _E.arrival,
-    _E.head,
-    _E.at,
-    _E.kind,
-    _E.subject,
-    _E.salt,
-    _E.body,
-    _E.hash,
-    _E.digest,
-    _E.signature,
-    _E.prev,
-    _E.proof,
-    _E.loose,
-    _E.inlet,
-).join_from(tables.entries, tables.journals, _J.key == _E.journal)
+
+def _entries_with(prev: ColumnElement[bytes | None]) -> Select[*tuple[Any, ...]]:
+    """Entries, column by column as `_entries` reads them, with what is to be told as the hash before each."""
+    names = (_J.key, _J.origin, _J.ordinal, _J.nonce, _E.seq, _E.arrival)
+    line = (_E.head, _E.at, _E.kind, _E.subject, _E.salt, _E.body, _E.hash, _E.digest, _E.signature)
+    found = select(*names, *line, prev, _E.proof, _E.loose, _E.inlet)
+    return found.join_from(tables.entries, tables.journals, _J.key == _E.journal)
+
+
+_BEFORE: Final = tables.entries.alias("before")
+_ENTRIES: Final = _entries_with(_E.prev)
+_ENTRIES_AND_BEFORE: Final = _entries_with(func.coalesce(_E.prev, _BEFORE.c.hash)).outerjoin(
+    _BEFORE, (_BEFORE.c.journal == _E.journal) & (_BEFORE.c.seq == _E.seq - 1)
+)
+
+_DISPOSITIONS: Final = select(_J.origin, _J.ordinal, _J.nonce, _D.seq, _D.state, _D.code).join_from(
+    tables.dispositions, tables.journals, _J.key == _D.journal
+)
 
 _CHECKPOINTS: Final = select(_C.size, _C.root, _C.signature).join_from(
     tables.checkpoints, tables.journals, _J.key == _C.journal
@@ -81,6 +78,14 @@ def _journal(origin: str, ordinal: int, nonce: bytes) -> JournalId:
 
 def _pieces(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
     return (values[at : at + KEYS_PER_QUERY_MAX] for at in range(0, len(values), KEYS_PER_QUERY_MAX))
+
+
+def _by_journal(keys: Iterable[EntryKey]) -> Iterable[tuple[JournalId, list[int]]]:
+    """The numbers asked for in each journal."""
+    found: dict[JournalId, list[int]] = {}
+    for journal, seq in keys:
+        found.setdefault(journal, []).append(seq)
+    return found.items()
 
 
 class SqlReader:
@@ -124,7 +129,7 @@ class SqlReader:
                 Inlet(key, node, lane, Epoch(ordinal, nonce), *rest)
                 for key, node, lane, ordinal, nonce, *rest in inlet_rows
             ],
-            [decode(memory, LinkMemory) for memory in memories],
+            [decode(memory, LinkMemory, limit=len(memory)) for memory in memories],  # ours: no page's limit
             await self._ends(connection),
             arrival or 0,
         )
@@ -167,6 +172,14 @@ class SqlReader:
         """See `Store.entries`."""
         here = _ENTRIES.where(_is_journal(journal), _E.seq >= start, _E.seq < stop)
         return await self._entries(here.order_by(_E.seq))
+
+    async def entries_at(self, keys: Sequence[EntryKey]) -> dict[EntryKey, Stored]:
+        """See `Store.entries_at`."""
+        found: list[Stored] = []
+        for journal, seqs in _by_journal(keys):
+            for some in _pieces(seqs):
+                found += await self._entries(_ENTRIES_AND_BEFORE.where(_is_journal(journal), _E.seq.in_(some)))
+        return {(entry.journal, entry.seq): entry for entry in found}
 
     async def entries_about(self, subjects: Sequence[CaseId]) -> list[Stored]:
         """See `Store.entries_about`."""
@@ -241,11 +254,8 @@ class SqlReader:
 
     async def posted(self, neighbour: NodeId, keys: Sequence[EntryKey]) -> set[EntryKey]:
         """See `Store.posted`."""
-        wanted: dict[JournalId, list[int]] = {}
-        for journal, seq in keys:
-            wanted.setdefault(journal, []).append(seq)
         done: set[EntryKey] = set()
-        for journal, seqs in wanted.items():
+        for journal, seqs in _by_journal(keys):
             for some in _pieces(seqs):
                 query = (
                     select(_O.seq)
@@ -258,17 +268,22 @@ class SqlReader:
 
     # --- findings and receipts --------------------------------------------------------------------------------------
 
-    async def dispositions(self) -> list[Disposition]:
+    async def dispositions(self, of: Sequence[Stored] | None = None, *, limit: int | None = None) -> list[Disposition]:
         """See `Store.dispositions`."""
-        query = (
-            select(_J.origin, _J.ordinal, _J.nonce, _D.seq, _D.state, _D.code)
-            .join_from(tables.dispositions, tables.journals, _J.key == _D.journal)
-            .order_by(_D.journal, _D.seq)
-        )
+        if of is None:
+            rows = await self._rows(_DISPOSITIONS.order_by(_D.journal, _D.seq).limit(limit))
+        else:
+            these = _DISPOSITIONS.join(tables.entries, (_E.journal == _D.journal) & (_E.seq == _D.seq))
+            arrivals = [entry.arrival for entry in of]
+            rows = [row for some in _pieces(arrivals) for row in await self._rows(these.where(_E.arrival.in_(some)))]
         return [
             Disposition((_journal(origin, ordinal, nonce), seq), state, code)
-            for origin, ordinal, nonce, seq, state, code in await self._rows(query)
+            for origin, ordinal, nonce, seq, state, code in rows
         ]
+
+    async def count_dispositions(self) -> int:
+        """See `Store.count_dispositions`."""
+        return (await self._rows(select(func.count()).select_from(tables.dispositions)))[0][0]
 
     async def evidence(self) -> list[Evidence]:
         """See `Store.evidence`."""

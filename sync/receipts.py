@@ -9,8 +9,9 @@ from schemas.wire import JournalHead, Receipted
 from sync.core.receipt import receipt_message
 from sync.keys import Keyring, Signer
 
-RECEIPT_HEADS_MAX = 512
-"""Journals in one receipt: a page holds at most 500 entries, so at most 500 journals advance in it."""
+RECEIPT_HEADS_MAX = 400
+"""Journals in one receipt: of at most 75 bytes each, so that it fits an entry. An exchange that brings more, as a
+recovery does, gets several."""
 
 
 def issue(signer: Signer, county: str, office: OfficeId, at: Instant, heads: list[JournalHead]) -> Receipted:

@@ -1,13 +1,15 @@
-"""Restores, rollbacks, gaps: what is stated, wanted, answered, given back and quarantined (RULINGS A1, A5, A7, B5).
+"""Restores, rollbacks, gaps: what is wanted, answered, given back and quarantined (RULINGS A1, A5, A7, B5).
 
 Decides by numbers and positions only. Never skips a number, never refers a child past itself, never lifts a quarantine
-on an answer that was made before the present start. Next: `sync.core.link` (numbers), `sync.ledger`, `sync.paging`.
+on an answer that was made before the present start. Next: `sync.stating` (what neighbours say), `sync.core.link`
+(numbers), `sync.ledger`, `sync.paging`.
 """
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 from schemas.codec import PAGE_ENTRIES_MAX, encode
-from schemas.names import CaseId, JournalId, NodeId, parent_seat, within
+from schemas.names import NUMBER_MAX, CaseId, JournalId, NodeId, parent_seat, within
 from schemas.wire import (
     Answer,
     Certificate,
@@ -24,17 +26,31 @@ from sync.core.errors import RemoteFault, UnknownSender
 from sync.core.journal import Tip
 from sync.core.link import Link
 from sync.enrolment import admit_chain
-from sync.excerpts import Piece, excerpt_of, post_excerpts, run_of, share
+from sync.excerpts import (
+    Piece,
+    excerpts_of,
+    good_checkpoint_after,
+    good_checkpoint_upto,
+    post_excerpts,
+    run_of,
+    share,
+)
 from sync.ports import JournalState, Stored
 
 ROWS_MAX = 1_000_000
 """All rows of one stream: an upward lane 0 holds only what was given back."""
 
+STRANGE_JOURNALS_MAX = 1000
+"""Journals of which a neighbour brought nothing but refused runs, in one start: far more than the devices behind it."""
+
+ANSWERS_BYTES_TARGET = 256 * 1024
+"""Bodies in the answers of one page: as many as in its runs. One segment of a journal travels whole in any case."""
+
 WANTS_PER_PAGE_MAX = 8
 """Open wants stated in one page: 8 × 500 entries are more than a page's answer can carry anyway."""
 
 
-# --- what we state -----------------------------------------------------------------------------------------------
+# --- what we hold ------------------------------------------------------------------------------------------------
 
 
 def extent(books: Books, journal: JournalId) -> int:
@@ -44,37 +60,14 @@ def extent(books: Books, journal: JournalId) -> int:
     return max(state.size if state else 0, max(loose) + 1 if loose else 0)
 
 
-def sizes_for(books: Books, link: Link, since: int = 0) -> dict[JournalId, int]:
-    """What to state to a neighbour: our own seat's journals, what we know of its seat's, and to a child all below it.
-
-    Of these, what changed after `since`. Our present epoch is left out: nobody can be ahead of the pen that writes it.
-    """
-    if not books.rules.stated_heads:
-        return {}
-    sizes: dict[JournalId, int] = {}
-    own, office = books.own, books.seat.office
-    is_child = within(link.seat, office)
-    for journal in books.changed_since(since):
-        seat = books.seat_of_node(journal.origin)
-        if seat is None or journal == own:
-            continue
-        if seat == link.seat:
-            sizes[journal] = extent(books, journal)
-        elif seat == office or (is_child and within(seat, link.seat)):
-            sizes[journal] = books.journals[journal].size
-    return sizes
-
-
-def seen_of(link: Link) -> int:
-    """The statement of ours that the neighbour last saw in this start: 0 makes the next one full."""
-    return link.seen_by_neighbour
-
-
 # --- what a page says --------------------------------------------------------------------------------------------
 
 
-def hear_numbers(books: Books, link: Link, page: Page) -> None:
-    """Take the neighbour's cursors and what it saw; a number beyond a stream's end shows that we were rolled back."""
+def hear_numbers(books: Books, link: Link, page: Page) -> bool:
+    """Take the neighbour's cursors and what it saw; a number beyond a stream's end shows that we were rolled back.
+
+    True when the stream is of our present epoch: another machine, of which this one is a copy, writes it too.
+    """
     link.seen_by_neighbour = page.seen if page.echo == books.epoch else 0
     link.echoed = page.echo == books.epoch or not books.rules.echo_nonce
     before = {} if books.rules.receiver_cursor else dict(link.acknowledged)
@@ -87,15 +80,17 @@ def hear_numbers(books: Books, link: Link, page: Page) -> None:
         link.quarantined = True
     if not books.rules.rollback_once:
         link.rollbacks_shown.clear()
+    return any(epoch == books.epoch for _, epoch in shown)
 
 
 async def after_page(books: Books, link: Link, page: Page, *, started: bool) -> None:
     """Compare statements, take wants, give back what the neighbour lost, lift quarantine when caught up."""
-    asked = [*books.asked.get(link.neighbour, []), *page.wants]
-    books.asked[link.neighbour] = asked[:WANTS_PER_PAGE_MAX]
+    if page.wants:
+        asked = [*books.asked.get(link.neighbour, []), *page.wants]
+        books.asked[link.neighbour] = asked[:WANTS_PER_PAGE_MAX]
     if page.statement:
         _notice_rollback(books, link)
-        if page.full and books.rules.give_back:
+        if page.full and link.heard_fully and books.rules.give_back:
             await _give_back(books, link)
     _lift_quarantine(books, link)
 
@@ -150,10 +145,12 @@ async def _loose_beyond(books: Books, journal: JournalId, size: int) -> list[Sto
 
 def wants_for(books: Books, link: Link) -> list[Want]:
     """What to ask this neighbour for: what it states beyond us of our own subtree, and journals that are blocked."""
-    if not books.rules.wants:
+    if not (link.news or books.blocked or books.damaged or books.missing) or not books.rules.wants:
         return []
     wants: list[Want] = []
     for journal in sorted(link.news):
+        if len(wants) == WANTS_PER_PAGE_MAX:
+            return wants
         seat = books.seat_of_node(journal.origin)
         size = link.heard[journal]
         held = books.journals[journal].size if journal in books.journals else 0
@@ -164,6 +161,8 @@ def wants_for(books: Books, link: Link) -> list[Want]:
             # What a neighbour states it has; of a device not known here we could not believe a word.
             _want(books, link, journal, size, wants)
     for journal in sorted(books.blocked):
+        if len(wants) == WANTS_PER_PAGE_MAX:
+            return wants
         state = books.journals[journal]
         if state.wanted <= state.size:
             books.blocked.discard(journal)
@@ -173,16 +172,37 @@ def wants_for(books: Books, link: Link) -> list[Want]:
     return wants[:WANTS_PER_PAGE_MAX]
 
 
+def is_credible(books: Books, link: Link, journal: JournalId) -> bool:
+    """Whether a refused run is reason enough to ask for its journal, and so to keep a row for it for ever.
+
+    Not when nothing of it is held and it is said to be of this very device, or of a seat that does not lie behind the
+    neighbour: anybody can invent such. Of devices that are not known here so many a neighbour and start, no more.
+    """
+    if journal in books.journals:
+        return True
+    seat = books.seat_of_node(journal.origin)
+    if journal.origin == books.seat.node or (seat is not None and not within(seat, link.seat)):
+        return False
+    link.strange += 1
+    return link.strange <= STRANGE_JOURNALS_MAX
+
+
 def _want(books: Books, link: Link, journal: JournalId, size: int, wants: list[Want]) -> None:
     """Ask for what follows what is held, or, when this neighbour could not help with that, for what lies behind it."""
+    start = _given_upto(books, link, journal)
+    if start < size and all(other.journal != journal for other in wants):
+        wants.append(Want(journal.origin, journal.epoch, start, min(size, start + PAGE_ENTRIES_MAX)))
+
+
+def _given_upto(books: Books, link: Link, journal: JournalId) -> int:
+    """Up to where a neighbour has given us what it could of a journal: the size held while it was not asked."""
     state = books.journals.get(journal)
     held, lost_upto = (state.size, state.lost_upto) if state is not None else (0, 0)
-    for start in (held, max(held, lost_upto)):
-        if start < size and (journal, start) not in link.not_held:
-            want = Want(journal.origin, journal.epoch, start, min(size, start + PAGE_ENTRIES_MAX))
-            if all(other.journal != journal for other in wants):
-                wants.append(want)
-            return
+    upto = link.beyond_holes(journal, held)
+    if upto > held and _may_hold(books, link, journal):
+        # It gave all it had below that, perhaps to an earlier start of ours.
+        upto = link.beyond_holes(journal, max(upto, lost_upto))
+    return upto
 
 
 def _may_hold(books: Books, link: Link, journal: JournalId) -> bool:
@@ -201,21 +221,26 @@ async def answers_for(books: Books, link: Link) -> list[Answer]:
 
     A want for what is damaged here waits until the good copy has come, or is known to be nowhere (RULINGS A7).
     """
-    wants, books.asked[link.neighbour] = books.asked.get(link.neighbour, []), []
+    wants = books.asked.pop(link.neighbour, [])
     answers: list[Answer] = []
-    room = PAGE_ENTRIES_MAX
+    room, size = PAGE_ENTRIES_MAX, ANSWERS_BYTES_TARGET
     for want in wants:
-        if room <= 0:
+        if room <= 0 or size <= 0:
             break
-        answer = await _answer(books, link, want, room)
+        answer = await _answer(books, link, want, room, size)
         if answer is None:
             continue
-        room -= len(answer.run.lines) if answer.run else len(answer.excerpts) + 1
+        lines = answer.run.lines if answer.run else [excerpt.line for excerpt in answer.excerpts]
+        room -= max(1, len(lines))
+        size -= sum(len(line.body or b"") for line in lines)
         answers.append(answer)
     return answers
 
 
-async def _answer(books: Books, link: Link, want: Want, room: int) -> Answer | None:
+async def _answer(books: Books, link: Link, want: Want, room: int, size: int) -> Answer | None:
+    """A run to a good checkpoint; else what is held of it alone; else the first entry behind, before which nothing is;
+    else nothing. None while it waits.
+    """
     journal = want.journal
     seat = books.seat_of_node(want.origin)
     state = books.journals.get(journal)
@@ -223,26 +248,69 @@ async def _answer(books: Books, link: Link, want: Want, room: int) -> Answer | N
         return Answer(want, None, [])
     if not within(seat, link.seat):
         return await _answer_alone(books, link, want)
+    if want.origin in link.unsettled:
+        return None  # How far it holds its own journal decides what it can use: it lists that first.
+    alone: list[Stored] | None = []
     if want.start < state.size:
         stop = await _answer_end(books, state, want.start, min(want.stop, want.start + room))
         entries = await books.store.entries(journal, want.start, stop)
-        bad = await repair.first_damaged(books, entries)
-        if bad is not None:
-            if (journal, bad) in books.damaged:
-                return None
-            stop = await _checkpoint_upto(books, journal, want.start, bad)
-        if want.start > link.heard.get(journal, want.start) or (bad is not None and stop == want.start):
-            # The tail behind a hole that nobody can fill: each entry alone, with its own proof (RULINGS A7, F9).
-            tail = [entry for entry in entries if await repair.first_damaged(books, [entry]) is None]
-            return Answer(want, None, [await excerpt_of(books, entry) for entry in tail])
-        if stop > want.start:
-            return Answer(want, await run_of(books, Piece(journal, want.start, stop)), [])
-    loose = [entry for entry in await books.store.loose_beyond(journal, want.start) if entry.seq < want.stop][:room]
-    if await repair.first_damaged(books, loose) is not None:
-        if any((journal, entry.seq) in books.damaged for entry in loose):
+        if (fits := _fitting(entries, size)) < len(entries):
+            stop = await _answer_end(books, state, want.start, want.start + fits)
+            entries = [entry for entry in entries if entry.seq < stop]
+        alone = await _good_among(books, entries)
+        if alone is None:
             return None
-        loose = [entry for entry in loose if (journal, entry.seq) not in books.hopeless]
-    return Answer(want, None, [await excerpt_of(books, entry) for entry in loose])
+        if len(alone) < len(entries):
+            whole = {entry.seq for entry in alone}
+            first_bad = next(entry.seq for entry in entries if entry.seq not in whole)
+            stop = await good_checkpoint_upto(books, journal, want.start, first_bad)
+        if stop > want.start and want.start <= link.heard.get(journal, want.start):
+            return Answer(want, await run_of(books, Piece(journal, want.start, stop)), [])
+        # Else the tail behind a hole that nobody can fill: each entry alone, with its own proof (RULINGS A7, F9).
+    if not alone:
+        alone = await _loose_or_behind(books, state, want, room, size)
+    if alone:
+        # It asked from where it ends, whether it ever said so or not: no run that begins further on fits there.
+        link.heard.setdefault(journal, want.start)
+    return None if alone is None else Answer(want, None, await excerpts_of(books, alone))
+
+
+async def _loose_or_behind(books: Books, state: JournalState, want: Want, room: int, size: int) -> list[Stored] | None:
+    """The wanted entries that are held alone; else the first one behind; None while a good copy may still come."""
+    loose = [entry for entry in await books.store.loose_beyond(state.journal, want.start) if entry.seq < want.stop]
+    good = await _good_among(books, loose[: _fitting(loose[:room], size)])
+    return await _first_behind(books, state, want.start) if good == [] else good
+
+
+def _fitting(entries: Sequence[Stored], size: int) -> int:
+    """How many of these, one at least, have no more than so many bytes of bodies."""
+    sizes = accumulate(len(entry.body or b"") for entry in entries)
+    return max(1, sum(1 for total in sizes if total <= size))
+
+
+async def _good_among(books: Books, entries: Sequence[Stored]) -> list[Stored] | None:
+    """Those of our entries that are whole; None while a good copy of one that is not may still come."""
+    bad = await repair.damaged_among(books, entries)
+    if any((entry.journal, entry.seq) in books.damaged for entry in entries):
+        return None
+    return [entry for entry in entries if entry.seq not in bad]
+
+
+async def _first_behind(books: Books, state: JournalState, start: int) -> list[Stored] | None:
+    """The first whole entry at or after a number, as a list; empty: there is none."""
+    while start < state.size:
+        stop = start + PAGE_ENTRIES_MAX
+        good = await _good_among(books, await books.store.entries(state.journal, start, min(stop, state.size)))
+        if good is None:
+            return None
+        if good:
+            return good[:1]
+        start = stop
+    for entry in await books.store.loose_beyond(state.journal, start):
+        good = await _good_among(books, [entry])
+        if good or good is None:
+            return good
+    return []
 
 
 async def _answer_alone(books: Books, link: Link, want: Want) -> Answer | None:
@@ -254,55 +322,55 @@ async def _answer_alone(books: Books, link: Link, want: Want) -> Answer | None:
     )
     if not shared:
         return Answer(want, None, [])
-    if await repair.first_damaged(books, held) is not None:
+    if await repair.damaged_among(books, held):
         return None if key in books.damaged else Answer(want, None, [])
-    return Answer(want, None, [await excerpt_of(books, held[0])])
+    return Answer(want, None, await excerpts_of(books, held))
 
 
 async def _answer_end(books: Books, state: JournalState, start: int, stop: int) -> int:
     """The last good checkpoint up to `stop`, or the first one after it."""
-    upto = await _checkpoint_upto(books, state.journal, start, stop)
+    upto = await good_checkpoint_upto(books, state.journal, start, stop)
     if upto > start:
         return upto
-    following = await books.store.checkpoint_after(state.journal, stop)
+    following = await good_checkpoint_after(books, state.journal, stop)
     return following.size if following is not None and following.size <= state.size else start
 
 
-async def _checkpoint_upto(books: Books, journal: JournalId, start: int, stop: int) -> int:
-    for checkpoint in reversed(await books.store.checkpoints(journal, start, stop)):
-        if books.verify_checkpoint(journal, checkpoint):
-            return checkpoint.size
-    return start
-
-
-def not_helped(books: Books, link: Link, want: Want) -> None:
+def not_helped(books: Books, link: Link, answer: Answer) -> None:
     """This neighbour could not fill a want of ours; when none can, it is closed, and what is lost a finding (F9).
 
     Only what we really asked: nobody closes our wants by answering questions of his own. What is held as excerpts waits
-    for its run no longer, and is not lost.
+    for its run no longer, and is not lost. An answer speaks for all up to its last entry; an empty one to the end.
     """
+    want = answer.want
     if want not in link.wanting:
         return
     link.wanting.remove(want)
-    if repair.is_ours(books, want):
+    is_single = repair.is_ours(books, want)
+    if is_single:
         copies = [other for other in books.links.values() if _may_have_copy(books, other, want.journal)]
         repair.not_helped(books, link, want, copies)
-        return
+        if repair.is_ours(books, want):
+            return  # another neighbour may have it
+        # Nobody has it. It may be the next of its journal as well, and then no other want says so.
     askable = [other for other in books.links.values() if _may_hold(books, other, want.journal)]
     if want.journal in books.journals and books.journals[want.journal].size >= want.stop:
         return  # somebody else's answer has filled it meanwhile
-    link.not_held.add((want.journal, want.start))
+    if not is_single:
+        last = want.stop - 1 if answer.run is not None else max((e.seq for e in answer.excerpts), default=NUMBER_MAX)
+        link.could_not_give(want.journal, want.start, max(want.start, last) + 1)
     if not books.rules.close_lost:
         link.not_held.clear()
-    if not all((want.journal, want.start) in other.not_held for other in askable):
+    state = books.journals.get(want.journal) or JournalState(want.journal, 0)
+    since = max(state.size, state.lost_upto)
+    ends = [want.stop, state.wanted, *(other.heard.get(want.journal, 0) for other in askable)]
+    upto = min([max(ends), *(_given_upto(books, other, want.journal) for other in askable)])
+    if upto <= since:
         return
-    state = books.journal_state(want.journal)
-    if state.lost_upto >= want.stop:
-        return
-    state.lost_upto = want.stop
+    books.journal_state(want.journal).lost_upto = upto
     loose = books.loose.get(want.journal, {})
-    if any(seq not in loose for seq in range(want.start, want.stop)):
-        books.find("lost", want.journal, want.start, b"", encode(want))
+    if not is_single and any(seq not in loose for seq in range(since, upto)):
+        books.find("lost", want.journal, since, b"", encode(want))
 
 
 # --- openings and revocations ------------------------------------------------------------------------------------
@@ -356,7 +424,7 @@ async def after_arrival(books: Books, journal: JournalId, seq: int, before: int)
     for child in books.epochs_of[journal.origin]:
         if child.epoch.ordinal != journal.epoch.ordinal + 1 or child in books.rollbacks:
             continue
-        for entry in [entry for entry in await _entries_of(books, child) if entry.seq == 0]:
+        for entry in await _opening_of(books, child):
             opened = line_body(entry, EpochOpened)
             parent = opened.parent if opened is not None else None
             if parent is not None and parent.epoch == journal.epoch and seq >= parent.size:
@@ -370,8 +438,13 @@ async def _call_in(books: Books, journal: JournalId) -> None:
         return
     books.rollbacks.add(journal)
     if books.below(journal.origin) and journal.origin != books.seat.node:
-        opening = [entry for entry in await _entries_of(books, journal) if entry.seq == 0]
-        await share(books, None, books.seats_below(books.seat.office), entries=opening)
+        await share(books, None, books.seats_below(books.seat.office), entries=await _opening_of(books, journal))
+
+
+async def _opening_of(books: Books, journal: JournalId) -> list[Stored]:
+    """The first entry of a journal, if it is held."""
+    held = await books.store.entries(journal, 0, 1)
+    return held or [entry for entry in books.batch.entries if entry.seq == 0 and entry.journal == journal]
 
 
 async def meet(books: Books, chain: Sequence[Certificate]) -> None:
@@ -431,13 +504,18 @@ async def after_revocation(books: Books, revoked: Revoked) -> list[Stored]:
     set, whatever the order of arrival: an entry folded before the revocation came is taken out again.
     Every holder of the lost device's single entries sends them toward its seat and the county (RULINGS A7 (ii)).
     """
-    states = {disposition.key: disposition.code for disposition in await books.store.dispositions()}
+    found = [*await books.store.dispositions(), *books.batch.dispositions]
+    states = {disposition.key: disposition.code for disposition in found}
+    suspended = {key for key, code in states.items() if code == "revoked"}
+    earliest = dict(sorted(suspended, reverse=True))
     subjects: set[CaseId] = set()
     raised: list[Stored] = []
     for journal in list(books.epochs_of.get(revoked.node, ())):
-        for entry in await _entries_of(books, journal):
-            held = states.get((journal, entry.seq)) == "revoked"
-            if books.counts(journal, entry.seq) != held:
+        # What lies before the position and is not suspended stays as it is.
+        position = books.keyring.position(journal) or 0
+        for entry in await _entries_from(books, journal, min(position, earliest.get(journal, position))):
+            held = (journal, entry.seq) in suspended
+            if books.counts(entry) != held:
                 continue
             books.dispose(entry, "" if held else "held", "" if held else "revoked")
             if held:
@@ -457,9 +535,9 @@ async def refold(books: Books, subjects: set[CaseId]) -> None:
         await share(books, case, offices)
 
 
-async def _entries_of(books: Books, journal: JournalId) -> list[Stored]:
-    held = await books.store.entries(journal, 0, extent(books, journal))
-    return [*held, *(entry for entry in books.batch.entries if entry.journal == journal)]
+async def _entries_from(books: Books, journal: JournalId, first: int) -> list[Stored]:
+    held = await books.store.entries(journal, first, extent(books, journal))
+    return [*held, *(entry for entry in books.batch.entries if entry.journal == journal and entry.seq >= first)]
 
 
 async def _send_home(books: Books, journal: JournalId, position: int) -> None:

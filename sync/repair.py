@@ -12,39 +12,30 @@ import msgspec
 
 from schemas.codec import Malformed
 from schemas.names import JournalId
-from schemas.wire import Answer, Excerpt, Line, Want, entry_hash, header_prefix, line_digest
-from sync.books import Books
-from sync.core.journal import links_of
+from schemas.wire import Answer, Excerpt, Line, Run, Want, entry_hash, header_prefix, line_digest
+from sync.books import MISSING_MAX, Books
+from sync.core.journal import Checked, Tip, check_run, links_of
 from sync.core.link import Link
-from sync.intact import DAMAGED, LOST, hash_of
+from sync.intact import DAMAGED, LOST, bad_among, tip_of
 from sync.ports import EntryKey, Stored
 
-MISSING_MAX = 1000
-"""Refused single entries that are asked for again: far more than honest damage makes, little enough to remember."""
 
-
-async def first_damaged(books: Books, entries: Sequence[Stored]) -> int | None:
-    """The number of the first of these that no longer gives the hash it had when it came; such are to be fetched."""
-    bad = [entry for entry in entries if await hash_of(books.store, entry) != entry.hash]
+async def damaged_among(books: Books, entries: Sequence[Stored]) -> list[int]:
+    """The numbers of those that no longer give the hash they had when they came; they are to be fetched."""
+    bad = await bad_among(books.store, entries)
     for entry in bad:
         key = (entry.journal, entry.seq)
         if key not in books.damaged and key not in books.hopeless:
             books.damaged[key] = entry.hash
             books.find(DAMAGED, entry.journal, entry.seq, entry.hash)
-    return bad[0].seq if bad else None
+    return [entry.seq for entry in bad]
 
 
 def wants(books: Books, link: Link) -> list[Want]:
     """What to ask this neighbour for: damaged here, or refused when it came alone. One entry each: they are few."""
-    books.missing = {key for key in books.missing if not _is_held(books, key)}
+    books.missing = {key for key in books.missing if not books.holds(*key)}
     keys = [*sorted(books.damaged), *sorted(books.missing)]
-    return [Want(j.origin, j.epoch, seq, seq + 1) for j, seq in keys if (j, seq) not in link.not_held]
-
-
-def _is_held(books: Books, key: EntryKey) -> bool:
-    journal, seq = key
-    state = books.journals.get(journal)
-    return (state is not None and seq < state.size) or seq in books.loose.get(journal, {})
+    return [Want(j.origin, j.epoch, seq, seq + 1) for j, seq in keys if seq not in link.not_held.get(j, {})]
 
 
 def miss(books: Books, journal: JournalId, seq: int) -> None:
@@ -71,6 +62,8 @@ async def put_right(books: Books, answer: Answer) -> bool:
 
 
 def _hash_of_excerpt(excerpt: Excerpt) -> bytes | None:
+    if excerpt.line.body is None:
+        return None
     try:
         digest = line_digest(excerpt.line)
     except Malformed:
@@ -81,23 +74,69 @@ def _hash_of_excerpt(excerpt: Excerpt) -> bytes | None:
 async def _put_right(books: Books, key: EntryKey, line: Line, link: bytes | None) -> None:
     if link is None or books.damaged.get(key) != link:
         return
-    del books.damaged[key]
     journal, seq = key
     for held in await books.store.entries(journal, seq, seq + 1):
-        signature = line.signature or held.signature
-        good = msgspec.structs.replace(
-            held, head=line.head, salt=line.salt, body=line.body, digest=line.digest, signature=signature
-        )
-        books.batch.repaired.append(good)
-        if good.subject is not None:
-            books.refold_due.add(good.subject)
+        _write_again(books, held, line)
+
+
+def replace(books: Books, bad: Stored, line: Line, link: bytes) -> None:
+    """Put a proved line, with its hash, in the place of a loose entry that went bad here, its hash perhaps too."""
+    books.find(DAMAGED, bad.journal, bad.seq, link)
+    books.loose[bad.journal][bad.seq] = link
+    _write_again(books, msgspec.structs.replace(bad, hash=link), line)
+
+
+def _write_again(books: Books, held: Stored, line: Line) -> None:
+    """Put a good copy in the place of one that went bad here; what may have been folded from that is folded again."""
+    books.damaged.pop((held.journal, held.seq), None)
+    signature = line.signature or held.signature
+    good = msgspec.structs.replace(
+        held, head=line.head, salt=line.salt, body=line.body, digest=line.digest, signature=signature
+    )
+    books.batch.repaired.append(good)
+    if good.subject is not None:
+        books.refold_due.add(good.subject)
+
+
+async def bad_copy(books: Books, journal: JournalId, seq: int) -> Stored | None:
+    """The entry that is held under this number if it went bad on our disk: then it speaks against nobody."""
+    for entry in books.batch.entries:
+        if (entry.journal, entry.seq) == (journal, seq):
+            return None
+    bad = await bad_among(books.store, await books.store.entries(journal, seq, seq + 1))
+    return bad[0] if bad else None
+
+
+async def check_again(books: Books, run: Run, known: Tip, checked: Checked) -> tuple[Tip, Checked]:
+    """What a run comes to when our own tree state, made again from the entries, is another than we kept.
+
+    Once for each journal in a start: what a start has read from the disk goes bad there, not here. And for one journal
+    of a page: it reads all its hashes, and anybody can send bad runs.
+    """
+    journal = run.journal
+    if checked.links or not known.size or checked.code not in ("broken_chain", "fork_suspected"):
+        return known, checked
+    if journal not in books.tips_made:
+        if books.has_made_tip:
+            return known, checked
+        books.has_made_tip = True
+        books.tips_made[journal] = await tip_of(books.store, journal, known.size)
+    made = books.tips_made[journal]
+    if made == known or made.size != known.size:
+        return known, checked
+    again = check_run(run, made, books.verify_checkpoint)
+    if again.code and not again.links:
+        return known, checked
+    books.find(DAMAGED, journal, known.size - 1, made.hash)
+    books.advance(journal, made, [])
+    return made, again
 
 
 def not_helped(books: Books, link: Link, want: Want, askable: Sequence[Link]) -> None:
     """This neighbour has no good copy; when none has, it is lost, a finding, and nobody waits for it (RULINGS F9)."""
     key = (want.journal, want.start)
-    link.not_held.add(key)
-    if not all(key in other.not_held for other in askable):
+    link.could_not_give(want.journal, want.start, want.stop)
+    if not all(want.start in other.not_held.get(want.journal, {}) for other in askable):
         return
     if key in books.damaged:
         books.hopeless.add(key)

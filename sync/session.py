@@ -172,8 +172,7 @@ class Doorkeeper:
         raise UnknownSender(
             "unknown_device",
             "this device is not known here yet; if it was enrolled just now, news of it is being fetched: it is tried "
-            "again by itself and succeeds soon. Otherwise enrol it with the code on its sheet "
-            "(上级尚未收到本机的注册消息；如刚刚注册，上级正在取得该消息，本机会自动重试；否则请凭注册单注册)",
+            "again by itself and succeeds soon. Otherwise enrol it with the code on its sheet",
         )
 
     def _check_nonce(self, answer: Answer, now: Instant) -> None:

@@ -41,8 +41,8 @@ class Statements:
             "UPDATE entries SET loose = FALSE, prev = NULL, proof = NULL WHERE journal = {} AND seq = {}"
         )
         self.repair = self._filled(
-            "UPDATE entries SET head = {}, salt = {}, body = {}, digest = {}, signature = {} "
-            "WHERE journal = {} AND seq = {}"
+            "UPDATE entries SET head = {}, salt = {}, body = {}, hash = {}, digest = {}, signature = {}, prev = {}, "
+            "proof = {} WHERE journal = {} AND seq = {}"
         )
         self.settle = self._filled("DELETE FROM dispositions WHERE journal = {} AND seq = {}")
 

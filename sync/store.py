@@ -206,7 +206,8 @@ class SqlStore(SqlReader):
 
     def _repaired_row(self, entry: Stored, keys: Mapping[JournalId, int]) -> Row:
         body = None if entry.body is None else self._sealer.seal(entry.hash, entry.body)
-        return (entry.head, entry.salt, body, entry.digest, entry.signature, keys[entry.journal], entry.seq)
+        good = (entry.head, entry.salt, body, entry.hash, entry.digest, entry.signature, entry.prev, entry.proof)
+        return (*good, keys[entry.journal], entry.seq)
 
     def _evidence_row(self, finding: Evidence) -> Row:
         name = sha256(finding.material).digest()

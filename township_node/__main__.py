@@ -7,7 +7,10 @@ from office.cli import main as run
 from township_node.cli import add_verbs
 
 APPLICATION = Application(
-    "township-node", "The township centre's node: work lists, decisions, its villages' lines.", add_verbs
+    "township-node",
+    "The township centre's node: work lists, decisions, its villages' lines.",
+    add_verbs,
+    "乡镇便民服务中心节点：待办、决定和各村的线路。",
 )
 
 

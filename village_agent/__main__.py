@@ -5,7 +5,11 @@ import sys
 from office.cli import Application
 from office.cli import main as run
 
-APPLICATION = Application("village-agent", "The village desk: files cases, hands results over, works without a line.")
+APPLICATION = Application(
+    "village-agent",
+    "The village desk: files cases, hands results over, works without a line.",
+    title_zh="村级服务台：收件、送达结果，断线时照常办理。",
+)
 
 
 def main() -> int:

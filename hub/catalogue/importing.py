@@ -17,6 +17,8 @@ from typing import Final, cast
 import yaml
 from msgspec import Struct
 
+from office.enrolling import FIRST_ROW
+from office.texts import has_unseen
 from schemas.catalogue import ITEM_FIELDS, Edition, Fault, parse_items
 from schemas.divisions import Division, DivisionTree, InvalidDivision, parse_row, tree_faults
 from schemas.names import OfficeId
@@ -45,7 +47,7 @@ class Preflight(Struct, frozen=True):
         if self.edition is None:
             return _report(self.source, *_refused(self.faults), (*self.faults, *self.mended), language)
         count, version = len(self.edition.items), self.edition.version
-        zh, en = f"共 {count} 项,版本 {version},没有问题。", f"{count} items, edition {version}, no fault."
+        zh, en = f"共 {count} 项，版本 {version}，没有问题。", f"{count} items, edition {version}, no fault."
         return _report(self.source, zh, en, self.mended, language)
 
 
@@ -63,12 +65,12 @@ class DivisionsPreflight(Struct, frozen=True):
             return _report(self.source, *_refused(self.faults), self.faults, language)
         count, name = len(self.tree), self.tree.county.name
         return _report(
-            self.source, f"{name},共 {count} 个区划,没有问题。", f"{name}, {count} divisions, no fault.", (), language
+            self.source, f"{name}，共 {count} 个区划，没有问题。", f"{name}, {count} divisions, no fault.", (), language
         )
 
 
 def _refused(faults: Sequence[Fault]) -> tuple[str, str]:
-    return f"有 {len(faults)} 处问题,未导入任何内容。", f"{len(faults)} faults, nothing imported."
+    return f"有 {len(faults)} 处问题，未导入任何内容。", f"{len(faults)} faults, nothing imported."
 
 
 def _report(source: str, zh: str, en: str, faults: Sequence[Fault], language: str) -> str:
@@ -85,7 +87,7 @@ def read_catalogue(path: Path, effective_from: date, *, is_sample: bool = False)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise ImportRefused(
             "catalogue_not_yaml",
-            f"{path.name} 不是有效的 YAML 文件;请检查缩进、引号和冒号后重试。",
+            f"{path.name} 不是有效的 YAML 文件；请检查缩进、引号和冒号后重试。",
             f"{path.name} is not valid YAML; check indentation, quotes and colons and try again.",
         ) from error
     version, rows = _rows(document)
@@ -102,11 +104,14 @@ def read_catalogue(path: Path, effective_from: date, *, is_sample: bool = False)
 def check_divisions(source: str, rows: Sequence[Mapping[str, str]], county: OfficeId) -> DivisionsPreflight:
     """Judge a county's table of divisions (columns code, name, level, parent): every row, then the tree they make.
 
-    Raises nothing: every fault is in the report. `source`: the file's name; `county`: whose table it must be.
+    Raises nothing: every fault is in the report. `source`: the file's name; `county`: whose table it must be. Rows are
+    counted as a spreadsheet does: the headings are the first, and an empty one is passed over.
     """
     divisions: list[Division] = []
     faults: list[Fault] = []
-    for number, row in enumerate(rows, start=1):
+    for number, row in enumerate(rows, start=FIRST_ROW):
+        if not any(row.values()):
+            continue
         try:
             divisions.append(parse_row(number, row))
         except InvalidDivision as refusal:
@@ -117,9 +122,9 @@ def check_divisions(source: str, rows: Sequence[Mapping[str, str]], county: Offi
         return DivisionsPreflight(source, None, tuple(faults))
     tree = DivisionTree(divisions)
     if tree.county.code != county:
-        zh = f"区划表属于 {tree.county.code},本县为 {county};请改用本县的区划表"
+        zh = f"区划表属于 {tree.county.code}，本县为 {county}；请改用本县的区划表"
         en = f"the table is that of {tree.county.code}, this county is {county}; take this county's"
-        return DivisionsPreflight(source, None, (Fault(1, tree.county.code, "code", zh, en),))
+        return DivisionsPreflight(source, None, (Fault(0, tree.county.code, "code", zh, en),))
     return DivisionsPreflight(source, tree)
 
 
@@ -128,26 +133,27 @@ def _read_text(path: Path) -> str:
         if path.stat().st_size > FILE_BYTES_MAX:
             raise ImportRefused(
                 "file_too_large",
-                f"{path.name} 超过 {FILE_BYTES_MAX // 1024 // 1024} MiB;请按县分开导入。",
+                f"{path.name} 超过 {FILE_BYTES_MAX // 1024 // 1024} MiB；请按县分开导入。",
                 f"{path.name} is larger than {FILE_BYTES_MAX // 1024 // 1024} MiB; import one county at a time.",
             )
         # Spreadsheet programs put a byte order mark in front.
         text = path.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise _unreadable(path) from error
-    if "\x00" in text:
-        raise ImportRefused(
-            "nul_character",
-            f"{path.name} 含有空字符;请另存为 UTF-8 文本后重试。",
-            f"{path.name} holds NUL characters; save it as UTF-8 text and try again.",
-        )
+    for number, line in enumerate(text.split("\n"), start=1):
+        if has_unseen(line.rstrip("\r").replace("\t", " "), is_prose=False):
+            raise ImportRefused(
+                "unseen_character",
+                f"{path.name} 第 {number} 行含有看不见的字符；请重新输入该行后重试。",
+                f"{path.name}, line {number}, holds a character that cannot be seen; type the line anew.",
+            )
     return text
 
 
 def _unreadable(path: Path) -> ImportRefused:
     return ImportRefused(
         "file_unreadable",
-        f"{path.name} 无法读取;请确认文件存在并以 UTF-8 编码保存。",
+        f"{path.name} 无法读取；请确认文件存在并以 UTF-8 编码保存。",
         f"{path.name} cannot be read; make sure that it exists and is saved as UTF-8.",
     )
 
@@ -168,7 +174,7 @@ def _mend(number: int, row: dict[str, object]) -> list[Fault]:
         row[before] = f"{text},{column}"
         del row[column]
         zh, en = (
-            "文字在逗号处被截断,已接回;请在文件中加引号",
+            "文字在逗号处被截断，已接回；请在文件中加引号",
             "the text was cut at a comma and joined again; quote it in the file",
         )
         mended.append(Fault(number, str(row.get("code", ""))[:20], before, zh, en))
@@ -192,4 +198,4 @@ def _fault_line(fault: Fault, *, is_english: bool) -> str:
     place = " · ".join(part for part in (f"{row} {fault.item}".strip(), fault.field) if part)
     if is_english:
         return f"  {place}: {fault.en}" if place else f"  {fault.en}"
-    return f"  {place}:{fault.zh}" if place else f"  {fault.zh}"
+    return f"  {place}：{fault.zh}" if place else f"  {fault.zh}"

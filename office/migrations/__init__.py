@@ -58,6 +58,17 @@ async def migrate(engine: AsyncEngine) -> Migrated:
         return await connection.run_sync(_migrate)
 
 
+async def is_of_this_version(engine: AsyncEngine) -> bool:
+    """Whether the database is exactly what this version works with: then `migrate` would do nothing."""
+
+    def is_current(connection: Connection) -> bool:
+        found = (_number(connection, META_SCHEMA), _number(connection, META_PROJECTIONS))
+        return found == (len(steps()), PROJECTIONS_VERSION)
+
+    async with engine.connect() as connection:
+        return await connection.run_sync(is_current)
+
+
 def _migrate(connection: Connection) -> Migrated:
     numbered = steps()
     latest = len(numbered)

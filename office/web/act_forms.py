@@ -1,27 +1,48 @@
 """The forms under «what can be done now»: one for each act that the desk would take, filled with what was typed.
 
 Draws nothing itself: makes values for the template from `office.web.forms.FORMS`. Never offers what the desk would
-refuse for the case's stage, and never hides what it would take. Next: `office.web.pages.cases`.
+refuse for the case's stage; of what it would take it leaves out only what there is no occasion for (`offered`).
+Next: `office.web.pages.cases`.
 """
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Collection, Sequence
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
+from office.accounts import Officer
 from office.web import labels
 from office.web.forms import FORMS, Field, Problem, Shape, Values
-from office.web.ports import Node
 from office.web.site import Names
 from office.web.views import Sights
 from office.worklists import Found
 from schemas.casework.casefile import CaseFile
-from schemas.casework.lifecycle import NotPermitted
+from schemas.casework.lifecycle import NotPermitted, Stage
 from schemas.casework.visibility import FieldGroup, Sight
 from schemas.names import OfficeId, parent_seat, seat_of
 
+if TYPE_CHECKING:
+    from office.node import Node
+
 GRAVE: Final = frozenset({"custody.declined", "case.withdrawn", "custody.reassigned"})
 """Acts that a person should not press by habit."""
+
+LIKELIEST_FIRST: Final[tuple[str, ...]] = (
+    "custody.accepted",
+    "papers.received",
+    "case.decided",
+    "result.handed_over",
+    "case.closed",
+    "custody.offered",
+    "papers.requested",
+    "papers.brought",
+    "remark.added",
+    "recall.requested",
+    "custody.declined",
+    "case.withdrawn",
+    "custody.reassigned",
+)
+"""The order of the forms: what mostly comes next at the top, what is grave at the bottom."""
 
 
 class Input(Struct, frozen=True):
@@ -66,16 +87,23 @@ class Drawing:
     """Draws the forms of one case for one reader."""
 
     def __init__(
-        self, node: Node, names: Names, found: Found, sights: Sights, new_operation: Callable[[], str]
+        self,
+        node: "Node",
+        names: Names,
+        found: Found,
+        sights: Sights,
+        new_operation: Callable[[], str],
+        leaders: Sequence[Officer] = (),
     ) -> None:
         """`sights`: what of the case this reader is shown; a form offers nothing else. `new_operation` draws the number
-        of a form: each has its own (RULINGS B10).
+        of a form: each has its own (RULINGS B10). `leaders`: who may approve a reassignment.
         """
         self._node = node
         self._names = names
         self._file = found.file
         self._shows_statement = sights[FieldGroup.STATEMENT] is Sight.CLEAR
         self._new_operation = new_operation
+        self._leaders = tuple((leader.officer, f"{leader.name} · {leader.login}") for leader in leaders)
 
     def forms(self, kinds: tuple[str, ...], refusing: Refusing | None = None) -> tuple[ActForm, ...]:
         """The forms of these kinds, in their order; the refused one open, with what was typed."""
@@ -102,10 +130,23 @@ class Drawing:
             offices = destinations(self._node, self._file, kind)
             choices = tuple((office, self._names.office(office)) for office in offices)
             preset = offices[0] if len(offices) == 1 else ""
+        elif field.shape is Shape.LEADER:
+            choices = self._leaders
         elif field.shape is Shape.LIST and self._shows_statement:
             offered, preset = materials_for(self._file, kind)
         value = values.get(field.name, preset)
         return Input(field.name, field.label, field.hint, field.shape.value, field.required, value, choices, offered)
+
+
+def offered(kinds: Collection[str], file: CaseFile) -> tuple[str, ...]:
+    """The acts to draw, likeliest first. Papers are taken up where some were asked for or brought, not before; and a
+    result goes back to the counter that filed before anybody hands it over elsewhere.
+    """
+    if not (file.wanted or file.brought):
+        kinds = [kind for kind in kinds if kind != "papers.received"]
+    goes_back = file.stage is Stage.DECIDED and file.custodian != file.filing_office
+    first = "custody.offered" if goes_back else ""
+    return tuple(sorted(kinds, key=lambda kind: (kind != first, LIKELIEST_FIRST.index(kind))))
 
 
 def materials_for(file: CaseFile, kind: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -118,7 +159,7 @@ def materials_for(file: CaseFile, kind: str) -> tuple[tuple[str, ...], tuple[str
     return tuple(material.name for material in file.filing.materials) if file.filing is not None else (), ()
 
 
-def destinations(node: Node, file: CaseFile, kind: str) -> tuple[OfficeId, ...]:
+def destinations(node: "Node", file: CaseFile, kind: str) -> tuple[OfficeId, ...]:
     """Offices to which the case may sensibly go from here, the likeliest first; the desk has the last word."""
     up, back = _line_above(node.seat), _line_of_filing(file)
     order = [*back, *up] if file.decision is not None else [*up, *reversed(back)]

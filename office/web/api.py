@@ -5,11 +5,14 @@
     DELETE /api/session
     GET    /api/catalogue               items that this office may take in, with their materials
     GET    /api/cases?queue=&page=      queue: open, held, offered, all
-    POST   /api/cases/search            {"search"}: a number, or the beginning of a name
+    POST   /api/cases/search            {"search", "page"}: a number, or the beginning of the name in a case that the
+                                        office filed, holds or is offered
     POST   /api/cases                   {"operation", "item", "applicant", "materials", "statement", "mandate"}
     GET    /api/cases/{case}            one case with its timeline, its receipts and the acts that are lawful now
     POST   /api/cases/{case}/acts       {"kind", "operation", "seen", "fields"}; fields as in `office.web.forms.FORMS`
     POST   /api/cases/{case}/unmask     {"purpose"}
+    POST   /api/cases/{case}/proof      {"entry", "purpose"}: the bytes of a proof file; "entry" is the fingerprint of
+                                        a step, the first 8 characters of its "hash"
     GET    /api/line                    neighbours, what waits, what is set aside, findings, room
 
 `operation` is 16 hexadecimal digits (64 random bits) that the caller draws for each action and repeats when it repeats
@@ -23,16 +26,16 @@ from typing import Annotated
 
 from litestar import Response, Router, delete, get, post
 from litestar.params import FromPath, FromQuery, QueryParameter
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from office.storage import StorageState
 from office.web import guards
 from office.web.acting import perform, read_case_id, read_operation, read_seen
-from office.web.forms import FORMS, read_fields
+from office.web.forms import FORMS, plain, read_fields
 from office.web.guards import CASEWORK, EVERYBODY, AnyRequest, Scope
 from office.web.inputs import peer_of, read_json
 from office.web.line import Neighbour, Pill, neighbours_of, pill_of
-from office.web.pages.cases import Queue
+from office.web.pages.cases import PAGES_MAX, Queue, proof_file, record_look
 from office.web.pages.filing import FILERS, groups_of
 from office.web.pages.line import ROWS_MAX, SetAsideView, set_aside_view
 from office.web.site import csrf_token, language_for, site_of
@@ -40,7 +43,7 @@ from office.web.views import CaseDetail, CaseSummary, detail_of, lifted, summary
 from schemas.casework.events import Applicant, Material, MaterialStatus
 from schemas.casework.lifecycle import NotPermitted
 from schemas.casework.roles import Role
-from schemas.casework.visibility import sight_of
+from schemas.casework.visibility import does_casework, sight_of
 from schemas.catalogue import ServiceItem
 from schemas.names import Instant, OfficeId, OfficerId
 
@@ -122,11 +125,19 @@ class SearchInput(Struct, frozen=True, forbid_unknown_fields=True):
     """A search: in the body, for a name must not stand in an address."""
 
     search: str
+    page: Annotated[int, Meta(ge=1, le=PAGES_MAX)] = 1
 
 
 class PurposeInput(Struct, frozen=True, forbid_unknown_fields=True):
     """Why hidden data is looked at."""
 
+    purpose: str
+
+
+class ProofInput(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which step is to be proved to others, and why."""
+
+    entry: str
     purpose: str
 
 
@@ -212,7 +223,7 @@ async def show_catalogue(request: AnyRequest) -> CatalogueView:
 async def list_cases(
     request: AnyRequest,
     queue: FromQuery[Queue] = Queue.OPEN,
-    number: Annotated[int, QueryParameter(name="page", ge=1, le=10_000)] = 1,
+    number: Annotated[int, QueryParameter(name="page", ge=1, le=PAGES_MAX)] = 1,
 ) -> CaseListView:
     """The office's cases, newest first."""
     return await _list(request, queue, number, "")
@@ -221,7 +232,8 @@ async def list_cases(
 @post("/cases/search", opt=guards.officer(Scope.READABLE_CASES, CASEWORK), status_code=200)
 async def search_cases(request: AnyRequest) -> CaseListView:
     """Cases by number or name."""
-    return await _list(request, Queue.ALL, 1, (await read_json(request, SearchInput)).search)
+    given = await read_json(request, SearchInput)
+    return await _list(request, Queue.ALL, given.page, given.search)
 
 
 @post("/cases", opt=guards.officer(Scope.READABLE_CASES, FILERS), status_code=201)
@@ -237,8 +249,8 @@ async def file_case(request: AnyRequest) -> SlipView:
             applicant.name.strip(), applicant.document_type, applicant.document_number.strip(), applicant.phone.strip()
         ),
         materials=[Material(material.name, material.status) for material in given.materials],
-        statement=given.statement.strip(),
-        mandate=given.mandate.strip(),
+        statement=plain(given.statement),
+        mandate=plain(given.mandate),
     )
     return SlipView(slip.case.hex(), slip.tracking, slip.secret, slip.entry.hash.hex(), slip.repeated)
 
@@ -272,11 +284,16 @@ async def act_on_case(request: AnyRequest, case: FromPath[str]) -> WrittenView:
 @post("/cases/{case:str}/unmask", opt=guards.officer(Scope.READABLE_CASES, CASEWORK), status_code=200)
 async def unmask_case(request: AnyRequest, case: FromPath[str]) -> CaseView:
     """One case with its hidden data, once the look and its purpose are written down."""
-    site, signed_in = site_of(request), guards.get_signed_in(request)
     given = await read_json(request, PurposeInput)
-    found = await site.node.worklists.get_case(signed_in.office, read_case_id(case))
-    await site.access_log.record(signed_in.officer, signed_in.office, found.file.case, given.purpose)
+    await record_look(request, case, given.purpose)
     return await _case(request, case, is_unmasked=True)
+
+
+@post("/cases/{case:str}/proof", opt=guards.officer(Scope.READABLE_CASES, CASEWORK), status_code=200)
+async def prove_entry(request: AnyRequest, case: FromPath[str]) -> Response[bytes]:
+    """The proof file of one step, once the look and its purpose are written down."""
+    given = await read_json(request, ProofInput)
+    return await proof_file(request, case, given.entry, given.purpose)
 
 
 @get("/line", opt=guards.officer(Scope.THIS_NODE, EVERYBODY))
@@ -308,6 +325,7 @@ router = Router(
         show_case,
         act_on_case,
         unmask_case,
+        prove_entry,
         show_line,
     ],
 )
@@ -323,7 +341,8 @@ def _session(request: AnyRequest) -> SessionView:
 
 async def _list(request: AnyRequest, queue: Queue, number: int, search: str) -> CaseListView:
     node, signed_in = site_of(request).node, guards.get_signed_in(request)
-    listed = await node.worklists.list_cases(signed_in.office, queue, search=search, page=number)
+    by_name = does_casework(signed_in.roles)
+    listed = await node.worklists.list_cases(signed_in.office, queue, search=search, by_name=by_name, page=number)
     rows = tuple(
         summary_of(found, sight_of(found.file, signed_in.office, signed_in.roles), node.seat) for found in listed.rows
     )

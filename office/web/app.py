@@ -6,7 +6,7 @@ a process for one node, and never opens the node: the caller holds it. Next: `of
 
 import hmac
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from litestar import Litestar, Router
 from litestar.config.csrf import CSRFConfig
@@ -14,32 +14,32 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 
 from office.access_log import AccessLog
-from office.accounts import Accounts
 from office.web import api
 from office.web.errors import on_exception
 from office.web.guards import Gate, check_declarations
-from office.web.pages import cases, filing, front, line
-from office.web.ports import Node
+from office.web.pages import cases, filing, front, held, line
 from office.web.security import REQUEST_BYTES_MAX, CookieNames, harden
 from office.web.site import Site, keep_site
+
+if TYPE_CHECKING:
+    from office.node import Node
 
 FORM_KEY_LABEL: Final = b"tongban form tokens\n"
 
 
-def create_app(node: Node, extra: Sequence[Router] = (), *, is_tls: bool) -> Litestar:
+def create_app(node: "Node", extra: Sequence[Router] = (), *, is_tls: bool) -> Litestar:
     """The web application of an open node.
 
     `extra`: further routers, such as `sync.http`'s, whose handlers must declare themselves like all others. `is_tls`:
     whether browsers reach it over TLS: then cookies are bound to it. Raises `guards.Undeclared`.
     """
     cookies = CookieNames(node.books.seat.node, is_tls=is_tls)
-    accounts = Accounts(node.engines.write, node.engines.read, node.seat, node.clock, node.salts)
-    site = Site(node, accounts, AccessLog(node.engines.write, node.engines.read, node.clock), cookies)
+    site = Site(node, AccessLog(node.engines.write, node.engines.read, node.clock, node.data_key), cookies)
     state = State()
     keep_site(state, site)
     app = Litestar(
-        route_handlers=[front.router, cases.router, filing.router, line.router, api.router, *extra],
-        guards=[Gate(accounts, cookies.session).enforce],
+        route_handlers=[front.router, cases.router, filing.router, line.router, held.router, api.router, *extra],
+        guards=[Gate(node.accounts, cookies.session).enforce],
         csrf_config=_form_protection(node.data_key, cookies, is_tls=is_tls),
         before_send=[harden(is_tls=is_tls)],
         exception_handlers={Exception: on_exception, HTTPException: on_exception, RecursionError: on_exception},

@@ -6,22 +6,23 @@ are never logged and never shown. Next: `schemas.refusals`, `sync.core.errors` f
 """
 
 import logging
-import traceback
-from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
 from litestar.exceptions import HTTPException
 from litestar.response import Redirect, Response
+from litestar.utils.scope.state import ScopeState
 from msgspec import Struct
 from sqlalchemy.exc import SQLAlchemyError
 
 from office.accounts import SignInRefused
+from office.own_faults import place_of
+from office.sentences import told
 from office.web.forms import FormRefused
-from office.web.guards import AnyRequest
+from office.web.guards import OPT_KEY, AnyRequest, Entry, Requires, Scope
 from office.web.i18n import Language, n_, translate
 from office.web.inputs import local_path
-from office.web.site import language_for, site_of, wants_json
+from office.web.site import language_for, renew_csrf_token, site_of, wants_json
 from schemas.casework.lifecycle import NotPermitted
 from schemas.codec import Malformed
 from schemas.refusals import Refused
@@ -30,12 +31,15 @@ from sync.failures import fault_of
 
 _log: Final = logging.getLogger("tongban.web")
 
-_FORBIDDEN: Final = frozenset({"role_forbids", "not_a_reader", "county_only"})
+_FORBIDDEN: Final = frozenset({"role_forbids", "not_a_reader", "county_only", "slip_of_another", "look_refused"})
 _NOT_FOUND: Final = frozenset({"no_such_case"})
 
 _HTTP_SENTENCES: Final[dict[int, tuple[str, str]]] = {
     400: ("bad_request", n_("The request cannot be read; go back, correct what you typed and send it again.")),
-    401: ("not_signed_in", n_("Your session has ended or nobody is signed in; sign in, then send this again.")),
+    401: (
+        "not_signed_in",
+        n_("Your session has ended, or nobody is signed in: nothing was written. Sign in and send it again."),
+    ),
     403: ("forbidden", n_("Your role does not allow this; ask a colleague whose role does, or the administrator.")),
     404: ("not_found", n_("There is no such page; check the address, or go back to the list of cases.")),
     405: ("method_not_allowed", n_("This address cannot be used in this way; go back to the list of cases.")),
@@ -45,13 +49,15 @@ _HTTP_SENTENCES: Final[dict[int, tuple[str, str]]] = {
 }
 _FORM_EXPIRED: Final = (
     "form_expired",
-    n_("This form is no longer valid: go back, reload the page and send it again. What you typed is still there."),
+    n_("This form is no longer valid: nothing was written. Open its page anew and send it again."),
 )
 _OWN_FAULT: Final = (
     "internal_error",
     n_("Something went wrong on this computer. What you had saved is safe; try again, or call the administrator."),
 )
 
+PAGES: Final = (*_HTTP_SENTENCES.values(), _FORM_EXPIRED, _OWN_FAULT)
+"""(code, message id) of what pages refuse by themselves."""
 
 _DATABASE_AWAY: Final = n_(
     "The database does not answer: this step was not written. Try again, or call the administrator."
@@ -78,7 +84,7 @@ _FAULTS: Final[dict[str, str]] = {
     "no_epoch": _NO_PEN,
     "second_writer": _NO_PEN,
 }
-"""Our own machine's troubles in the reader's language; an operator reads the fault's own hint."""
+"""Our own machine's troubles as an officer reads them, who was writing a step; `office.sentences` has all others."""
 
 
 class Answer(Struct, frozen=True):
@@ -100,10 +106,10 @@ def answer_for(error: Exception, language: Language) -> Answer:
         # Sessions and accounts are written past the store, which would have said what the database means.
         error = fault_of(error) or error
     if isinstance(error, Fault):
-        sentence = translate(_FAULTS[error.code], language) if error.code in _FAULTS else error.hint
+        sentence = translate(_FAULTS[error.code], language) if error.code in _FAULTS else told(error, language)
         return Answer(error.status, error.code, sentence, error.retry_after_s)
     if isinstance(error, Malformed):
-        return Answer(400, error.code, error.hint)
+        return Answer(400, error.code, told(error, language))
     if isinstance(error, RecursionError):
         return _sentence(400, *_HTTP_SENTENCES[400], language)
     if isinstance(error, HTTPException):
@@ -164,14 +170,41 @@ def _page(request: AnyRequest, answer: Answer) -> Response[object]:
         target = quote(local_path(request.url.path), safe="/")
         return Redirect(f"/sign-in?next={target}", status_code=303)  # pyright: ignore[reportReturnType]
     try:
-        return site_of(request).render_alone(request, "refused.html", status=answer.status, answer=answer)
+        typed = _typed(request, answer)
+        cookie = renew_csrf_token(request) if typed and answer.code == _FORM_EXPIRED[0] else None
+        page = site_of(request).render_alone(request, "refused.html", status=answer.status, answer=answer, typed=typed)
+        if cookie is not None:
+            page.set_cookie(cookie)
+        return page
     except Exception as error:
         log_own_fault(request, error)
         return Response(answer.sentence, status_code=answer.status, media_type="text/plain; charset=utf-8")
 
 
+def _typed(request: AnyRequest, answer: Answer) -> list[tuple[str, str]]:
+    """The fields of a form that came without a session or with an old token, so that the answer can send them again.
+
+    Only of forms that an officer works with, never of passwords; and with an old token only what the browser says our
+    own page sent: what another site made somebody send must not become a form of ours that looks like theirs.
+    """
+    declared = request.scope["route_handler"].opt.get(OPT_KEY) if "route_handler" in request.scope else None
+    if not (isinstance(declared, Requires) and declared.entry is Entry.OFFICER) or declared.scope is Scope.OWN_ACCOUNT:
+        return []
+    if answer.status != 401 and not (answer.code == _FORM_EXPIRED[0] and _is_from_here(request)):
+        return []
+    # The check of the token has read the form already; a handler of exceptions may not wait for it.
+    form = ScopeState.from_scope(request.scope).form
+    fields = form.items() if isinstance(form, dict) else ()
+    pairs = [(name, one) for name, value in fields for one in (value if isinstance(value, list) else [value])]
+    return [(name, text) for name, text in pairs if isinstance(text, str) and name != "_csrf_token"]
+
+
+def _is_from_here(request: AnyRequest) -> bool:
+    """Whether the browser says that a page of this very node sent the form."""
+    host = request.headers.get("host", "")
+    return request.headers.get("origin") in (f"http://{host}", f"https://{host}")
+
+
 def log_own_fault(request: AnyRequest, error: Exception) -> None:
     """Log the type of an exception and where it arose, in our own words: no message, parameter, query or path."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "site-packages" not in frame.filename]
-    places = " < ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames[-8:]))
-    _log.error("a %s request failed: %s at %s", request.method, type(error).__name__, places)
+    _log.error("a %s request failed: %s", request.method, place_of(error))

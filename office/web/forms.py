@@ -11,6 +11,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from office.texts import PROSE, has_unseen
 from office.web import labels
 from office.web.i18n import n_
 from schemas.refusals import Refused
@@ -28,6 +29,8 @@ class Shape(Enum):
     TEXT = "text"
     CHOICE = "choice"
     OFFICE = "office"
+    LEADER = "leader"
+    """One of the county's leaders on duty."""
     LIST = "list"
     """Boxes to tick, and one line each for what is not listed."""
 
@@ -100,7 +103,13 @@ FORMS: Final[dict[str, tuple[Field, ...]]] = {
     "custody.reassigned": (
         _TO,
         _REASON,
-        Field("approver", n_("Approved by"), Shape.LINE, required=True),
+        Field(
+            "approver",
+            n_("Approved by"),
+            Shape.LEADER,
+            required=True,
+            hint=n_("A leader on duty of the county with an account here."),
+        ),
     ),
     "papers.brought": (Field("materials", n_("Papers brought"), Shape.LIST, required=True), _NOTE),
     "recall.requested": (_REASON,),
@@ -139,6 +148,7 @@ MISSING: Final = n_("Fill this in.")
 TOO_LONG: Final = n_("This is too long; shorten it.")
 NOT_A_CHOICE: Final = n_("Choose one of the answers offered.")
 NOT_A_TEXT: Final = n_("This is not a text.")
+UNSEEN: Final = n_("This holds characters that cannot be seen, mostly from pasting. Empty the field and type it anew.")
 
 
 def read_fields(fields: Sequence[Field], source: Mapping[str, object]) -> Values:
@@ -162,12 +172,13 @@ def read_fields(fields: Sequence[Field], source: Mapping[str, object]) -> Values
 def _read_text(field: Field, typed: object) -> tuple[str, str]:
     if not isinstance(typed, str):
         return "", NOT_A_TEXT
-    # A browser sends line ends as CR LF; the journal keeps LF.
-    value = typed.replace("\r\n", "\n").strip()
+    value = plain(typed)
     if not value:
         return "", MISSING if field.required else ""
     if len(value) > field.characters_max:
         return value, TOO_LONG
+    if has_unseen(value, is_prose=field.name in PROSE):
+        return value, UNSEEN
     if field.shape is Shape.CHOICE and value not in field.choices:
         return "", NOT_A_CHOICE
     return value, ""
@@ -183,4 +194,9 @@ def _read_list(field: Field, typed: object) -> tuple[tuple[str, ...], str]:
         return value, MISSING
     if len(value) > LIST_LENGTH_MAX or any(len(line) > LINE_CHARACTERS_MAX for line in value):
         return value, TOO_LONG
-    return value, ""
+    return value, UNSEEN if any(has_unseen(line, is_prose=False) for line in value) else ""
+
+
+def plain(text: str) -> str:
+    """A text as the journal keeps it: no blanks around it, and LF where a browser sends CR LF."""
+    return text.replace("\r\n", "\n").strip()

@@ -9,7 +9,6 @@ Next: `schemas.casework.visibility` for what of a case may be seen, `lifecycle` 
 
 from collections.abc import Iterable, Mapping
 from enum import Enum
-from ipaddress import ip_address
 from typing import Any, Final, cast
 
 from litestar import Litestar, Request
@@ -20,6 +19,7 @@ from litestar.routes import HTTPRoute
 from msgspec import Struct
 
 from office.accounts import Accounts, SignedIn
+from office.node import is_loopback
 from schemas.casework.roles import Role
 
 OPT_KEY: Final = "requires"
@@ -157,14 +157,7 @@ def _is_on_this_machine(connection: AnyConnection) -> bool:
     """Whether both ends of the connection are loopback addresses, as the sockets say."""
     scope: Mapping[str, Any] = cast("dict[str, Any]", connection.scope)
     ends = (scope.get("client"), scope.get("server"))
-    return all(end is not None and _is_loopback(end[0]) for end in ends)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return all(end is not None and is_loopback(end[0]) for end in ends)
 
 
 def find_signed_in(connection: AnyConnection) -> SignedIn | None:

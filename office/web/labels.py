@@ -59,6 +59,7 @@ ACTS: Final[dict[str, str]] = {
     "papers.brought": n_("Papers brought"),
     "recall.requested": n_("Recall requested"),
     "remark.added": n_("Remark"),
+    "act.unconfirmed": n_("Not yet confirmed"),
 }
 """What happened, for timelines."""
 
@@ -149,6 +150,13 @@ HOPS_AWAITED: Final[dict[int, str]] = {
     6: n_("not yet signed for by the county"),
 }
 """Length of a seat's code → who has not yet signed a receipt."""
+
+
+UNCONFIRMED: Final = n_(
+    "The step «%(act)s» was taken by a leader while that office was catching up after a restore; check it against what "
+    "has arrived since."
+)
+"""What the note beside such a step says."""
 
 
 class StageLabel(Struct, frozen=True):

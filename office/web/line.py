@@ -1,4 +1,4 @@
-"""The state of the line in four words (all sent, N waiting, no contact, catching up) and in detail for its page.
+"""The state of the line in a few words (all sent, N waiting, no contact) and in detail for its page.
 
 Offline is told as a promise, not as an alarm: what is saved here goes up by itself (UI 5, rules 8 and 9). House-keeping
 is not counted: nobody waits for it (RULINGS A9). Reads books and store, changes nothing. Next: `sync.courier`.
@@ -31,7 +31,7 @@ class LineState(StrEnum):
     SENT = "sent"
     WAITING = "waiting"
     SILENT = "silent"
-    """Work waits and nobody above was heard for more than a day, or ever."""
+    """Nobody above was heard for more than a day, or ever: nothing goes up, and no decision comes down."""
 
 
 class Neighbour(Struct, frozen=True):
@@ -44,6 +44,8 @@ class Neighbour(Struct, frozen=True):
     oldest_at: Instant | None
     last_heard: Instant | None
     is_quarantined: bool
+    is_silent: bool
+    """Not heard for more than a day, or ever."""
 
 
 class Pill(Struct, frozen=True):
@@ -61,12 +63,15 @@ SENTENCES: Final = {
     LineState.WAITING: n_("%(count)s waiting to be sent"),
     LineState.SILENT: n_("No contact; %(count)s saved here"),
 }
+NO_CONTACT: Final = n_("No contact")
 
 
 def sentence(pill: Pill, language: Language) -> str:
     """The pill in words."""
     if pill.state in (LineState.TOP, LineState.SENT):
         return translate(SENTENCES[pill.state], language)
+    if not pill.waiting:
+        return translate(NO_CONTACT, language)
     count = f"{pill.waiting}+" if pill.is_more else str(pill.waiting)
     return translate(SENTENCES[pill.state], language, count=count)
 
@@ -80,9 +85,8 @@ async def pill_of(books: Books, store: Store, clock: Clock) -> Pill:
     if link is None:
         return Pill(LineState.SILENT, 0, is_more=False, last_heard=heard)
     waiting, is_more, _ = await _waiting(link, store)
-    is_silent = heard is None or clock.now() - heard > SILENT_MS
-    state = LineState.SENT if not waiting else LineState.SILENT if is_silent else LineState.WAITING
-    return Pill(state, waiting, is_more, heard)
+    state = LineState.WAITING if waiting else LineState.SENT
+    return Pill(LineState.SILENT if _is_silent(heard, clock) else state, waiting, is_more, heard)
 
 
 async def neighbours_of(books: Books, store: Store) -> list[Neighbour]:
@@ -95,8 +99,13 @@ async def neighbours_of(books: Books, store: Store) -> list[Neighbour]:
             continue
         waiting, is_more, oldest_at = await _waiting(link, store)
         heard = _last_heard(books, node)
-        found.append(Neighbour(link.seat, node, waiting, is_more, oldest_at, heard, link.quarantined))
+        is_silent = _is_silent(heard, books.clock)
+        found.append(Neighbour(link.seat, node, waiting, is_more, oldest_at, heard, link.quarantined, is_silent))
     return found
+
+
+def _is_silent(heard: Instant | None, clock: Clock) -> bool:
+    return heard is None or clock.now() - heard > SILENT_MS
 
 
 def _last_heard(books: Books, node: NodeId) -> Instant | None:

@@ -35,7 +35,6 @@ from office.web.errors import answer_for, log_own_fault
 from office.web.guards import AnyConnection, AnyRequest
 from office.web.i18n import Language
 from office.web.inputs import read_json
-from schemas.refusals import Refused
 from sync.courier import Courier
 
 BODY_BYTES_MAX: Final = 4 * 1024
@@ -71,7 +70,7 @@ def local_router(node: Node, courier: Courier | None, doorman: Doorman) -> Route
     @post("/status", status_code=200, opt=opt)
     async def status(request: AnyRequest) -> Status:
         """How this node stands."""
-        return await status_of(node, courier.state if courier is not None else None, is_running=True)
+        return await status_of(node, is_running=True)
 
     return Router(
         "/local",
@@ -95,10 +94,10 @@ async def _talk(node: Node, courier: Courier | None) -> Talked:
 
 
 def _refuse(request: AnyRequest, error: Exception) -> Response[bytes]:
-    """The refusal for an operator: both languages where there are two, else the fault's own sentence."""
+    """The refusal for an operator, in both languages: the verb knows which one to print."""
     answer = answer_for(error, Language.EN)
     if answer.status >= 500 and answer.code == "internal_error":
         log_own_fault(request, error)
-    message = f"{error.zh}\n{error.en}" if isinstance(error, Refused) else answer.sentence
-    body = msgspec.json.encode(LocalRefusal(answer.code, message))
+    refusal = LocalRefusal(answer.code, answer_for(error, Language.ZH).sentence, answer.sentence)
+    body = msgspec.json.encode(refusal)
     return Response(body, status_code=answer.status, media_type="application/json")

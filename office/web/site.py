@@ -4,42 +4,49 @@ Never holds anything of one request or one person. Next: `office.web.app`, which
 """
 
 from datetime import datetime
+from hmac import compare_digest
 from importlib.resources import files
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import jinja2
 from litestar.connection import ASGIConnection
+from litestar.datastructures import Cookie
+from litestar.middleware.csrf import CSRF_SECRET_LENGTH, generate_csrf_hash, generate_csrf_token
 from litestar.response import Response
 from litestar.utils.scope.state import ScopeState
 
 from office.access_log import AccessLog
-from office.accounts import Accounts, SignedIn
+from office.accounts import SignedIn
 from office.web import labels
 from office.web.assets import path_of
-from office.web.guards import find_signed_in
+from office.web.guards import CASEWORK, EVERYBODY, AnyRequest, find_signed_in
 from office.web.i18n import DEFAULT, Language, language_of, n_, translate
 from office.web.line import Pill, pill_of, sentence
-from office.web.ports import Node
 from office.web.security import CookieNames
 from schemas.casework.clocks import CHINA_TIME
+from schemas.casework.roles import ROLES_OF_ACT, Role
 from schemas.divisions import tier_of_office
 from schemas.names import OPERATION_BYTES, Instant, OfficeId
+
+if TYPE_CHECKING:
+    from office.node import Node
 
 _SITE: Final = "site"
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
 NAVIGATION: Final = (
-    ("/cases", n_("Cases")),
-    ("/filing", n_("File a case")),
-    ("/line", n_("The line")),
+    ("/cases", n_("Cases"), CASEWORK),
+    ("/filing", n_("File a case"), ROLES_OF_ACT["case.filed"]),
+    ("/line", n_("The line"), EVERYBODY),
 )
+"""(page, what it is called, roles of which an officer needs one to be let in)."""
 
 
 class Names:
     """What things are called in one language: message ids, offices, items."""
 
-    def __init__(self, node: Node, language: Language) -> None:
+    def __init__(self, node: "Node", language: Language) -> None:
         self._node = node
         self.language = language
 
@@ -53,7 +60,7 @@ class Names:
 
     def item(self, code: str) -> str:
         """A catalogue item's name, or its code."""
-        item = self._node.catalogue.in_force(self._node.clock.now()).find_item(code)
+        item = self._node.catalogue.find_named(code, self._node.clock.now())
         if item is None:
             return code
         return item.name_en if self.language is Language.EN else item.name
@@ -62,9 +69,9 @@ class Names:
 class Site:
     """One node's web face."""
 
-    def __init__(self, node: Node, accounts: Accounts, access_log: AccessLog, cookies: CookieNames) -> None:
+    def __init__(self, node: "Node", access_log: AccessLog, cookies: CookieNames) -> None:
         self.node = node
-        self.accounts = accounts
+        self.accounts = node.accounts
         self.access_log = access_log
         self.cookies = cookies
         self.default_language = language_of(node.settings.language) or DEFAULT
@@ -72,36 +79,43 @@ class Site:
         self._environments = {language: _environment(names) for language, names in self.names.items()}
 
     async def render(
-        self, connection: Connection, template: str, /, *, status: int = 200, **context: object
+        self, request: AnyRequest, template: str, /, *, status: int = 200, back: str = "", **context: object
     ) -> Response[object]:
         """A page. `context` is what the template shows beside who is signed in and how the line is."""
         books, store = self.node.books, self.node.store
-        pill = await pill_of(books, store, self.node.clock) if find_signed_in(connection) is not None else None
-        return self.render_alone(connection, template, status=status, pill=pill, **context)
+        pill = await pill_of(books, store, self.node.clock) if find_signed_in(request) is not None else None
+        return self.render_alone(request, template, status=status, pill=pill, back=back, **context)
 
     def render_alone(
         self,
-        connection: Connection,
+        request: AnyRequest,
         template: str,
         /,
         *,
         status: int,
         pill: Pill | None = None,
+        back: str = "",
         **context: object,
     ) -> Response[object]:
-        """A page that asks nothing of the database: for refusals, whatever is broken."""
-        language = language_for(connection)
-        signed_in = find_signed_in(connection)
+        """A page that asks nothing of the database: for refusals, whatever is broken.
+
+        `back`: where the change of the language leads, on an answer to a form. Without it there is none, for it would
+        lose what was typed or only this answer shows.
+        """
+        language = language_for(request)
+        signed_in = find_signed_in(request)
         page = self._environments[language].get_template(template)
         html = page.render(
             language=language,
             names=self.names[language],
             labels=labels,
             signed_in=signed_in,
-            navigation=NAVIGATION if signed_in is not None else (),
-            path=connection.url.path,
-            csrf=csrf_token(connection),
+            navigation=navigation_for(signed_in),
+            path=request.url.path,
+            back=back or (request.url.path if request.method == "GET" else ""),
+            csrf=csrf_token(request),
             seat=self.node.seat,
+            office_here=signed_in.office if signed_in is not None else self.node.seat,
             tier=tier_of_office(self.node.seat).value,
             pill=pill,
             pill_words=sentence(pill, language) if pill is not None else "",
@@ -133,6 +147,42 @@ def csrf_token(connection: Connection) -> str:
     """The token that a form must bring back; empty where no handler was found (no form is shown there)."""
     token = ScopeState.from_scope(connection.scope).csrf_token
     return token if isinstance(token, str) else ""
+
+
+def renew_csrf_token(connection: Connection) -> Cookie | None:
+    """Give the page about to be shown a token that its forms can bring back, where the one sent was refused.
+
+    The cookie to set with it; None when the browser's own is good, as forms in other windows need it.
+    """
+    config = connection.app.csrf_config
+    assert config is not None
+    token = connection.cookies.get(config.cookie_name, "")
+    secret, signature = token[:CSRF_SECRET_LENGTH], token[CSRF_SECRET_LENGTH:]
+    cookie = None
+    if not compare_digest(signature.encode(), generate_csrf_hash(secret, config.secret).encode()):
+        token = generate_csrf_token(config.secret)
+        cookie = Cookie(
+            config.cookie_name,
+            value=token,
+            path=config.cookie_path,
+            secure=config.cookie_secure,
+            httponly=config.cookie_httponly,
+            samesite=config.cookie_samesite,
+        )
+    ScopeState.from_scope(connection.scope).csrf_token = token
+    return cookie
+
+
+def navigation_for(signed_in: SignedIn | None) -> tuple[tuple[str, str], ...]:
+    """The pages of the menu that this officer is let into."""
+    roles = signed_in.roles if signed_in is not None else frozenset[Role]()
+    return tuple((target, label) for target, label, needed in NAVIGATION if not needed.isdisjoint(roles))
+
+
+def home_of(signed_in: SignedIn | None) -> str:
+    """Where somebody starts: the first page of their menu. Whoever only runs the node sees no case."""
+    pages = navigation_for(signed_in)
+    return pages[0][0] if pages else "/sign-in"
 
 
 def language_for(connection: Connection) -> Language:

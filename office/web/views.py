@@ -6,22 +6,23 @@ reader's role may lift, after `office.access_log` has written the look down. Nev
 Next: `schemas.casework.visibility` for who sees what, `office.web.labels` for the words.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Final
 
 from msgspec import Struct, structs
 
-from office.worklists import Found, Receipt, Traced
-from schemas.casework.events import Act, Applicant, CaseEvent, CaseFiled, Contribution
+from office.worklists import FINGERPRINT_CHARACTERS, Found, Receipt, Traced
+from schemas.casework.events import Act, ActUnconfirmed, Applicant, CaseEvent, CaseFiled, Contribution
 from schemas.casework.visibility import FieldGroup, Sight
 from schemas.identity import mask, mask_name, mask_phone
-from schemas.names import Instant, OfficeId, parent_seat, seat_of, within
+from schemas.names import Instant, OfficeId, OfficerId, parent_seat, seat_of, within
 
 MASKED_TEXT: Final = "***"
-FINGERPRINT_CHARACTERS: Final = 8
 
 Sights = Mapping[FieldGroup, Sight]
 Mask = Callable[[str], str]
+Place = tuple[int, OfficeId, OfficerId]
+"""(turn, office, officer) of an act."""
 
 GROUPS: Final[dict[str, FieldGroup]] = {
     "to": FieldGroup.PROGRESS,
@@ -63,6 +64,10 @@ class StepView(Struct, frozen=True):
     state: str
     code: str
     said: tuple[Said, ...]
+    about: str
+    """Kind of the act that a note «not yet confirmed» is about; empty for every other entry."""
+    is_unconfirmed: bool
+    """This act has such a note (RULINGS B5)."""
     path: tuple[OfficeId, ...]
     """Seats whose signatures this node gets to know: from the author's upward for what was written here or below us,
     only our own for what came from elsewhere."""
@@ -152,6 +157,11 @@ def lifted(sights: Sights) -> dict[FieldGroup, Sight]:
     return {group: Sight.CLEAR if sight is Sight.UNMASKABLE else sight for group, sight in sights.items()}
 
 
+def sees_everything(sights: Sights) -> bool:
+    """Whether a recorded look would show this reader the whole case: then a proof file, in clear, may be handed out."""
+    return all(sight is Sight.CLEAR for sight in lifted(sights).values())
+
+
 def summary_of(found: Found, sights: Sights, seat: OfficeId) -> CaseSummary:
     """A case for a list."""
     case, filing = found.file, found.file.filing
@@ -179,6 +189,8 @@ def detail_of(found: Found, sights: Sights, seat: OfficeId) -> CaseDetail:
     applicant = filing.applicant if filing is not None else None
     shows_statement = sights[FieldGroup.STATEMENT] is Sight.CLEAR
     shows_decision = case.decision is not None and sights[FieldGroup.DECISION] is Sight.CLEAR
+    acts = {_place(one.event): one.entry.kind for one in found.traced if isinstance(one.event, Act)}
+    noted = {_place(one.event) for one in found.traced if isinstance(one.event, ActUnconfirmed)}
     return CaseDetail(
         summary=summary_of(found, sights, seat),
         tip=case.tip.hex(),
@@ -198,7 +210,7 @@ def detail_of(found: Found, sights: Sights, seat: OfficeId) -> CaseDetail:
         recall_requested=case.recall_requested,
         is_partial=bool(case.held) or filing is None,
         may_unmask=Sight.UNMASKABLE in sights.values(),
-        steps=tuple(_step(one, sights, seat) for one in found.traced),
+        steps=tuple(_step(one, acts, noted, sights, seat) for one in found.traced),
         receipts=tuple(_receipt(one) for one in found.receipts),
     )
 
@@ -228,7 +240,8 @@ def line_upward(seat: OfficeId) -> tuple[OfficeId, ...]:
     return tuple(line)
 
 
-def _step(one: Traced, sights: Sights, seat: OfficeId) -> StepView:
+def _step(one: Traced, acts: Mapping[Place, str], noted: Container[Place], sights: Sights, seat: OfficeId) -> StepView:
+    """`acts`: kind of each act by its place; `noted`: places of the acts that are said to be unconfirmed."""
     entry, event = one.entry, one.event
     author = seat_of(event.office) if event is not None else seat
     return StepView(
@@ -244,9 +257,16 @@ def _step(one: Traced, sights: Sights, seat: OfficeId) -> StepView:
         one.state,
         one.code,
         tuple(_said(event, sights)) if event is not None else (),
+        acts.get(_place(event), "") if isinstance(event, ActUnconfirmed) else "",
+        isinstance(event, Act) and _place(event) in noted,
         line_upward(author) if within(author, seat) else (seat,),
         tuple(sorted(one.held_by)),
     )
+
+
+def _place(event: CaseEvent) -> Place:
+    """By what a note «not yet confirmed» and its act are told to belong together: an officer writes both in one go."""
+    return event.turn if isinstance(event, Act) else event.after_turn, event.office, event.officer
 
 
 def _said(event: CaseEvent, sights: Sights) -> list[Said]:

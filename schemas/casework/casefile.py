@@ -1,6 +1,6 @@
 """CaseFile: what is known of one case, and the fold that makes it from the case's entries.
 
-`apply` is total: it never refuses, reads no clock and asks for no permission. What breaks a rule is listed in
+The fold is total: it never refuses, reads no clock and asks for no permission. What breaks a rule is listed in
 `breaches`, what cannot count yet in `held`, what lost against another branch in `superseded`.
 `fold` is a function of the *set* of entries (RULINGS B2): neither order nor repetition of arrival changes its value.
 
@@ -14,7 +14,7 @@ Never validates competence or content (`lifecycle.permits` does so at the pen, t
 who relayed an entry. Next: `lifecycle` for the table, `visibility` for who sees which part.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 from msgspec import Struct
@@ -25,6 +25,7 @@ from schemas.casework.events import (
     CaseDecided,
     CaseEvent,
     CaseFiled,
+    CaseWithdrawn,
     Contribution,
     CustodyAccepted,
     CustodyDeclined,
@@ -37,10 +38,11 @@ from schemas.casework.events import (
     ResultHandedOver,
 )
 from schemas.casework.lifecycle import IN_TRANSIT, TRANSITIONS, Actor, Stage, is_county_of
-from schemas.names import CaseId, Instant, OfficeId, followed
-from schemas.wire import EntryHeader
+from schemas.divisions import Tier, tier_of_office
+from schemas.names import CaseId, Instant, OfficeId, followed, seat_of
+from schemas.wire import Headed
 
-Item: TypeAlias = tuple[CaseEvent, EntryHeader]
+Item: TypeAlias = tuple[CaseEvent, Headed]
 """One entry of a case, decoded, with its header."""
 
 
@@ -59,34 +61,39 @@ NOT_IN_THIS_STAGE = "not_in_this_stage"
 OFFERED_TO_ITSELF = "offered_to_itself"
 REASSIGNMENT_VOID = "reassignment_void"
 FILING_EXPECTED = "filing_expected"
+VILLAGE_CANNOT_REVIEW = "village_cannot_review"
 
 VOID: Final = frozenset({NOT_CUSTODIAN, OUT_OF_TURN, FILING_EXPECTED})
 """Breaches after which the act takes no turn."""
 
 BREACHES: Final[dict[str, tuple[str, str]]] = {
     NOT_CUSTODIAN: (
-        "该步骤由未持有本件的单位作出,不计入办理过程;请督查核实。",
+        "该步骤由未持有本件的单位作出，不计入办理过程；请督查核实。",
         "An office that did not hold the case wrote this step; it does not count. Supervision must look into it.",
     ),
     OUT_OF_TURN: (
-        "该步骤的序号与其前一步不衔接,不计入办理过程;请督查核实。",
+        "该步骤的序号与其前一步不衔接，不计入办理过程；请督查核实。",
         "This step's turn does not follow the step it names; it does not count. Supervision must look into it.",
     ),
     NOT_IN_THIS_STAGE: (
-        "本件当时的状态不允许该步骤,该步骤只占序号、不产生效果;请持件单位重新办理。",
+        "本件当时的状态不允许该步骤，该步骤只占序号、不产生效果；请持件单位重新办理。",
         "The case's stage did not allow this step; it took its turn without effect. The custodian must act again.",
     ),
     OFFERED_TO_ITSELF: (
-        "本件移交给了移交单位自己,移交不产生效果;请持件单位重新移交。",
+        "本件移交给了移交单位自己，移交不产生效果；请持件单位重新移交。",
         "The case was offered to the office that held it; the offer has no effect. The custodian must offer it again.",
     ),
     REASSIGNMENT_VOID: (
-        "结果已经送达,县级改派无效;请县中心核实原持件单位的办理过程。",
+        "结果已经送达，县级改派无效；请县中心核实原持件单位的办理过程。",
         "The result had already been handed over: the reassignment is void. The county must review that office's work.",
     ),
     FILING_EXPECTED: (
-        "第一步不是收件登记,不计入办理过程;请督查核实。",
+        "第一步不是收件登记，不计入办理过程；请督查核实。",
         "The first step is not a filing; it does not count. Supervision must look into it.",
+    ),
+    VILLAGE_CANNOT_REVIEW: (
+        "村级不能受理或决定，该步骤只占序号、不产生效果；请督查核实该村。",
+        "A village neither accepts nor decides; the step took its turn without effect. Supervision must look into it.",
     ),
 }
 """Breach code → what it means and who does something about it (zh, en)."""
@@ -174,30 +181,17 @@ class CaseFile(Struct, frozen=True, array_like=True, gc=False):
         )
 
 
-def extends(case: CaseFile | None, event: CaseEvent) -> bool:
-    """Whether `apply(case, event)` equals refolding the whole set. If not, collect the case's entries and `fold`."""
+def follow(case: CaseFile | None, event: CaseEvent, header: Headed) -> CaseFile | None:
+    """The case after one more entry, where that equals folding the whole set; None where only a `fold` can place it."""
     if case is None:
-        return _opens(event)
-    if isinstance(event, Contribution):
-        return case.filing is not None and all(c.operation != event.operation for c in case.contributions)
-    return event.turn == case.turn + 1 and event.after == case.tip and not case.held
-
-
-def apply(case: CaseFile | None, event: CaseEvent, header: EntryHeader) -> CaseFile:
-    """The case after one more entry. Total; see `extends` for when it may be used instead of `fold`.
-
-    An act that does not follow the case's last act is listed as held: only a fold of the whole set can place it.
-    """
-    if case is None and _opens(event):
-        return _file(event, header)
-    if case is None or case.filing is None:
-        case = case or CaseFile(header.subject or NO_CASE)
-        return replace(case, held=_with(case.held, header.hash))
-    if isinstance(event, Contribution):
-        return replace(case, contributions=_with(case.contributions, _contributed(event, header)))
-    if event.turn != case.turn + 1 or event.after != case.tip:
-        return replace(case, held=_with(case.held, header.hash))
-    return _act(case, event, header)
+        return _file(event, header) if _opens(event) else None
+    if isinstance(event, Act):
+        if event.turn != case.turn + 1 or event.after != case.tip or case.held:
+            return None
+        return _act(case, event, header)
+    if case.filing is None or any(c.operation == event.operation for c in case.contributions):
+        return None
+    return replace(case, contributions=_with(case.contributions, _contributed(event, header)))
 
 
 def fold(entries: Iterable[Item]) -> CaseFile | None:
@@ -205,9 +199,9 @@ def fold(entries: Iterable[Item]) -> CaseFile | None:
     items = list(entries)
     case: CaseFile | None = None
     for event, header in items:
-        if not extends(case, event):
+        case = follow(case, event, header)
+        if case is None:
             return _fold_set(items)
-        case = apply(case, event, header)
     return case
 
 
@@ -218,7 +212,7 @@ def _opens(event: CaseEvent) -> bool:
     return isinstance(event, CaseFiled) and event.turn == 1 and event.after is None
 
 
-def _file(event: CaseEvent, header: EntryHeader) -> CaseFile:
+def _file(event: CaseEvent, header: Headed) -> CaseFile:
     assert isinstance(event, CaseFiled)
     return CaseFile(
         header.subject or NO_CASE,
@@ -234,29 +228,16 @@ def _file(event: CaseEvent, header: EntryHeader) -> CaseFile:
     )
 
 
-def _act(case: CaseFile, event: Act, header: EntryHeader) -> CaseFile:
+def _act(case: CaseFile, event: Act, header: Headed) -> CaseFile:
     """The next act: void if the office has no pen, without effect if the stage forbids it, else its effect."""
     transition = TRANSITIONS.get((case.stage, event.kind))
-    actor = transition.by if transition is not None else Actor.CUSTODIAN
-    if not _is_actor(case, event.office, actor):
+    if not _is_actor(case, event.office, transition.by if transition is not None else Actor.CUSTODIAN):
         return replace(case, breaches=_with(case.breaches, Breach(event.turn, header.hash, NOT_CUSTODIAN)))
     if transition is None:
         return _without_effect(case, event, header, NOT_IN_THIS_STAGE)
-    if isinstance(event, CustodyOffered):
-        if event.to == case.custodian:
-            return _without_effect(case, event, header, OFFERED_TO_ITSELF)
-        return replace(
-            case,
-            stage=transition.stage,
-            turn=event.turn,
-            tip=followed(header.hash),
-            custodian=None,
-            offerer=case.custodian,
-            offeree=event.to,
-        )
-    if isinstance(event, CustodyAccepted | CustodyDeclined | CustodyReassigned):
-        return _pick_up(case, event, header, transition.stage)
-    return _handle(case, event, header, transition.stage)
+    taken = replace(case, stage=transition.stage, turn=event.turn, tip=followed(header.hash))
+    effect = _EFFECTS.get(event.kind)
+    return taken if effect is None else effect(case, taken, event, header)
 
 
 def _is_actor(case: CaseFile, office: OfficeId, actor: Actor) -> bool:
@@ -268,61 +249,80 @@ def _is_actor(case: CaseFile, office: OfficeId, actor: Actor) -> bool:
     return case.filing is not None and is_county_of(office, case.filing.office)
 
 
-def _without_effect(case: CaseFile, event: Act, header: EntryHeader, code: str) -> CaseFile:
+def _without_effect(case: CaseFile, event: Act, header: Headed, code: str) -> CaseFile:
     breaches = _with(case.breaches, Breach(event.turn, header.hash, code))
     return replace(case, turn=event.turn, tip=followed(header.hash), breaches=breaches)
 
 
-def _pick_up(
-    case: CaseFile, event: CustodyAccepted | CustodyDeclined | CustodyReassigned, header: EntryHeader, stage: Stage
-) -> CaseFile:
-    """Acceptance, refusal of the offer, reassignment: afterwards exactly one office holds the pen."""
-    accepted_at, informed = case.accepted_at, case.informed
-    if isinstance(event, CustodyAccepted):
-        custodian = event.office
-        if accepted_at is None and stage is Stage.IN_REVIEW:
-            accepted_at = header.at
-    elif isinstance(event, CustodyDeclined):
-        custodian = case.offerer
-    else:
-        custodian = event.to
-        if case.offeree is not None:
-            informed = _with(informed, case.offeree)
-    holders = case.holders
+# Effects: what an act changes beyond stage and turn. Each gets the case before, and as it is with both.
+
+
+def _offer(case: CaseFile, taken: CaseFile, event: CustodyOffered, header: Headed) -> CaseFile:
+    if event.to == case.custodian:
+        return _without_effect(case, event, header, OFFERED_TO_ITSELF)
+    return replace(taken, custodian=None, offerer=case.custodian, offeree=event.to)
+
+
+def _accept(case: CaseFile, taken: CaseFile, event: CustodyAccepted, header: Headed) -> CaseFile:
+    if case.stage in (Stage.FILED, Stage.OFFERED) and tier_of_office(event.office) is Tier.VILLAGE:
+        return _without_effect(case, event, header, VILLAGE_CANNOT_REVIEW)
+    if case.accepted_at is None and taken.stage is Stage.IN_REVIEW:
+        taken = replace(taken, accepted_at=header.at)
+    return _picked_up(taken, event.office)
+
+
+def _decline(case: CaseFile, taken: CaseFile, event: CustodyDeclined, header: Headed) -> CaseFile:
+    return _picked_up(taken, case.offerer)
+
+
+def _reassign(case: CaseFile, taken: CaseFile, event: CustodyReassigned, header: Headed) -> CaseFile:
+    if case.offeree is not None:
+        taken = replace(taken, informed=_with(case.informed, case.offeree))
+    return _picked_up(taken, event.to)
+
+
+def _picked_up(taken: CaseFile, custodian: OfficeId | None) -> CaseFile:
+    """Exactly one office holds the pen again."""
+    holders = taken.holders
     if custodian is not None and custodian not in holders:
         holders = (*holders, custodian)
-    return replace(
-        case,
-        stage=stage,
-        turn=event.turn,
-        tip=followed(header.hash),
-        custodian=custodian,
-        offerer=None,
-        offeree=None,
-        holders=holders,
-        accepted_at=accepted_at,
-        informed=informed,
-    )
+    return replace(taken, custodian=custodian, offerer=None, offeree=None, holders=holders)
 
 
-def _handle(case: CaseFile, event: Act, header: EntryHeader, stage: Stage) -> CaseFile:
-    """Acts that leave the pen where it is."""
-    turn, tip = event.turn, followed(header.hash)
-    if isinstance(event, CaseDecided):
-        return replace(case, stage=stage, turn=turn, tip=tip, decision=event, decided_at=header.at, wanted=())
-    if isinstance(event, PapersRequested):
-        wanted = (*case.wanted, *(name for name in dict.fromkeys(event.materials) if name not in case.wanted))
-        return replace(case, stage=stage, turn=turn, tip=tip, wanted=wanted, requests=case.requests + 1)
-    if isinstance(event, PapersReceived):
-        wanted = tuple(name for name in case.wanted if name not in event.materials)
-        taken_up = tuple(sorted({*case.taken_up, *event.contributions}))
-        return replace(case, stage=stage, turn=turn, tip=tip, wanted=wanted, taken_up=taken_up)
-    if stage is Stage.HANDED_OVER or stage is Stage.WITHDRAWN:
-        return replace(case, stage=stage, turn=turn, tip=tip, ended_at=header.at)
-    return replace(case, stage=stage, turn=turn, tip=tip)
+def _decide(case: CaseFile, taken: CaseFile, event: CaseDecided, header: Headed) -> CaseFile:
+    if tier_of_office(event.office) is Tier.VILLAGE:
+        return _without_effect(case, event, header, VILLAGE_CANNOT_REVIEW)
+    return replace(taken, decision=event, decided_at=header.at, wanted=())
 
 
-def _contributed(event: Contribution, header: EntryHeader) -> Contributed:
+def _request_papers(case: CaseFile, taken: CaseFile, event: PapersRequested, header: Headed) -> CaseFile:
+    more = (name for name in dict.fromkeys(event.materials) if name not in case.wanted)
+    return replace(taken, wanted=(*case.wanted, *more), requests=case.requests + 1)
+
+
+def _receive_papers(case: CaseFile, taken: CaseFile, event: PapersReceived, header: Headed) -> CaseFile:
+    wanted = tuple(name for name in case.wanted if name not in event.materials)
+    return replace(taken, wanted=wanted, taken_up=tuple(sorted({*case.taken_up, *event.contributions})))
+
+
+def _end(case: CaseFile, taken: CaseFile, event: Act, header: Headed) -> CaseFile:
+    return replace(taken, ended_at=header.at)
+
+
+_EFFECTS: Final[dict[str, Callable[[CaseFile, CaseFile, Any, Headed], CaseFile]]] = {
+    CustodyOffered.kind: _offer,
+    CustodyAccepted.kind: _accept,
+    CustodyDeclined.kind: _decline,
+    CustodyReassigned.kind: _reassign,
+    CaseDecided.kind: _decide,
+    PapersRequested.kind: _request_papers,
+    PapersReceived.kind: _receive_papers,
+    ResultHandedOver.kind: _end,
+    CaseWithdrawn.kind: _end,
+}
+
+
+def _contributed(event: Contribution, header: Headed) -> Contributed:
     materials = event.materials if isinstance(event, PapersBrought) else ()
     return Contributed(
         event.after_turn, header.hash, event.operation, header.epoch.ordinal, event.kind, event.office, materials
@@ -340,29 +340,42 @@ def _with(values: tuple[V, ...], value: V) -> tuple[V, ...]:
 class _Node:
     """One act in the tree of acts: each hangs below the act it names in `after`."""
 
-    __slots__ = ("children", "event", "handed_over", "header", "offices", "state")
+    __slots__ = ("children", "event", "handed_over", "header", "seats", "state")
 
-    def __init__(self, event: Act, header: EntryHeader, state: CaseFile) -> None:
+    def __init__(self, event: Act, header: Headed, state: CaseFile) -> None:
         self.event = event
         self.header = header
         self.state = state
         """The case after this act, had nothing else happened than its branch."""
         self.children: list[_Node] = []
-        self.offices: set[OfficeId] = set()
-        """Offices that built on this act, near or far."""
-        self.handed_over = isinstance(event, ResultHandedOver)
+        self.seats: set[OfficeId] = set()
+        """Seats that built on this act, near or far. A window is its seat's: one device writes for both, and forgets
+        what both did when it is restored."""
+        self.handed_over = isinstance(event, ResultHandedOver) and state.stage is Stage.HANDED_OVER
         """Whether this act or one built on it handed the result over."""
+
+    @property
+    def seat(self) -> OfficeId:
+        """The seat whose device wrote the act."""
+        return seat_of(self.event.office)
 
     @property
     def built_on(self) -> bool:
         """Whether an office other than the act's own has built on it."""
-        return bool(self.offices - {self.event.office})
+        return bool(self.seats - {self.seat})
+
+    def descendants(self) -> list["_Node"]:
+        """This act and all that were built on it."""
+        found: list[_Node] = [self]
+        for node in found:
+            found += node.children
+        return found
 
 
 class _Tree:
     """All acts of a case, each judged on the state its predecessor left."""
 
-    def __init__(self, acts: list[tuple[Act, EntryHeader]]) -> None:
+    def __init__(self, acts: list[tuple[Act, Headed]]) -> None:
         self.roots: list[_Node] = []
         self.nodes: dict[bytes, _Node] = {}
         self.held: set[bytes] = set()
@@ -376,10 +389,10 @@ class _Tree:
             self._place(event, header)
         for node in sorted(self.nodes.values(), key=lambda node: -node.event.turn):
             for child in node.children:
-                node.offices |= child.offices | {child.event.office}
+                node.seats |= child.seats | {child.seat}
                 node.handed_over = node.handed_over or child.handed_over
 
-    def _place(self, event: Act, header: EntryHeader) -> None:
+    def _place(self, event: Act, header: Headed) -> None:
         """Judge one act. Predecessors come first, because an act whose turn does not follow is void at once."""
         if event.after is None:
             self._place_first(event, header)
@@ -396,7 +409,7 @@ class _Tree:
         else:
             self._place_next(self.nodes[before], event, header)
 
-    def _place_first(self, event: Act, header: EntryHeader) -> None:
+    def _place_first(self, event: Act, header: Headed) -> None:
         if not isinstance(event, CaseFiled):
             self._breach(event, header, FILING_EXPECTED)
         elif event.turn != 1:
@@ -406,7 +419,7 @@ class _Tree:
             self.nodes[header.hash] = node
             self.roots.append(node)
 
-    def _place_next(self, parent: _Node, event: Act, header: EntryHeader) -> None:
+    def _place_next(self, parent: _Node, event: Act, header: Headed) -> None:
         state = _act(parent.state, event, header)
         if state.tip != followed(header.hash):
             self._breach(event, header, NOT_CUSTODIAN)
@@ -415,7 +428,7 @@ class _Tree:
         self.nodes[header.hash] = node
         parent.children.append(node)
 
-    def _breach(self, event: Act, header: EntryHeader, code: str) -> None:
+    def _breach(self, event: Act, header: Headed, code: str) -> None:
         self.void.add(header.hash)
         self.breaches.add(Breach(event.turn, header.hash, code))
 
@@ -436,19 +449,26 @@ class _Tree:
             for node in reassigned:
                 self.breaches.add(Breach(node.event.turn, node.header.hash, REASSIGNMENT_VOID))
             reassigned = []
-        return min(reassigned or others, key=_precedence)
+        best: dict[OfficeId, _Node] = {}
+        for node in sorted(reassigned or others, key=_precedence_within_a_seat):
+            best.setdefault(node.seat, node)
+        return min(best.values(), key=_precedence)
 
 
-def _precedence(node: _Node) -> tuple[bool, bool, int, bytes]:
-    """RULINGS B2, with B3's exception taken to all acts: what lies in a resident's hands no other branch takes away.
-
-    First the branch that handed the result over, then that on which another office has built, then the lower epoch
-    ordinal, then the lower hash.
+def _precedence_within_a_seat(node: _Node) -> tuple[bool, bool, int, bytes]:
+    """Among what one seat wrote: RULINGS B2 behind B3's exception. What that seat itself put into a resident's hands is
+    not taken away by an act that it has forgotten. Of other seats' acts no handing over says anything: anybody could
+    write one.
     """
-    return not node.handed_over, not node.built_on, node.header.epoch.ordinal, node.header.hash
+    return not node.handed_over, *_precedence(node)
 
 
-def _by_turn(item: tuple[Act, EntryHeader]) -> tuple[int, bytes]:
+def _precedence(node: _Node) -> tuple[bool, int, bytes]:
+    """RULINGS B2: the act on which another office has built, then the lower epoch ordinal, then the lower hash."""
+    return not node.built_on, node.header.epoch.ordinal, node.header.hash
+
+
+def _by_turn(item: tuple[Act, Headed]) -> tuple[int, bytes]:
     return item[0].turn, item[1].hash
 
 
@@ -464,7 +484,9 @@ def _fold_set(items: list[Item]) -> CaseFile | None:
     case = branch[-1].state if branch else CaseFile(items[0][1].subject or NO_CASE)
     breached = {breach.hash for breach in tree.breaches if breach.code in VOID}
     superseded = (tree.nodes.keys() | tree.void) - breached - {node.header.hash for node in branch}
-    losers = [node for node in tree.nodes.values() if node.header.hash in superseded]
+    # Only who worked on this very case must hear how it goes on, not who filed another one under its number.
+    of_this_case = branch[0].descendants() if branch else []
+    losers = [node for node in of_this_case if node.header.hash in superseded]
     return replace(
         case,
         contributions=_each_once(notes) if branch else (),

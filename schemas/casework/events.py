@@ -7,13 +7,14 @@ incompatible body is a new kind (`case.filed/2`). The field order is frozen by `
 Never decides what an event does (`casefile`) or who may write it (`lifecycle`).
 """
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Annotated, ClassVar, Final, TypeAlias
 
 import msgspec
 from msgspec import Meta, Struct
 
-from schemas.codec import ENTRY_BODY_BYTES_MAX, Malformed, decode, encode
+from schemas.codec import ENTRY_BODY_BYTES_MAX, UNREADABLE, Malformed, encode, reader
 from schemas.names import FOLLOWED_BYTES, HASH_BYTES, OPERATION_BYTES, OfficeId, OfficerId, TrackingNumber
 
 Turn: TypeAlias = Annotated[int, Meta(ge=1, le=2**31 - 1)]
@@ -255,6 +256,15 @@ class RemarkAdded(Contribution, frozen=True, array_like=True, gc=False):
     text: Text
 
 
+class ActUnconfirmed(Contribution, frozen=True, array_like=True, gc=False):
+    """The act of turn `after_turn` was a leader's, at a node that was restored and had yet to catch up (RULINGS B5).
+
+    Written with the act and never by itself.
+    """
+
+    kind: ClassVar[str] = "act.unconfirmed"
+
+
 CaseEvent: TypeAlias = Act | Contribution
 
 EVENTS: Final[dict[str, type[Act] | type[Contribution]]] = {
@@ -274,24 +284,33 @@ EVENTS: Final[dict[str, type[Act] | type[Contribution]]] = {
         PapersBrought,
         RecallRequested,
         RemarkAdded,
+        ActUnconfirmed,
     )
 }
 """Kind → type of its body. The single registry: golden bytes, lifecycle and screens are checked against it."""
 
 
-def decode_event(kind: str, body: bytes | memoryview) -> CaseEvent:
+_READERS: Final[dict[str, Callable[[bytes], CaseEvent]]] = {kind: reader(event) for kind, event in EVENTS.items()}
+
+
+def decode_event(kind: str, body: bytes) -> CaseEvent:
     """Read an entry's body as the event its header says it is.
 
     Raises `UnknownKind` for a kind of a newer version and `Malformed` for bytes that are not such an event; the caller
     holds or quarantines the entry and goes on with the line (DESIGN 1.5).
     """
-    event_type = EVENTS.get(kind)
-    if event_type is None:
+    read = _READERS.get(kind)
+    if read is None:
         raise UnknownKind(kind)
-    event = decode(body, event_type, limit=ENTRY_BODY_BYTES_MAX)
+    if len(body) > ENTRY_BODY_BYTES_MAX:
+        raise Malformed("too_large", f"an entry's body has at most {ENTRY_BODY_BYTES_MAX} bytes; send less at once")
+    try:
+        event = read(body)
+    except UNREADABLE as error:
+        raise Malformed("malformed", "the bytes do not read as the stated message; fetch them again") from error
     # A NUL character in a text is a zero byte in the body. Most bodies have none but in the random numbers that begin
     # them, so most pay nothing.
-    zeros = bytes(body).count(0)
+    zeros = body.count(0)
     if zeros and zeros != _zeros_in_numbers(event):
         _refuse_nul(event)
     return event

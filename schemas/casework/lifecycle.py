@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from schemas.casework.events import (
     Act,
+    ActUnconfirmed,
     CaseDecided,
     CaseEvent,
     CaseFiled,
@@ -147,81 +148,83 @@ CONTRIBUTIONS: Final[dict[str, frozenset[Stage]]] = {
     PapersBrought.kind: frozenset({Stage.FILED, Stage.OFFERED, Stage.IN_REVIEW, Stage.PAPERS_AWAITED, Stage.REFERRED}),
     RecallRequested.kind: IN_TRANSIT,
     RemarkAdded.kind: frozenset(Stage) - {Stage.AWAITED},
+    # The desk writes it beside a leader's act; nobody is offered it.
+    ActUnconfirmed.kind: frozenset(),
 }
 """Kind → stages in which a contribution makes sense. Late ones are recorded all the same."""
 
 REASONS: Final[dict[str, tuple[str, str]]] = {
     "unknown_act": (
-        "系统没有这种办理步骤;请刷新页面后重试。",
+        "系统没有这种办理步骤；请刷新页面后重试。",
         "There is no such act; reload the page and try again.",
     ),
-    "no_such_case": ("本机没有这个件;请核对编号。", "This case is not here; check the number."),
-    "already_filed": ("该件已经登记;请打开已有的件。", "The case is already filed; open the existing one."),
+    "no_such_case": ("本机没有这个件；请核对编号。", "This case is not here; check the number."),
+    "already_filed": ("该件已经登记；请打开已有的件。", "The case is already filed; open the existing one."),
     "filing_awaited": (
-        "收件登记还没有传到本机,暂不能办理;请等待线路同步。",
+        "收件登记还没有传到本机，暂不能办理；请等待线路同步。",
         "The filing has not arrived here yet; wait for the line to catch up.",
     ),
     "stage_forbids": (
-        "本件当前状态不允许此操作;请查看本件可办理的步骤。",
+        "本件当前状态不允许此操作；请查看本件可办理的步骤。",
         "The case's stage does not allow this; see the acts offered on its page.",
     ),
     "not_custodian": (
-        "本件现由其他单位办理;需要时请添加备注或联系持件单位。",
+        "本件现由其他单位办理；需要时请添加备注或联系持件单位。",
         "Another office holds this case; add a remark or call that office.",
     ),
     "in_transit": (
-        "本件正在移交途中,只有接收单位可以接收或不予接收;移交单位可以申请撤回。",
+        "本件正在移交途中，只有接收单位可以接收或不予接收；移交单位可以申请撤回。",
         "The case is in transit: only the offeree may accept or decline; the offerer may request a recall.",
     ),
     "county_only": (
-        "改派只能由县中心办理;请联系县中心。",
+        "改派只能由县中心办理；请联系县中心。",
         "Only the county may reassign a case; call the county centre.",
     ),
     "not_a_reader": (
-        "本单位与本件无关,不能操作;请核对编号。",
+        "本单位与本件无关，不能操作；请核对编号。",
         "Your office has no part in this case; check the number.",
     ),
     "not_offerer": ("只有移交单位可以申请撤回。", "Only the office that made the offer may request a recall."),
     "role_forbids": (
-        "您的岗位不能办理此步骤;请交有权限的同事办理。",
+        "您的岗位不能办理此步骤；请交有权限的同事办理。",
         "Your role does not allow this; ask a colleague whose role does.",
     ),
     "unknown_item": (
-        "现行目录中没有本件的事项;请同步目录后重试。",
+        "现行目录中没有本件的事项；请同步目录后重试。",
         "The catalogue in force has no such item; synchronise the catalogue and try again.",
     ),
     "not_accepted_here": (
-        "该事项不能在本级受理;请按事项目录移交有权受理的单位。",
+        "该事项不能在本级受理；请按事项目录移交有权受理的单位。",
         "This item cannot be accepted at that tier; offer the case to an office that the catalogue names.",
     ),
     "not_delegable": (
-        "该事项必须本人到场办理,村级不能代办;请告知群众到目录所列窗口。",
+        "该事项必须本人到场办理，村级不能代办；请告知群众到目录所列窗口。",
         "This item must be applied for in person; direct the resident to the counter named in the catalogue.",
     ),
     "not_competent": (
-        "该事项不由本级决定;请移交有权决定的单位。",
+        "该事项不由本级决定；请移交有权决定的单位。",
         "This office may not decide this item; offer the case to the office that may.",
     ),
     "offered_to_itself": (
-        "不能移交给本单位;请选择其他单位。",
+        "不能移交给本单位；请选择其他单位。",
         "A case cannot be offered to the office that holds it; choose another.",
     ),
     "outside_county": (
-        "只能移交给本县的单位;请重新选择。",
+        "只能移交给本县的单位；请重新选择。",
         "A case can only go to an office of this county; choose again.",
     ),
     "village_cannot_review": (
-        "村级不能受理或决定,只能退回原收件单位;请重新选择接收单位。",
+        "村级不能受理或决定，只能退回原收件单位；请重新选择接收单位。",
         "A village neither accepts nor decides; only the filing office can get the case back. Choose again.",
     ),
     "not_following": (
-        "本件已有新的办理步骤;请刷新页面后重试。",
+        "本件已有新的办理步骤；请刷新页面后重试。",
         "The case has moved on; reload the page and try again.",
     ),
     "reason_required": ("请填写理由。", "State the reason."),
     "materials_required": ("请至少写明一项材料。", "Name at least one material."),
     "refusal_incomplete": (
-        "不予许可须写明理由、依据和救济途径;请补充完整。",
+        "不予许可须写明理由、依据和救济途径；请补充完整。",
         "A refusal needs its reason, legal basis and remedy; fill in all three.",
     ),
     "approver_required": ("改派须写明批准人。", "Name the leader who approved the reassignment."),

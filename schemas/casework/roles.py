@@ -43,6 +43,7 @@ ROLES_OF_ACT: Final[dict[str, frozenset[Role]]] = {
     "papers.brought": _DESK,
     "recall.requested": _DESK,
     "remark.added": _DESK | {Role.SUPERVISOR},
+    "act.unconfirmed": frozenset({Role.LEADER}),
 }
 """Kind → roles of which the officer needs one."""
 

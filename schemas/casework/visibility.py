@@ -123,10 +123,15 @@ def standing_of(case: "CaseFile", office: OfficeId) -> Standing:
     return Standing.ABOVE if office in readers(case) else Standing.NONE
 
 
+def does_casework(roles: "Collection[Role]") -> bool:
+    """Whether an officer works on cases rather than supervise, or run the node."""
+    return not _CASEWORKERS.isdisjoint(roles)
+
+
 def sight_of(case: "CaseFile", office: OfficeId, roles: "Collection[Role]") -> dict[FieldGroup, Sight]:
     """How each group of fields is shown to an officer of `office` with `roles`; without a role for cases nothing is."""
     standing = standing_of(case, office)
-    does_casework = not _CASEWORKERS.isdisjoint(roles)
-    if standing is Standing.NONE or not (does_casework or Role.SUPERVISOR in roles):
+    works = does_casework(roles)
+    if standing is Standing.NONE or not (works or Role.SUPERVISOR in roles):
         return _NOTHING
-    return SIGHTS[standing, does_casework]
+    return SIGHTS[standing, works]

@@ -36,6 +36,10 @@ CHECKPOINT_ENTRIES_MAX = 64
 CHECKPOINT_BYTES_MAX = 16 * 1024
 """… or every 16 KiB of bodies, about 6 s at 20 kbit/s: the smallest piece that a thin line must carry whole."""
 
+RUN_BYTES_MAX = 512 * 1024
+"""Bodies in one run: what every relay can pass on whole, packed, beside the rest of a page. Honest pages hold half.
+What lies between two good checkpoints was taken in one run, so it can be passed on as one."""
+
 CheckpointVerifier = Callable[[JournalId, Checkpoint], bool]
 """Whether the owner's log key signed this checkpoint of this journal."""
 
@@ -85,7 +89,7 @@ class Checked(Struct, frozen=True):
     """The part of a run that holds: `lines[skip:skip + len(links)]` are new and end at `checkpoints[-1]`.
 
     `code` says why the rest, if any, was refused: "" (nothing refused), "gap", "fork_suspected", "broken_chain",
-    "bad_signature", "malformed".
+    "bad_signature", "malformed", "incomplete".
     """
 
     skip: int
@@ -97,31 +101,30 @@ class Checked(Struct, frozen=True):
 
 
 def links_of(run: Run) -> tuple[list[bytes], list[Head], str]:
-    """Hashes and heads of a run's lines, computed from the `prev` it states; stops at the first that is not one."""
+    """Hashes and heads of a run's lines, computed from the `prev` it states; stops at the first that is not one.
+
+    A line without its body is none, though its digest could be hashed: nothing is lawfully erased in this version, and
+    nobody erases on the way (RULINGS B6).
+    """
     prefix = header_prefix(run.journal)
     link = run.prev
     links: list[bytes] = []
     heads: list[Head] = []
-    # `body_digest` and `entry_hash` are written out: over 500 entries their calls cost as much as the hashing.
+    # `line_digest` and `entry_hash` are written out: over 500 entries their calls cost as much as the hashing.
     for seq, line in enumerate(run.lines, run.start):
+        body, salt, head = line.body, line.salt, line.head
+        if body is None:
+            return links, heads, "incomplete"
+        if len(salt) != SALT_BYTES or len(body) > ENTRY_BODY_BYTES_MAX:
+            return links, heads, "malformed"
         try:
-            heads.append(decode_head(line.head))
-            body = line.body
-            digest = sha256(line.salt + body).digest() if body is not None else line_digest(line)
+            heads.append(decode_head(head))
         except Malformed:
-            return links, heads[: len(links)], "malformed"
-        link = sha256(prefix + seq.to_bytes(8, "big") + link + digest + line.head).digest()
+            return links, heads, "malformed"
+        digest = sha256(salt + body).digest()
+        link = sha256(b"".join((prefix, seq.to_bytes(8, "big"), link, digest, head))).digest()
         links.append(link)
     return links, heads, ""
-
-
-def salt_fits(line: Line) -> bool:
-    """Whether a body comes with a whole salt and is not too long, and an absent one with no salt.
-
-    Else a relay could move bytes between the two: the digest covers them joined, so the hash would not change.
-    """
-    body = line.body
-    return not line.salt if body is None else len(line.salt) == SALT_BYTES and len(body) <= ENTRY_BODY_BYTES_MAX
 
 
 def well_formed(run: Run) -> bool:
@@ -136,7 +139,7 @@ def well_formed(run: Run) -> bool:
         and sizes[-1] == stop
         and sizes[0] > run.start
         and all(low < high for low, high in pairwise(sizes))
-        and all(map(salt_fits, run.lines))
+        and sum(len(line.body or b"") for line in run.lines) <= RUN_BYTES_MAX
     )
 
 
@@ -221,13 +224,12 @@ def check_excerpt(
 ) -> tuple[bytes, Head, str]:
     """Hash, head and a code ("" = proved) of an entry outside its run: by its own signature or by an inclusion proof.
 
-    An excerpt proves author and text, not freshness or completeness (RULINGS A11). A receipt needs a proof of its
-    header like anything else: a good cosignature in its body could be shown under any number.
+    An excerpt proves author and text, not freshness or completeness (RULINGS A11); without its body, author and digest.
+    A receipt needs a proof of its header like anything else: a good cosignature in its body could be shown under any
+    number.
     """
     line = excerpt.line
-    if line.body is not None and len(line.body) > ENTRY_BODY_BYTES_MAX:
-        raise Malformed("too_large", f"an entry's body has at most {ENTRY_BODY_BYTES_MAX} bytes")
-    if excerpt.seq < 0 or len(excerpt.prev) != 32 or not salt_fits(line):
+    if excerpt.seq < 0 or len(excerpt.prev) != 32:
         raise Malformed("malformed", "the excerpt's numbers cannot be right; fetch it again")
     head = decode_head(line.head)
     link = entry_hash(header_prefix(excerpt.journal), excerpt.seq, excerpt.prev, line_digest(line), line.head)

@@ -14,8 +14,19 @@ from schemas.wire import Cursor, Size, Want
 Stream = tuple[int, Epoch]
 """(lane, outbox epoch): one numbered stream of an outbox (RULINGS A1)."""
 
+Unsent = tuple[Epoch, int, int]
+"""(outbox epoch, above, end): the numbers above + 1 … end of one stream."""
+
 WINDOW_PAGES_MAX = 4
 """Pages in flight: hides the latency of a 600 ms line at 64 KiB a page (SYNC 4.4)."""
+
+STATED_MAX = 131_072
+"""Journals or streams that one neighbour may state: about what fits a page, and so much memory, no more. Forty villages
+that start every working day come to it after thirteen years."""
+
+RECENT_EPOCHS = 6
+"""Newest journals of a device that are stated one by one; older ones in one digest. A device that starts every working
+day may be a week ahead of its neighbour before a digest fails to fit."""
 
 PAGE_ENTRIES_MIN = 1
 PAGE_GROWTH_ENTRIES = 64
@@ -57,10 +68,17 @@ class Link:
         self.confirmed_statement = 0
         self.confirmed_change = 0
         self.heard_fully = False
+        self.unsettled: set[NodeId] = set()
+        """Devices of which its digest does not fit what we hold: it is to list their journals."""
+        self.to_list: set[NodeId] = set()
+        """Devices whose journals its last page asked us to list."""
         self.seen_by_neighbour = 0
         self.echoed = False
-        self.not_held: set[tuple[JournalId, int]] = set()
+        self.not_held: dict[JournalId, dict[int, int]] = {}
+        """What it could not give us, by journal: start → number up to which it holds nothing else from there on."""
         self.wanting: set[Want] = set()
+        self.strange = 0
+        """Journals that we asked for, nothing of them being held, because a refused run came on this line."""
 
     # --- sending ---------------------------------------------------------------------------------------------------
 
@@ -70,14 +88,16 @@ class Link:
         self.ends[(lane, epoch)] = end + count
         return end + 1
 
-    def unsent(self, lane: int) -> list[tuple[Epoch, int, int]]:
-        """(epoch, above, end) of the lane's streams that hold numbers not yet sent, oldest epoch first."""
-        streams: list[tuple[Epoch, int, int]] = []
+    def unsent(self, lane: int) -> list[Unsent]:
+        """The lane's streams that hold numbers not yet sent, oldest epoch first."""
+        streams: list[Unsent] = []
         for stream, end in self.ends.items():
-            above = max(self.acknowledged.get(stream, 0), self.in_flight.get(stream, 0))
-            if stream[0] == lane and above < end:
+            if stream[0] != lane or (above := self.acknowledged.get(stream, 0)) >= end:
+                continue
+            above = max(above, self.in_flight.get(stream, 0))
+            if above < end:
                 streams.append((stream[1], above, end))
-        return sorted(streams)
+        return sorted(streams) if len(streams) > 1 else streams
 
     def waiting(self) -> int:
         """How many numbers the neighbour has not yet acknowledged."""
@@ -108,6 +128,7 @@ class Link:
         self.heard.clear()
         self.heard_statement = 0
         self.heard_fully = False
+        self.unsettled.clear()
         self.news.clear()
         self._unconfirm()
         self.seen_by_neighbour = 0
@@ -124,6 +145,8 @@ class Link:
         proves once that we were rolled back (RULINGS A1); it never skips numbers of another epoch.
         """
         shown: list[Stream] = []
+        if not cursors and not full:
+            return shown
         stated: dict[Stream, int] = {(cursor.lane, cursor.epoch): cursor.number for cursor in cursors}
         for stream, end in self.ends.items():
             if stream not in stated and not full:
@@ -148,17 +171,37 @@ class Link:
         if not full and (statement <= self.heard_statement or not self.heard_fully):
             return
         if full:
-            self.heard, self.news = {}, set()
+            self.heard, self.news, self.unsettled = {}, set(), set()
             self.heard_fully = True
         for size in sizes:
+            if len(self.heard) >= STATED_MAX and size.journal not in self.heard:
+                continue
             self.heard[size.journal] = size.size
             self.news.add(size.journal)
             self.ask_again(size.journal)
         self.heard_statement = statement
 
+    def doubt(self, unsettled: set[NodeId]) -> None:
+        """A part of the full statement could not be read: it is not counted as heard, and is made again with a list."""
+        self.unsettled = unsettled
+        self.heard_fully = False
+        self.heard_statement = 0
+
     def ask_again(self, journal: JournalId) -> None:
         """The neighbour holds more of a journal now than when it could not answer."""
-        self.not_held = {asked for asked in self.not_held if asked[0] != journal}
+        if self.not_held:
+            self.not_held.pop(journal, None)
+
+    def could_not_give(self, journal: JournalId, start: int, upto: int) -> None:
+        """Asked for a journal from `start` on, it gave what it could; below `upto` it holds nothing else."""
+        self.not_held.setdefault(journal, {})[start] = upto
+
+    def beyond_holes(self, journal: JournalId, start: int) -> int:
+        """From where on it may still hold something, of what follows `start`."""
+        answered = self.not_held.get(journal, {})
+        while start in answered:
+            start = answered[start]
+        return start
 
     # --- what we state -----------------------------------------------------------------------------------------------
 
@@ -216,4 +259,6 @@ class Link:
     def cursors(self, *, full: bool = True) -> list[Cursor]:
         """What we durably hold of the neighbour's outbox: every stream at first, then those that moved since."""
         streams = self.held if full else self.moved
+        if not streams:
+            return []
         return sorted(Cursor(lane, epoch, self.held.get((lane, epoch), 0)) for lane, epoch in streams)

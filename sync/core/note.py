@@ -13,9 +13,10 @@ Look next: `merkle.py` (what root and path mean), `sync/keys.py`, `sync/proof/`.
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from schemas.codec import Malformed
 from schemas.names import HASH_BYTES, JournalId, OfficeId
@@ -299,8 +300,11 @@ def _check_name(name: str) -> None:
         raise Malformed("malformed_name", "a key name has no spaces and no plus sign; use <county>/<office>/<device>")
 
 
+_CONTROL: Final = re.compile("[\x00-\x1f]")
+
+
 def _has_control(text: str) -> bool:
-    return any(character < " " for character in text)
+    return _CONTROL.search(text) is not None
 
 
 def _to_base64(data: bytes) -> str:

@@ -12,8 +12,8 @@ from sync.proof.words import refusal, verdict
 PROVED, REFUSED, UNREADABLE = 0, 1, 2
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit status."""
+def make_parser() -> argparse.ArgumentParser:
+    """The options."""
     parser = argparse.ArgumentParser(
         prog="tongban-verify",
         description="核验通办证明文件 / Check a Tongban proof file against the county root's digest.",
@@ -23,7 +23,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--root", required=True, help="县根摘要，64 位十六进制 / the county root's digest, 64 hex digits"
     )
     parser.add_argument("--en", action="store_true", help="用英文说明 / answer in English")
-    asked = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit status."""
+    asked = make_parser().parse_args(arguments)
     try:
         with asked.file.open("rb") as file:
             data = file.read(FILE_BYTES_MAX + 1)

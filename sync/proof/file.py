@@ -16,7 +16,7 @@ from schemas.wire import Certificate, Excerpt, JournalHead
 MAGIC: Final = b"TBV1\n"
 
 FILE_BYTES_MAX: Final = 256 * 1024
-"""An entry of 32 KiB, a dozen certificates of 250 bytes, and a few receipts of at most 512 heads of 70 bytes."""
+"""An entry of 32 KiB, a dozen certificates of 250 bytes, and a few receipts of at most 400 heads of 70 bytes."""
 
 CERTIFICATES_MAX: Final = 32
 """County, township, village, replaced devices among them, for the author and for each receipt's holder."""

@@ -32,6 +32,22 @@ _ZH: Final = {
     "cure": "请向出具文件的机关重新索取，并核对县根摘要。",
 }
 
+REASONS: Final = {
+    "bad_certificate": "文件中的证书不成立，或签发者不符。",
+    "bad_receipt": "文件中的回执不成立，或与本条无关。",
+    "bad_signature": "本条的签名不是所属设备的。",
+    "broken_chain": "本条与已签名的树不符。",
+    "incomplete": "本条缺少正文，也缺少正文的摘要。",
+    "malformed": "文件或其中的条目写法不对。",
+    "not_a_proof": "这不是证明文件。",
+    "other_root": "文件属于另一个县，或县根摘要输入有误。",
+    "superfluous": "文件中夹有与本条无关的证书。",
+    "too_large": "文件大于任何证明文件所需。",
+    "unknown_author": "文件中没有本条作者设备的证书。",
+    "unproved": "本条没有签名，也没有证明。",
+}
+"""Code of a refusal → why, in Chinese; any other code is a part that is not well formed. English refusals say why."""
+
 _EN: Final = {
     "good": "The proof holds.",
     "proved": "Proved:",
@@ -80,8 +96,8 @@ def verdict(proved: Proved, *, english: bool = False) -> list[str]:
 def refusal(refused: Refused, *, english: bool = False) -> list[str]:
     """Lines for somebody who holds a bad file."""
     words = _EN if english else _ZH
-    reason = [refused.hint] if english else []
-    return [words["bad"].format(code=refused.code), *reason, words["cure"]]
+    reason = refused.hint if english else REASONS.get(refused.code, REASONS["malformed"])
+    return [words["bad"].format(code=refused.code), reason, words["cure"]]
 
 
 def _listed(lines: list[str]) -> list[str]:

@@ -16,13 +16,16 @@ import yaml
 
 from deploy.commands import HELP, MODULES, Usage, translate
 from deploy.handbook import REFUSALS, SAMPLE, refusals, sample
+from deploy.wheelhouse import install_text
 from hub.__main__ import APPLICATION as HUB
 from office.cli import parser_of
+from sync.proof.__main__ import make_parser
 from tests.architecture.sources import PRODUCT, ROOT, name_of, text_files
 from township_node.__main__ import APPLICATION as TOWNSHIP
 from village_agent.__main__ import APPLICATION as VILLAGE
 
 PROGRAMS = {program.name: parser_of(program) for program in (HUB, TOWNSHIP, VILLAGE)}
+PROGRAMS["tongban-verify"] = make_parser()
 TOOLS = {"cp", "kill", "pg_dump", "rm", "sqlite3", "systemctl", "touch"}
 """Programs of the system that the documents may ask for."""
 MODULE_OPTIONS = {"demo": "deploy.demo", "wheelhouse": "deploy.wheelhouse"}
@@ -80,6 +83,17 @@ def test_every_unit_starts_what_there_is(unit: Path) -> None:
         assert f"class {attribute}" in Path(spec.origin).read_text(encoding="utf-8")
     else:
         parse(PROGRAMS[Path(program).name], words)
+
+
+def test_the_installation_guide_of_a_village_goes_to_the_end() -> None:
+    text = install_text("3.11", "tongban.whl")
+    typed = [line.split() for line in text.splitlines() if line.startswith("    ")]
+    given = [words for words in typed if words[0].endswith("village-agent")]
+    for _, *words in given:
+        parse(PROGRAMS["village-agent"], words)
+    assert [words[1] for words in given] == ["enrol", "accounts", "run"] * 2
+    assert "village-agent.exe -Argument run" in text
+    assert "C:\\tongban\\Scripts" in text
 
 
 def test_every_timer_has_its_service() -> None:

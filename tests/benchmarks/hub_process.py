@@ -17,7 +17,7 @@ import msgspec
 
 from office.cli import run_in_loop
 from office.node import Node
-from office.serving import serve
+from office.serving import Listener, serve
 from schemas.codec import encode
 from schemas.wire import KIND_ENROLLED, Certificate, Enrolled
 from sync.core.journal import Draft
@@ -27,10 +27,11 @@ CERTIFICATES_FILE: Final = "townships.msgpack"
 
 async def run_hub(folder: Path) -> None:
     """Open, enrol, serve, close."""
-    node = await Node.open(folder)
+    listener = Listener()
+    node = await Node.open(folder, ready=listener.bind)
     try:
         await enrol(node, msgspec.msgpack.decode((folder / CERTIFICATES_FILE).read_bytes(), type=list[Certificate]))
-        await serve(node)
+        await serve(node, listener)
     finally:
         await node.close()
 

@@ -137,7 +137,7 @@ BAD_BYTES: dict[str, tuple[Callable[[Page], bytes], int, str]] = {
     "half a value": (lambda page: framed(page, zstd(encode(page)[:-5])), 400, "malformed"),
     "deep nesting": (lambda page: framed(page, zstd(nested(100_000))), 400, "malformed"),
     "deep nesting in a field of the future": (
-        lambda page: framed(page, zstd(b"\x9e" + encode(page)[1:] + nested(100_000))),
+        lambda page: framed(page, zstd(b"\xdc\x00\x10" + encode(page)[1:] + nested(100_000))),
         400,
         "malformed",
     ),
@@ -281,7 +281,7 @@ BAD_RUNS: dict[str, tuple[Callable[[Page], Page], str]] = {
     "an unknown device": (lambda page: changed_run(page, origin=NOBODY), "unknown_origin"),
     "a wrong epoch": (lambda page: changed_run(page, epoch=FOREIGN), "broken_chain"),
     "a body that is too large": (lambda page: with_line(page, 2, body=bytes(40_000)), "malformed"),
-    "a body that is missing": (lambda page: with_line(page, 2, body=None), "malformed"),
+    "a body that is missing": (lambda page: with_line(page, 2, body=None), "incomplete"),
     "a head that is none": (lambda page: with_line(page, 2, head=b"\xff\x00"), "malformed"),
     "a kind with NUL bytes": (lambda page: with_line(page, 2, head=head_with(kind="a\x00b")), "malformed"),
     "a kind of 10 kB": (lambda page: with_line(page, 2, head=head_with(kind="k" * 10_000)), "malformed"),
@@ -338,8 +338,8 @@ async def test_an_unknown_kind_is_kept_and_shown_not_refused(scene: Scene) -> No
 
 async def test_fields_of_a_later_version_are_read_over(scene: Scene) -> None:
     page = await scene.page()
-    assert encode(page)[0] == 0x9D
-    newer = b"\x9e" + encode(page)[1:] + encode({"field of the future": [1, 2, 3]})
+    assert encode(page)[0] == 0x9F
+    newer = b"\xdc\x00\x10" + encode(page)[1:] + encode({"field of the future": [1, 2, 3]})
     assert (await scene.send(framed(page, zstd(newer)))).status == 200
 
 

@@ -5,12 +5,15 @@ import os
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 from arq import create_pool
 from arq.connections import RedisSettings
 
-from hub.jobs import VERIFY_EVERY_MS, find_verified, verify_when_due
+from hub.jobs import VERIFY_EVERY_MS, Verified, find_verified, record_path, verify_when_due
 from office.founding import found_county
+from office.paths import write_private
+from office.verifying import FAULTS_MAX
 from schemas.names import Instant, OfficeId
 
 
@@ -59,5 +62,15 @@ async def test_what_is_due_is_read_from_the_record_not_from_a_queue(county: Path
 
 async def test_a_damaged_record_only_means_that_it_is_due(county: Path) -> None:
     await _write_once(county)
-    (county / "verified.json").write_bytes(b"\x00\x01")
+    for damaged in (b"\x00\x01", b'"\xff"'):
+        (county / "verified.json").write_bytes(damaged)
+        assert find_verified(county) is None
     assert await verify_when_due(county) is not None
+
+
+async def test_a_report_full_of_faults_is_read_back_whole(county: Path) -> None:
+    faults = [f"changed 4ayvutdnhfqcqieo/123-1b734664bfe0 checkpoint {2**60 + number}" for number in range(FAULTS_MAX)]
+    report = Verified(Instant(1_800_000_000_000), 1, 1, faults)
+    write_private(record_path(county), msgspec.json.encode(report))
+    assert find_verified(county) == report
+    assert await verify_when_due(county, now=Instant(report.at + 1)) is None

@@ -83,14 +83,14 @@ async def test_confirming_and_revoking_beside_a_running_hub(places: Places) -> N
         assert door.stat().st_mode & 0o777 == 0o600
         confirmed = verb(places, COUNTY, "network", "countersign", township)
         assert (confirmed.returncode, confirmed.stderr) == (0, "")
-        assert "confirmed" in confirmed.stdout
+        assert "已确认" in confirmed.stdout
         lost = verb(places, COUNTY, "network", "revoke", village, "--reason", "被盗")
         assert lost.returncode == 0, lost.stderr
-        assert "revoked" in verb(places, COUNTY, "network", "list").stdout
+        assert "已注销" in verb(places, COUNTY, "network", "list").stdout
         for words in (("countersign", "nobody"), ("revoke", "nobody", "--reason", "x")):
             refused = verb(places, COUNTY, "network", *words)
             assert refused.returncode == 1
-            assert refused.stderr.startswith("unknown_device: no device nobody")
+            assert refused.stderr.startswith("unknown_device: 没有找到该设备")
         top = verb(places, COUNTY, "sync")
         assert (top.returncode, top.stderr.split(":")[0]) == (1, "no_parent")
     assert not door.exists()
@@ -98,7 +98,9 @@ async def test_confirming_and_revoking_beside_a_running_hub(places: Places) -> N
     assert await kinds_at(places, COUNTY, KIND_REVOKED) == 1
 
     again = verb(places, COUNTY, "network", "countersign", township)
-    assert again.returncode == 0, again.stderr
+    assert (again.returncode, again.stderr.split(":")[0]) == (1, "already_confirmed")
+    other = verb(places, COUNTY, "network", "countersign", village)
+    assert other.returncode == 0, other.stderr
     assert await kinds_at(places, COUNTY, KIND_COUNTERSIGNED) == 2
 
 
@@ -110,7 +112,7 @@ async def test_sync_and_status_of_a_running_township(places: Places) -> None:
     with running(places, COUNTY), running(places, TOWNSHIP):
         talked = verb(places, TOWNSHIP, "sync")
         assert talked.returncode == 0, talked.stderr
-        assert "waiting 0" in talked.stdout
+        assert "待送 0" in talked.stdout
         status = status_in(verb(places, TOWNSHIP, "status", "--json"))
         assert (status.office, status.is_running, status.is_quarantined) == (TOWNSHIP, True, False)
         assert status.courier is not None
@@ -120,10 +122,31 @@ async def test_sync_and_status_of_a_running_township(places: Places) -> None:
     down = status_in(verb(places, TOWNSHIP, "status", "--json"))
     assert (down.is_running, down.courier) == (False, None)
     assert down.own == status.own
-    assert "not running" in verb(places, TOWNSHIP, "status").stdout
+    assert "未运行" in verb(places, TOWNSHIP, "status").stdout
     with running(places, TOWNSHIP):
         cut_off = verb(places, TOWNSHIP, "sync")
         assert (cut_off.returncode, cut_off.stderr.split(":")[0]) == (1, "line_down")
+        assert "上行线路 line_down：上级节点没有应答" in verb(places, TOWNSHIP, "status").stdout
+        assert "✓ line up: line_down：上级节点没有应答" in verb(places, TOWNSHIP, "doctor").stdout, "weather"
+    assert "line up" not in verb(places, TOWNSHIP, "doctor").stdout, "only the running node knows"
+
+
+async def test_a_line_that_leads_to_the_wrong_place_is_no_weather(places: Places) -> None:
+    """Some other program answers at the address of the node above: `doctor` and `status` say so, and what to do."""
+    with running(places, COUNTY):
+        # The hub's own door speaks HTTP, and is no parent of the county's other township.
+        address = door_of(places, COUNTY).address
+        write_private(Home(places.home(VILLAGE)).settings, f'port = 0\nparent = "{address}"\n'.encode())
+        with running(places, VILLAGE):
+            refused = verb(places, VILLAGE, "sync")
+            code = refused.stderr.split(":")[0]
+            assert (refused.returncode, code) == (1, "wrong_office")
+            told = verb(places, VILLAGE, "doctor")
+            assert told.returncode == 1
+            assert f"✗ line up: {code}：" in told.stdout
+            assert f"上行线路 {code}：" in verb(places, VILLAGE, "status").stdout
+        log = (places.home(VILLAGE) / "log.txt").read_text(encoding="utf-8")
+        assert log.count(f"the line upward fails: '{code}'") == 1
 
 
 def status_in(ended: "subprocess.CompletedProcess[str]") -> Status:
@@ -178,7 +201,28 @@ async def test_the_door_opens_to_the_token_of_this_start_only(places: Places) ->
         ):
             reply = await knock(door, door.token, path, body)
             assert 400 <= reply.status < 500, path
-            assert msgspec.json.decode(reply.body, type=LocalRefusal).message
+            refusal = msgspec.json.decode(reply.body, type=LocalRefusal)
+            assert refusal.zh != refusal.en
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["sync"], "no_parent"),
+        (["network", "countersign", "nobody"], "unknown_device"),
+        (["network", "revoke", "nobody", "--reason", "x"], "unknown_device"),
+    ],
+)
+async def test_a_verb_that_is_refused_leaves_no_journal_behind(places: Places, words: list[str], code: str) -> None:
+    async def journals() -> int:
+        node = await Node.open(places.home(COUNTY), with_pen=False)
+        await node.close()
+        return len(node.books.journals)
+
+    before = await journals()
+    refused = verb(places, COUNTY, *words)
+    assert (refused.returncode, refused.stderr.split(":")[0]) == (1, code)
+    assert await journals() == before
 
 
 async def test_a_pen_that_says_nothing_about_itself_is_told_in_words(places: Places) -> None:
@@ -198,8 +242,7 @@ async def test_a_pen_that_says_nothing_about_itself_is_told_in_words(places: Pla
             refused = verb(places, COUNTY, "network", "countersign", "nobody")
             assert refused.returncode == 1
             assert "Traceback" not in refused.stderr
-            assert "try again" in refused.stderr
-            assert "请稍后重试" in refused.stderr
+            assert "请稍候再试" in refused.stderr
     finally:
         await holder.close()
     # Nobody holds the pen any more: the verb takes it, whatever the file says.

@@ -46,11 +46,11 @@ def test_a_database_that_does_not_let_us_in_is_told_in_words(
 
     wrong = url.replace(password.group(1), "not-the-password")
     _check(set_database, run, wrong, "store_locked_out", ".pgpass")
-    _check(set_database, run, url.replace("//postgres:", "//nobody:"), "store_locked_out", "role")
-    _check(set_database, run, url + "_of_another", "store_missing", "no such database")
+    _check(set_database, run, url.replace("//postgres:", "//nobody:"), "store_locked_out", "数据库的所有者")
+    _check(set_database, run, url + "_of_another", "store_missing", "没有该数据库")
     _check(set_database, run, "postgres at the county", "unknown_database", "postgresql+asyncpg://")
     server.stop()
-    _check(set_database, run, url, "store_away", "check that it runs")
+    _check(set_database, run, url, "store_away", "确认其已启动")
 
 
 def _check(

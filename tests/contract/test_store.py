@@ -4,6 +4,7 @@ It does not check what the entries mean, nor durability under kill -9 (`test_dur
 """
 
 import pytest
+from msgspec import structs
 
 from schemas.names import Epoch, Instant, JournalId, NodeId, OfficeId
 from schemas.wire import Lane
@@ -136,6 +137,42 @@ async def test_a_loose_entry_joins_its_run(stores: Stores) -> None:
         joined = (await seen.entries(JOURNAL, 2, 3))[0]
         assert (joined.loose, joined.prev, joined.proof, joined.arrival) == (False, None, None, loose[0].arrival)
         assert await seen.hashes(JOURNAL, 2, 100) == [loose[0].hash]
+
+
+async def test_entries_are_read_by_their_names_with_the_hash_before_each(stores: Stores) -> None:
+    store, reopen = stores
+    scribe = Scribe()
+    await store.load()
+    first, second, third = scribe.write(count=3)
+    other = scribe.write(OWN)[0]
+    loose = scribe.write_loose(7)
+    await store.commit(scribe.take())
+    keys = [(entry.journal, entry.seq) for entry in (third, other, loose, first)]
+    for seen in (store, reopen()):
+        found = await seen.entries_at([*keys, (JOURNAL, 5), (JournalId(ME, SECOND), 0)])
+        expected = (structs.replace(third, prev=second.hash), other, loose, first)
+        assert found == dict(zip(keys, expected, strict=True))
+        assert await seen.entries_at([]) == {}
+
+
+async def test_what_went_bad_is_written_again_with_its_hash_in_its_run_or_loose(stores: Stores) -> None:
+    store, reopen = stores
+    scribe = Scribe()
+    await store.load()
+    scribe.write(count=2)
+    joining, alone = scribe.write_loose(2), scribe.write_loose(7)
+    await store.commit(scribe.take())
+    good = [
+        structs.replace(joining, hash=digest("good", 2), body=b"good", loose=False, prev=None, proof=None),
+        structs.replace(alone, hash=digest("good", 7), body=b"good", prev=digest("before", 7), proof=b"another"),
+    ]
+    scribe.join_run(2)
+    scribe.batch.repaired += good
+    await store.commit(scribe.take())
+    for seen in (store, reopen()):
+        assert await seen.entries(JOURNAL, 2, 9) == good
+        assert await seen.loose() == good[1:]
+        assert await seen.hashes(JOURNAL, 2, 9) == [digest("good", 2)]
 
 
 async def test_an_entry_may_come_loose_and_join_its_run_in_one_group(stores: Stores) -> None:
@@ -295,6 +332,11 @@ async def test_a_disposition_is_overwritten_and_at_last_taken_away(stores: Store
     scribe.batch.dispositions += held
     await store.commit(scribe.take())
     assert await store.dispositions() == held
+    assert await store.dispositions(limit=1) == held[:1]
+    entries = await store.entries(JOURNAL, 0, 2)
+    assert await store.dispositions(entries[1:]) == held[1:]
+    assert await store.dispositions([]) == []
+    assert await store.count_dispositions() == 2
     bad = Disposition((JOURNAL, 0), "quarantined", "foreign_office")
     scribe.batch.dispositions += [Disposition((JOURNAL, 0), "", ""), bad, Disposition((JOURNAL, 1), "", "")]
     await store.commit(scribe.take())

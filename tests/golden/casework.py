@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from schemas.casework.events import (
+    ActUnconfirmed,
     CaseClosed,
     CaseDecided,
     CaseEvent,
@@ -60,6 +61,7 @@ def events() -> list[CaseEvent]:
         PapersBrought(4, operation, *village, ("银行账户",), "复印件一份"),
         RecallRequested(2, operation, *village, "群众改变主意"),
         RemarkAdded(2, operation, *village, "请尽快办理"),
+        ActUnconfirmed(3, operation, *township),
     ]
 
 

@@ -16,6 +16,7 @@ EXPECTED = {
     "papers.requested": "readers",
     "recall.requested": "readers",
     "remark.added": "readers",
+    "act.unconfirmed": "readers",
     "result.handed_over": "readers",
 }
 

@@ -57,7 +57,7 @@ from schemas.wire import (
     header_prefix,
     line_digest,
 )
-from sync import exchange, frame, http, ledger, receipts, recovery, session
+from sync import exchange, frame, http, ledger, receipts, recovery, session, stating
 from sync.core import journal, link, note
 from sync.core.identity import root_digest
 from sync.core.journal import Draft
@@ -185,6 +185,13 @@ def page_with_everything() -> Page:
     return replace(page_down(), echo=None, wants=[want], answers=answers, more=True)
 
 
+def page_with_digests() -> Page:
+    """The village's hundredth start: its older journals in one digest; the township's own are to be listed again."""
+    before = {Epoch(1, b"nonce1"): 3, Epoch(2, b"nonce2"): 2}
+    settled = stating.in_digest(DEVICE.node, 95, before)
+    return replace(page_up(), stretches=[], settled=[settled], unsettled=[ABOVE.node])
+
+
 def messages() -> dict[str, Struct]:
     """One of every message, by name."""
     written = journal_of_three()
@@ -208,6 +215,7 @@ def messages() -> dict[str, Struct]:
         "page up": page_up(),
         "page down": page_down(),
         "page with everything": page_with_everything(),
+        "page with digests": page_with_digests(),
         "preface": frame.preface_of(page_up()),
         "preface overlapping": frame.preface_of(page_up(), overlaps=True),
         "refusal": Refusal("gap", "send from the stated cursor", [Cursor(Lane.RUNS, JOURNAL.epoch, 3)], 0),
@@ -219,6 +227,11 @@ def messages() -> dict[str, Struct]:
         "proof file": ProofFile(COUNTY_NAME, ROOT.public_key, chain(), leaf, [holding]),
         **{f"body {kind}": body for kind, body in bodies().items()},
     }
+
+
+def encoded(message: Struct) -> bytes:
+    """A message as it travels."""
+    return frame.encode_page(message) if isinstance(message, Page) else encode(message)
 
 
 def header_of(written: Written, seq: int) -> bytes:
@@ -262,7 +275,7 @@ def checkpoint_note() -> str:
 def wire_text() -> str:
     """`wire.json`: messages and signed bytes in hexadecimal, texts as they are."""
     content = {
-        "messages": {name: encode(message).hex() for name, message in messages().items()},
+        "messages": {name: encoded(message).hex() for name, message in messages().items()},
         "signed": {name: value.hex() for name, value in signed().items()},
         "texts": {"checkpoint note": checkpoint_note(), "root digest": root_digest(ROOT.public_key)},
     }
@@ -296,9 +309,9 @@ def example_text() -> str:
         ("The entry's salt and body", _hex(line.salt) + "\n" + _hex(line.body or b"")),
         ("Its hash, SHA-256 of the header", _hex(written.links[1])),
         ("Text of the checkpoint over the first three entries", checkpoint_text()),
-        ("The village's page (MessagePack, before compression)", _hex(encode(page_up()))),
+        ("The village's page (MessagePack, before compression)", _hex(encoded(page_up()))),
         ("The preface before it", _hex(encode(frame.preface_of(page_up())))),
-        ("The township's answer", _hex(encode(page_down()))),
+        ("The township's answer", _hex(encoded(page_down()))),
         ("What the cosignature in its receipt covers", receipt_text()),
     ]
     fenced = [f"{title}:\n\n```\n{text.rstrip()}\n```\n" for title, text in blocks]
@@ -315,14 +328,22 @@ LIMITS: Final[list[tuple[str, int, str]]] = [
     ("head of an entry, bytes", codec.HEAD_BYTES_MAX, "about 40 today; room for newer fields"),
     ("entries in a page, as the sender aims", codec.PAGE_ENTRIES_MAX, "beyond it one commit gains nothing"),
     ("entries in a stretch, as the receiver takes", ledger.STRETCH_ENTRIES_MAX, "a page and the rest of a segment"),
+    ("bodies in a run, bytes", journal.RUN_BYTES_MAX, "twice an ordinary page; every relay can pass it on"),
     ("stretches, wants or answers in a page", frame.PARTS_MAX, "eight times what is ever sent"),
+    (
+        "cursors, sizes or devices stated in a page",
+        link.STATED_MAX,
+        "forty villages that start daily for thirteen years",
+    ),
     ("page as MessagePack, bytes", codec.PAGE_BYTES_MAX, "against bombs; ordinary pages are 250 KiB"),
     ("frame, bytes", codec.PAGE_COMPRESSED_BYTES_MAX, "senders aim at 64 KiB; one large segment may be more"),
     ("preface, bytes", frame.PREFACE_BYTES_MAX, "60 bytes for each stretch"),
     ("window of a zstd frame, bytes", frame.WINDOW_BYTES_MAX, "twice the largest page"),
     ("any other message, bytes", http.MESSAGE_BYTES_MAX, "a challenge carries a chain of certificates"),
     ("wants in a page, as the sender states", recovery.WANTS_PER_PAGE_MAX, "more than one answer can carry"),
-    ("journals in a receipt", receipts.RECEIPT_HEADS_MAX, "no page advances more"),
+    ("journals of a device stated one by one", link.RECENT_EPOCHS, "a week of daily starts; older ones in a digest"),
+    ("older journals listed in a page, as the sender aims", stating.LISTED_MAX, "92 KB; those of one device at least"),
+    ("journals in a receipt", receipts.RECEIPT_HEADS_MAX, "they fit one entry; more go in several"),
     ("entries between two checkpoints", journal.CHECKPOINT_ENTRIES_MAX, "a relay cuts there"),
     ("bodies between two checkpoints, bytes", journal.CHECKPOINT_BYTES_MAX, "6 s on a line of 20 kbit/s"),
     ("pages in flight", link.WINDOW_PAGES_MAX, "hides the latency of a 600 ms line"),

@@ -10,14 +10,15 @@ import multiprocessing
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from sync.books import Rules
 from tests.simulation.presets import PRESETS, Preset
-from tests.simulation.schedule import Told, tell
+from tests.simulation.schedule import Told, tell, tell_many
 from tests.simulation.switched_off import MASKED, TOLD, search
 
 PROGRESS_EVERY = 100
+JOB_SCHEDULES = 20
 
 
 def main(arguments: list[str]) -> int:
@@ -45,7 +46,7 @@ def replay(seed: int, preset: Preset | None) -> int:
     for violation in told.violations:
         print("VIOLATED", violation)
     print(
-        f"{told.preset}: {told.entries} entries in {told.steps} steps, rest after {told.rounds} rounds, {told.digest}"
+        f"{told.preset}: {told.entries} entries in {told.steps} steps, rest after {told.passes} passes, {told.digest}"
     )
     return 1 if told.violations else 0
 
@@ -81,18 +82,18 @@ def run_many(seeds: range, preset: Preset | None, workers: int) -> int:
     return 1 if failing else 0
 
 
-def _told(seeds: Iterable[int], preset: Preset | None, workers: int) -> Iterator[Told]:
+def _told(seeds: range, preset: Preset | None, workers: int) -> Iterator[Told]:
     if workers == 1:
-        for seed in seeds:
-            yield tell(seed, preset)
+        yield from tell_many(seeds, preset)
         return
     with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        jobs = [(seed, preset) for seed in seeds]
-        yield from pool.imap(_tell, jobs, chunksize=20)
+        jobs = [(seeds[first : first + JOB_SCHEDULES], preset) for first in range(0, len(seeds), JOB_SCHEDULES)]
+        for told in pool.imap(_tell, jobs):
+            yield from told
 
 
-def _tell(job: tuple[int, Preset | None]) -> Told:
-    return tell(*job)
+def _tell(job: tuple[range, Preset | None]) -> list[Told]:
+    return list(tell_many(*job))
 
 
 def nightly(seeds: int) -> int:

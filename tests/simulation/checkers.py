@@ -7,9 +7,9 @@ Each judge's docstring says what it does NOT check. None ever changes anything.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from schemas.casework.casefile import VOID, CaseFile, Item, fold
+from schemas.casework.casefile import VOID, CaseFile, fold
 from schemas.casework.events import Act, Contribution, UnknownKind, decode_event
 from schemas.casework.lifecycle import Stage
 from schemas.casework.visibility import readers
@@ -22,6 +22,9 @@ from tests.simulation.faults import Faults
 from tests.simulation.workload import Workload
 from tests.simulation.world import World
 
+Item = tuple[Act | Contribution, Stored]
+"""One readable entry of a case, decoded, and as a disk holds it."""
+
 
 def while_running(world: World, work: Workload, faults: Faults) -> list[str]:
     """After every step: at most one machine believes that its office may act on a case.
@@ -29,6 +32,8 @@ def while_running(world: World, work: Workload, faults: Faults) -> list[str]:
     Not checked once anything was restored, lost, cloned or reassigned: a node that does not know what it forgot may act
     on what it remembers until its first contact, which can only be fenced and shown, not prevented.
     """
+    if not work.touched:
+        return []
     touched, work.touched = work.touched, set()
     if faults.rollbacks or faults.twins or any(d.wrecked for d in world.devices.values()):
         return []
@@ -88,6 +93,10 @@ class Court:
                 for seq in rows:
                     if (device.name, (journal, seq)) not in self.rotten:
                         self.held.setdefault((journal, seq), []).append(device)
+        self.subjects = sorted({subject for device in self.devices for subject in device.disk.tables.subjects})
+        self._seats: dict[tuple[OfficeId, CaseId | None], set[OfficeId]] = {}
+        self._hashes: dict[tuple[object, ...], bytes] = {}
+        self._roots: dict[tuple[bytes, ...], bytes] = {}
         self._truths: dict[CaseId, CaseFile | None] = {}
         self._events: dict[bytes, Act | Contribution | None] = {}
 
@@ -123,12 +132,12 @@ class Court:
             if (device.name, (journal, seq)) in self.rotten:
                 prev = entry.hash
             else:
-                prev = _hash(entry, prev)
+                prev = self._hash_of(entry, prev)
                 if prev != entry.hash:
                     yield f"{device.name} {journal}:{seq} hashes to something else"
                     return
-            known = self.world.written.get((journal, seq), ())
-            if known and not any(record.hash == prev for record in known):
+            known = self.world.written.get((journal, seq))
+            if known and prev not in [record.hash for record in known]:
                 yield f"{device.name} {journal}:{seq} was never written so"
             leaves.append(prev)
         if size and prev != device.disk.tables.journals[journal].tip:
@@ -136,25 +145,42 @@ class Court:
         sizes = [s for s in device.disk.tables.checkpoints.get(journal, {}) if s <= size]
         if sizes:
             newest = max(sizes)
-            if _root(leaves[:newest]) != device.disk.tables.checkpoints[journal][newest].root:
+            if self._root_of(tuple(leaves[:newest])) != device.disk.tables.checkpoints[journal][newest].root:
                 yield f"{device.name} {journal} checkpoint {newest} has another root"
+
+    def _hash_of(self, entry: Stored, prev: bytes) -> bytes:
+        """The hash of these very bytes, computed once for all disks that hold the same."""
+        parts = (entry.journal, entry.seq, prev, entry.head, entry.salt, entry.body, entry.digest)
+        found = self._hashes.get(parts)
+        if found is None:
+            found = self._hashes[parts] = _hash(entry, prev)
+        return found
+
+    def _root_of(self, leaves: tuple[bytes, ...]) -> bytes:
+        root = self._roots.get(leaves)
+        if root is None:
+            root = self._roots[leaves] = _root(leaves)
+        return root
 
     def _excerpt_is_whole(self, device: Device, entry: Stored, size: int) -> Iterator[str]:
         if (device.name, (entry.journal, entry.seq)) in self.rotten:
             return
-        if entry.prev is None or _hash(entry, entry.prev) != entry.hash:
+        if entry.prev is None or self._hash_of(entry, entry.prev) != entry.hash:
             yield f"{device.name} {entry.journal}:{entry.seq} is loose and does not hash"
         if entry.seq < size:
             yield f"{device.name} {entry.journal}:{entry.seq} is loose inside its run"
 
     # --- who must hold what ------------------------------------------------------------------------------------------
 
-    def _required(self, key: EntryKey, subject: bytes | None, kind: str, office: OfficeId) -> set[OfficeId]:
-        seats = {o for o in self.world.seats if within(office, o)}
-        if subject is not None:
-            case = self._truth_of(CaseId(subject))
-            if case is not None and not any(self._is_forked(each) for each in self._keys(case.case)):
-                seats |= {seat_of(reader) for reader in readers(case)} & set(self.world.seats)
+    def _required(self, office: OfficeId, subject: CaseId | None) -> set[OfficeId]:
+        """The seats that must have what an office wrote about a case."""
+        seats = self._seats.get((office, subject))
+        if seats is None:
+            seats = {o for o in self.world.seats if within(office, o)}
+            case = self._truth_of(subject) if subject is not None else None
+            if case is not None and not self._touches_fork(case.case):
+                seats |= {seat_of(reader) for reader in readers(case)} & self.world.seats.keys()
+            self._seats[office, subject] = seats
         return seats
 
     def _truth_of(self, subject: CaseId) -> CaseFile | None:
@@ -178,12 +204,12 @@ class Court:
                 event = self._events[entry.hash]
                 if event is None or not self._counts(entry):
                     continue
-                items[key] = (event, entry.header())
+                items[key] = (event, entry)
         return list(items.values())
 
     def _counts(self, entry: Stored) -> bool:
         """Whether the entry lies below every position at which its device was revoked, as the county has it."""
-        return self.world.seats[COUNTY].books.counts(entry.journal, entry.seq)
+        return self.world.seats[COUNTY].books.counts(entry)
 
     def nothing_is_lost(self) -> Iterator[str]:
         """Every entry that any disk still holds is at its own office, at every office above, and at every case reader.
@@ -202,13 +228,13 @@ class Court:
                 continue
             offices = {device.office for device in holders}
             offices |= {device.office for device in self.devices if (device.name, key) in self.rotten}
-            missing = self._required(key, record.subject, record.kind, record.office) - offices
+            missing = self._required(record.office, record.subject) - offices
             for office in sorted(missing):
                 place = f"{record.device}:{key[0].epoch.ordinal}:{key[1]}"
                 yield f"{record.kind} {place} is not at {self.world.seats[office].name}"
 
     def _is_forked(self, key: EntryKey) -> bool:
-        return key[1] >= self.fork_from.get(key[0], 1 << 60)
+        return bool(self.fork_from) and key[1] >= self.fork_from.get(key[0], 1 << 60)
 
     # --- cases -------------------------------------------------------------------------------------------------------
 
@@ -254,6 +280,8 @@ class Court:
             yield f"{device.name} {case.case.hex()[:6]} counts one contribution twice"
 
     def _has_rot(self, device: Device, subject: CaseId) -> bool:
+        if not self.rotten:
+            return False
         return any((device.name, key) in self.rotten for key in device.disk.tables.subjects.get(subject, []))
 
     def readers_agree(self) -> Iterator[str]:
@@ -261,10 +289,10 @@ class Court:
 
         Cases touched by a cloned device's forked branch are left out: which branch a node saw first it keeps.
         """
-        for subject in self._subjects():
-            if any(self._is_forked(key) for key in self._keys(subject)):
+        for subject in self.subjects:
+            if self._touches_fork(subject):
                 continue
-            truth = fold(self._items(subject))
+            truth = self._truth_of(subject)
             if truth is None:
                 continue
             for office in readers(truth):
@@ -275,16 +303,17 @@ class Court:
                 if own != truth:
                     yield f"{device.name} sees {subject.hex()[:6]} {_sketch(own)}, all together {_sketch(truth)}"
 
-    def _subjects(self) -> list[CaseId]:
-        return sorted({subject for device in self.devices for subject in device.disk.tables.subjects})
-
-    def _keys(self, subject: CaseId) -> set[EntryKey]:
-        return {key for device in self.devices for key in device.disk.tables.subjects.get(subject, [])}
+    def _touches_fork(self, subject: CaseId) -> bool:
+        """Whether any disk has an entry of the case that lies on a cloned device's branches."""
+        if not self.fork_from:
+            return False
+        keys = (key for device in self.devices for key in device.disk.tables.subjects.get(subject, []))
+        return any(self._is_forked(key) for key in keys)
 
     def one_may_act(self) -> Iterator[str]:
         """At rest at most one office believes that it may act on a case. Reassigned or restored: no excuse."""
-        for subject in self._subjects():
-            if any(self._is_forked(key) for key in self._keys(subject)):
+        for subject in self.subjects:
+            if self._touches_fork(subject):
                 continue
             if any(self._has_rot(device, subject) for device in self.devices):
                 continue
@@ -395,13 +424,14 @@ class Court:
             return
         if any(device.wrecked for device in self.world.devices.values()):
             return
-        for subject in self._subjects():
-            acts = [(e, h) for e, h in self._items(subject) if isinstance(e, Act) and h.origin == rollbacks[0].node]
+        for subject in self.subjects:
+            items = self._items(subject)
+            acts = [(e, h) for e, h in items if isinstance(e, Act) and h.journal.origin == rollbacks[0].node]
             for rollback in rollbacks:
                 holders = set(rollback.holders.get(subject, ()))
                 known = {key for key, offices in rollback.witnesses.items() if offices & holders}
-                before = {(e.turn, e.after) for e, h in acts if (JournalId(h.origin, h.epoch), h.seq) in known}
-                again = {(e.turn, e.after) for e, h in acts if JournalId(h.origin, h.epoch) == rollback.opened}
+                before = {(e.turn, e.after) for e, h in acts if (h.journal, h.seq) in known}
+                again = {(e.turn, e.after) for e, h in acts if h.journal == rollback.opened}
                 for turn, _ in sorted(before & again, key=lambda taken: taken[0]):
                     yield f"turn {turn} of {subject.hex()[:6]} was taken again after a restore"
 
@@ -476,7 +506,7 @@ def _hash(entry: Stored, prev: bytes) -> bytes:
     return hashlib.sha256(header).digest()
 
 
-def _root(leaves: list[bytes]) -> bytes:
+def _root(leaves: Sequence[bytes]) -> bytes:
     """RFC 6962 section 2.1, as the text has it."""
     if not leaves:
         return hashlib.sha256(b"").digest()

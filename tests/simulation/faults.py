@@ -57,7 +57,7 @@ class Faults:
 
     def running(self) -> list[Device]:
         """Machines that are on, twins included."""
-        return [device for device in self.world.devices.values() if device.up and not device.wrecked]
+        return [device for device in self.world.devices.values() if device.ledger is not None and not device.wrecked]
 
     # --- power -------------------------------------------------------------------------------------------------------
 
@@ -83,13 +83,14 @@ class Faults:
     def wake_the_stopped(self) -> None:
         """Whoever finds a dark machine switches it on, after a while."""
         world = self.world
-        for device in list(world.devices.values()):
-            if device.up or device.wrecked:
-                self.wakes.pop(device.name, None)
-                continue
-            due = self.wakes.setdefault(device.name, world.now + world.chance.randrange(1, 6) * HOUR)
-            if due <= world.now:
-                self.wakes.pop(device.name)
+        dark = [device for device in world.devices.values() if device.ledger is None and not device.wrecked]
+        if not dark and not self.wakes:
+            return
+        self.wakes = {device.name: self.wakes.get(device.name, 0) for device in dark}
+        for device in dark:
+            if not self.wakes[device.name]:
+                self.wakes[device.name] = world.now + world.chance.randrange(1, 6) * HOUR
+            elif self.wakes[device.name] <= world.now:
                 self._note("switched on", device)
                 device.start()
 
@@ -226,12 +227,15 @@ class Faults:
         if not county.up or county.disk.full:
             return False
         for device in list(self.world.devices.values()):
+            if not county.up:  # its power went with the confirmation before
+                break
             if not device.wrecked or not county.books.keyring.is_revoked(device.node):
                 continue
             sizes = [
                 Size(held.origin, held.epoch, recovery.extent(county.books, held))
                 for held in county.books.journals
-                if held.origin == device.node and not county.books.counts(held, recovery.extent(county.books, held) - 1)
+                if held.origin == device.node
+                and not county.books.keyring.counts(held, recovery.extent(county.books, held) - 1)
             ]
             if sizes and self.write(
                 county, [Draft(KIND_REVOKED, None, encode(Revoked(device.node, sizes, "confirmed")))]
@@ -335,7 +339,7 @@ class Faults:
         self.world.weather.cut = {child.name for child in self.world.children()}
         for device in self.world.children():
             if device.up and len(device.office) == 12 and self.world.chance.random() < 0.5:
-                self.burst(device, self.world.chance.randrange(4, 16))
+                self.burst(device, self.world.chance.randrange(4, 12))
 
     def burst(self, device: Device, filings: int) -> None:
         """A day at the counter without a line."""

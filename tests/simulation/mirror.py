@@ -105,6 +105,10 @@ class MirroredDisk(Disk):
         """See `Store.entries`."""
         return self._both(await super().entries(journal, start, stop), await self.sql.entries(journal, start, stop))
 
+    async def entries_at(self, keys: Sequence[EntryKey]) -> dict[EntryKey, Stored]:
+        """See `Store.entries_at`."""
+        return self._both(await super().entries_at(keys), await self.sql.entries_at(keys))
+
     async def entries_about(self, subjects: Sequence[CaseId]) -> list[Stored]:
         """See `Store.entries_about`."""
         return self._both(await super().entries_about(subjects), await self.sql.entries_about(subjects))

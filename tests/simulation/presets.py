@@ -14,15 +14,16 @@ class Preset(Struct, frozen=True):
 
     name: str
     steps: int = 160
-    acts: float = 0.33
-    talks: float = 0.25
+    entries: int = 51
+    """About as many as a schedule shall have: people act as often as that takes."""
+    talks: float = 0.14
     minutes_a_step: int = 12
     loss: float = 0.0
     duplicates: float = 0.0
     reorder: float = 0.0
     reassigns: float = 0.0
     faults: dict[str, float] = {}
-    """Method of `Faults` → probability in each step."""
+    """Method of `Faults` → probability in each step; at most one strikes in a step, so they add up to less than 1."""
 
 
 CALM: Final = Preset("calm")
@@ -83,7 +84,7 @@ BURST: Final = replace(
 )
 
 CASES: Final = replace(
-    CALM, name="cases", acts=0.5, talks=0.3, reassigns=0.15, faults={"cut_line": 0.02, "mend_line": 0.03}
+    CALM, name="cases", entries=64, talks=0.2, reassigns=0.15, faults={"cut_line": 0.02, "mend_line": 0.03}
 )
 
 PRESETS: Final = {preset.name: preset for preset in (CALM, RURAL, RESTORE, STORM, DRY, BURST, CASES)}

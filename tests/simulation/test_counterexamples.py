@@ -494,3 +494,37 @@ def test_a_damaged_copy_is_still_fetched_after_a_restart() -> None:
     bodies = [stage.device(name).disk.tables.entries[journal][seq].body for name in ("V1", "TA")]
     assert bodies[0] == bodies[1]
     assert stage.settle() == []
+
+
+def test_what_is_stated_after_a_failed_commit_is_not_taken_for_what_was_stated_before() -> None:
+    # The township's disk was full, and it read its books again. With its numbers begun anew, what it said next was
+    # taken for what it had said before, and the restored village never asked for its second case.
+    stage = Stage()
+    village, township = stage.device("V1"), stage.device("TA")
+    backup = stage.back_up("V1")
+    cases: list[CaseId] = []
+    sticks: list[Page] = []
+    link = village.link_to(township)
+    assert link is not None
+    link.page_entries = 2
+    for _ in range(2):
+        cases.append(stage.file("V1"))
+        page = stage.world.compose(village, township, receipts_due=True)
+        assert page is not None
+        link.in_flight.clear()
+        sticks.append(page)
+    stage.restore("V1", backup)
+    stage.restart("TA")
+    stage.deliver("V1", "TA", sticks[0])
+    late = stage.world.compose(township, village, receipts_due=True)
+    assert late is not None
+    township.disk.full = True
+    stage.deliver("V1", "TA", sticks[1])
+    township.disk.full = False
+    stage.deliver("V1", "TA", sticks[1])
+    lost = stage.world.compose(township, village, receipts_due=True)
+    assert lost is not None
+    assert lost.statement > late.statement
+    stage.deliver("TA", "V1", late)
+    assert stage.settle() == []
+    assert all(case in village.disk.cases.files for case in cases)

@@ -83,6 +83,15 @@ WEIGHTS: Final[dict[str, int]] = {
 }
 """How often officers choose each act among those that are open to them. Reassignment is the county's last resort."""
 
+
+def _is_possible(stage: Stage, kind: str) -> bool:
+    transition = TRANSITIONS.get((stage, kind))
+    return stage in CONTRIBUTIONS.get(kind, ()) or (transition is not None and transition.by is not Actor.COUNTY)
+
+
+OPEN: Final = {stage: tuple(kind for kind in WEIGHTS if _is_possible(stage, kind)) for stage in Stage}
+"""Stage → what may be done in it by whoever may, in the order of `WEIGHTS`."""
+
 _SECRET: Final = b"s" * 32
 
 
@@ -105,7 +114,7 @@ class Workload:
         """Some officer at this device does something. False when nothing was open to them."""
         chance = self.world.chance
         files = device.disk.cases.files
-        if not files or (device.office != COUNTY and chance.random() < 0.12):
+        if not files or (device.office != COUNTY and chance.random() < 0.08):
             return self.file(device)
         cases = list(files.values())
         waiting = [case for case in cases if device.office in (case.custodian, case.offeree)]
@@ -199,7 +208,7 @@ class Workload:
         office, chance = device.office, self.world.chance
         if case.filing is None:
             return None
-        kinds = [kind for kind in WEIGHTS if self._is_open(case, kind, office)]
+        kinds = [kind for kind in OPEN[case.stage] if self._is_open(case, kind, office)]
         weights = [WEIGHTS[kind] for kind in kinds]
         if office == COUNTY and self.reassigns and chance.random() < self.reassigns:
             if (case.stage, "custody.reassigned") in TRANSITIONS:
@@ -213,13 +222,11 @@ class Workload:
         if kind in CONTRIBUTIONS:
             if kind == "recall.requested" and office != case.offerer:
                 return False
-            return case.stage in CONTRIBUTIONS[kind] and office in readers(case)
-        transition = TRANSITIONS.get((case.stage, kind))
-        if transition is None or transition.by is Actor.COUNTY:
-            return False
+            return office in readers(case)
         if kind == "papers.received" and not case.brought:
             return False
-        return office == (case.custodian if transition.by is Actor.CUSTODIAN else case.offeree)
+        by_custodian = TRANSITIONS[case.stage, kind].by is Actor.CUSTODIAN
+        return office == (case.custodian if by_custodian else case.offeree)
 
     def _operation(self) -> bytes:
         return self.world.chance.randbytes(OPERATION_BYTES)

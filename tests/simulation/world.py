@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from schemas.codec import PAGE_ENTRIES_MAX, Malformed, decode, encode
-from schemas.names import NodeId, OfficeId, parent_seat
+from schemas.names import Epoch, NodeId, OfficeId, parent_seat
 from schemas.wire import (
     KIND_ENROLLED,
     Certificate,
@@ -25,7 +25,7 @@ from schemas.wire import (
     Page,
     Refusal,
 )
-from sync import session
+from sync import recovery, session
 from sync.books import Rules
 from sync.core.errors import Fault
 from sync.core.journal import Draft
@@ -121,6 +121,9 @@ class World:
         self.devices: dict[str, Device] = {}
         self.seats: dict[OfficeId, Device] = {}
         """The machine that an office uses now."""
+        self.names: dict[NodeId, str] = {}
+        """Device → the name of the first machine that had its keys."""
+        self._children: list[Device] = []
         self.weather = Weather()
         self.counts: Counter[str] = Counter()
         self.written: dict[EntryKey, list[Written]] = {}
@@ -130,33 +133,32 @@ class World:
         self.clones: set[NodeId] = set()
         self.tracing = trace
         self.trace: list[str] = []
-        self._digest = hashlib.sha256()
+        self._told: list[str] = []
         self._network: list[tuple[int, int, Message]] = []
         self._sent = 0
         self._exchanges = 0
         self.entries = 0
-        self.restless = False
-        """Whether any page since this was last cleared carried more than numbers."""
+        self.stirred: set[OfficeId | None] = set()
+        """Offices from and to which pages with more than numbers went since this was last cleared."""
 
     # --- telling -----------------------------------------------------------------------------------------------------
 
     def tell(self, what: str, *about: object) -> None:
         """One line of the story: into the digest, and when tracing into the trace."""
         line = f"{what} {' '.join(map(str, about))}"
-        self._digest.update(line.encode())
+        self._told.append(line)
         if self.tracing:
             minutes = (self.now - START) // MINUTE
             self.trace.append(f"{minutes // 1440:>3}d {minutes // 60 % 24:02}:{minutes % 60:02}  {line}")
 
     def digest(self) -> str:
         """The story so far in 64 digits: equal for equal seeds, whatever the machine."""
-        return self._digest.hexdigest()
+        return hashlib.sha256("\n".join(self._told).encode()).hexdigest()
 
     def watch(self, device: Device, batch: Batch) -> None:
         """A device has committed: note what its pen wrote and what its post found."""
-        own = device.books.own if device.up and device.books.epoch is not None else None
         for entry in batch.entries:
-            if entry.journal == own:
+            if not entry.inlet and entry.journal.origin == device.node and device.is_writing(entry.journal.epoch):
                 key = (entry.journal, entry.seq)
                 record = Written(key, entry.hash, entry.kind, entry.subject, entry.body, device.name, device.office)
                 self.written.setdefault(key, []).append(record)
@@ -174,6 +176,9 @@ class World:
         device = Device(self, name, signer, chain)
         self.devices[name] = device
         self.seats[device.office] = device
+        self.names.setdefault(device.node, name)
+        below = (d for d in self.seats.values() if d.office != COUNTY)
+        self._children = sorted(below, key=lambda d: (-len(d.office), d.name))
         return device
 
     def above(self, device: Device) -> Device | None:
@@ -187,7 +192,7 @@ class World:
 
     def children(self) -> list[Device]:
         """Every machine with an office above it: villages, then townships."""
-        return sorted((d for d in self.seats.values() if d.office != COUNTY), key=lambda d: (-len(d.office), d.name))
+        return self._children
 
     def survivors(self) -> list[Device]:
         """Machines whose disk still exists and that sit at an office."""
@@ -197,8 +202,7 @@ class World:
 
     def open_session(self, child: Device, parent: Device) -> bool:
         """The product's signed challenge, once per start of either side (RULINGS A16)."""
-        wanted = (parent.name, parent.starts, child.starts)
-        if child.session == wanted and child.books.parent == parent.node:
+        if self.in_session(child):
             return True
         try:
             hello = session.say_hello(child.books)
@@ -217,8 +221,15 @@ class World:
         except PowerCut:
             self.power_cut(child)
             return False
-        child.session = wanted
+        child.session = (parent.name, parent.starts, child.starts)
         return True
+
+    def in_session(self, child: Device) -> bool:
+        """Whether the child and the machine above have met since either started."""
+        parent = self.above(child)
+        if parent is None or not child.up:
+            return False
+        return child.session == (parent.name, parent.starts, child.starts) and child.books.parent == parent.node
 
     def talk(self, child: Device) -> None:
         """The child puts its next page on the line upward."""
@@ -242,12 +253,14 @@ class World:
         self._send(message)
 
     def has_work(self, child: Device) -> bool:
-        """Whether anything waits on the child's line, on either side."""
+        """Whether either side of the child's line has something to say to the other, a first word included."""
         parent = self.above(child)
-        ends = [child.books.links.get(parent.node)] if parent is not None else []
-        if parent is not None and parent.up:
-            ends.append(parent.books.links.get(child.node))
-        return any(link is not None and link.waiting() for link in ends)
+        if parent is None or not parent.up:
+            return False
+        up, down = child.books.links.get(parent.node), parent.books.links.get(child.node)
+        if up is None or down is None or not self.in_session(child):
+            return True
+        return _lacks(down, up) or _lacks(up, down) or _asks(child, up) or _asks(parent, down)
 
     def _line_is_up(self, child: Device) -> bool:
         return child.name not in self.weather.cut
@@ -257,7 +270,8 @@ class World:
         assert device.ledger is not None
         try:
             page = self.run(device.ledger.page_for(neighbour.node, receipts_due=receipts_due))
-            self.restless |= bool(page.stretches or page.wants or page.answers)
+            if page.stretches or page.wants or page.answers or page.full or page.unsettled:
+                self.stirred |= {device.office, neighbour.office}
             return page
         except DiskFull:
             self.counts["disk full"] += 1
@@ -315,7 +329,7 @@ class World:
 
     def expire(self, child: Device) -> None:
         """Answers that did not come in time: the exchange failed (`Link.exchange_failed`)."""
-        if not any(exchange.deadline < self.now for exchange in child.outstanding.values()):
+        if not child.outstanding or not any(e.deadline < self.now for e in child.outstanding.values()):
             return
         child.outstanding = {}
         parent = self.above(child)
@@ -413,11 +427,15 @@ class World:
             admission.refused,
         )
         self._count_admission(page, admission.duplicate)
+        if page.settled:
+            link = receiver.books.links[page.sender]
+            self.counts["digests that did not fit"] += len(link.unsettled)
+            self.counts["digests that fitted"] += len(page.settled) - len(link.unsettled)
         return None
 
     def name_of(self, node: NodeId) -> str:
         """Whose device this is, for the trace."""
-        return next((device.name for device in self.devices.values() if device.node == node), "?")
+        return self.names.get(node, "?")
 
     def _count_admission(self, page: Page, duplicates: int) -> None:
         counts = self.counts
@@ -426,13 +444,23 @@ class World:
             counts["repeated entries ignored"] += 1
         if page.wants:
             counts["wants"] += 1
-        if any(answer.run is not None for answer in page.answers):
-            counts["wants answered with a run"] += 1
-        if any(answer.excerpts for answer in page.answers):
-            counts["wants answered with excerpts"] += 1
+        for answer in page.answers:
+            counts["wants answered with a run"] += answer.run is not None
+            counts["wants answered with excerpts"] += bool(answer.excerpts)
         for stretch in page.stretches:
-            if any(excerpt.proof is not None for excerpt in stretch.excerpts):
-                counts["excerpts proved by a tree"] += 1
+            for excerpt in stretch.excerpts:
+                counts["excerpts proved by a tree"] += excerpt.proof is not None
+
+
+def _lacks(receiver: Link, sender: Link) -> bool:
+    """Whether a stream of the sender's outbox reaches further than the receiver holds it."""
+    return any(end > receiver.held.get(stream, 0) for stream, end in sender.ends.items())
+
+
+def _asks(device: Device, link: Link) -> bool:
+    """Whether the device has a question for this line, an answer to one, or does not know yet what the other holds."""
+    books = device.books
+    return not link.heard_fully or bool(books.asked.get(link.neighbour) or recovery.wants_for(books, link))
 
 
 # --- the county before the story begins ------------------------------------------------------------------------------
@@ -445,6 +473,7 @@ class Founded(Struct, frozen=True):
     signer: Signer
     chain: list[Certificate]
     backup: Backup
+    epoch: Epoch | None
 
 
 @cache
@@ -469,7 +498,7 @@ def founded(keys: Keys) -> tuple[Founded, ...]:
             for _ in range(3):
                 world.talk(child)
                 world.deliver_all()
-    return tuple(Founded(d.name, d.signer, d.chain, d.back_up()) for d in world.devices.values())
+    return tuple(Founded(d.name, d.signer, d.chain, d.back_up(), d.books.epoch) for d in world.devices.values())
 
 
 def found_county(
@@ -480,11 +509,14 @@ def found_county(
     keys: Keys = KEYED,
     maker: Maker | None = None,
 ) -> World:
-    """A world in which all seven offices have just been switched on."""
+    """A world in which all seven offices are on and have met: each goes on in the epoch of its founding."""
     world = World(seed, rules, trace=trace, keys=keys, maker=maker)
     for office in founded(keys):
         device = world.add(office.name, office.signer, office.chain)
         device.put_back(office.backup)
-    for device in world.devices.values():
-        device.start()
+        device.resume(office.epoch)
+    for child in world.children():
+        parent = world.above(child)
+        assert parent is not None
+        child.session = (parent.name, parent.starts, child.starts)
     return world

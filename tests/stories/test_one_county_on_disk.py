@@ -1,25 +1,31 @@
 """A county, a township and a village as an operator makes them: folders, sheets, databases; and what `verify` sees."""
 
+import asyncio
 import itertools
 import shutil
 import sqlite3
 import sys
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 from office.access_log import AccessLog
-from office.node import Node, is_loopback
+from office.founding import found_county
+from office.node import PEN_PAUSE_S, Node, is_loopback
+from office.paths import Home, WritingLock
 from office.verifying import verify
 from office.worklists import Queue
 from schemas.casework.events import CustodyOffered, Handover, Outcome, RemarkAdded
 from schemas.casework.lifecycle import NotPermitted, Stage
+from schemas.casework.roles import Role
 from schemas.codec import encode
 from schemas.names import CaseId, OfficeId, OfficerId
 from sync.core.errors import LocalFault
 from sync.core.journal import Draft
+from sync.core.merkle import Frontier
+from sync.ports import Loaded
 from tests.support.counties import COUNTY, OTHER_TOWNSHIP, TOWNSHIP, VILLAGE, WINDOW, agent, clerk, op
 from tests.support.nodes import Network, Places, found_network
 from tests.support.postgres import PostgresServer
@@ -44,7 +50,7 @@ async def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
     network = await Network.open(await found_network(folder))
     case = await live_a_case(network)
     hub = network.hub
-    looks = AccessLog(hub.engines.write, hub.engines.read, hub.clock)
+    looks = AccessLog(hub.engines.write, hub.engines.read, hub.clock, hub.data_key)
     for purpose in ("核对身份", "群众来电"):
         await looks.record(OfficerId(f"{COUNTY}/chen"), COUNTY, case, purpose)
     await network.close()
@@ -121,8 +127,12 @@ async def test_lists_hold_what_the_office_reads_and_nothing_else(places: Places)
         assert (await lists.count(COUNTY))[Queue.OPEN] == 2
         assert await lists.find_by_number(TOWNSHIP, second.tracking.lower()) == second.case
         assert await lists.find_by_number(OTHER_TOWNSHIP, second.tracking) is None
-        assert (await lists.list_cases(COUNTY, search="王")).total == 2
-        assert (await lists.list_cases(COUNTY, search="%")).total == 0
+        assert (await lists.list_cases(COUNTY, search=second.tracking)).total == 1
+        # By name only where the office is at work, and only for whoever works on cases.
+        for office, count in ((VILLAGE, 2), (WINDOW, 1), (COUNTY, 0)):
+            assert (await lists.list_cases(office, search="王", by_name=True)).total == count
+        assert (await lists.list_cases(VILLAGE, search="王")).total == 0
+        assert (await lists.list_cases(VILLAGE, search="%", by_name=True)).total == 0
         page = await lists.list_cases(COUNTY, size=1)
         assert page.has_more
         assert page.rows[0].file.case == second.case
@@ -177,6 +187,32 @@ async def test_a_second_writer_is_refused_in_words(places: Places) -> None:
         await hub.close()
     again = await places.open(COUNTY)
     await again.close()
+
+
+@pytest.mark.parametrize("with_pen", [True, False])
+async def test_a_verb_given_in_the_moment_of_the_first_start_waits_for_it(tmp_path: Path, with_pen: bool) -> None:
+    """The database is yet to be made, and somebody else is just at it: neither `run` nor `accounts add` gives up."""
+    found_county(tmp_path / "hub", COUNTY, "苍溪县样例")
+    somebody = WritingLock(Home(tmp_path / "hub").lock)
+    somebody.take()
+    opening = asyncio.create_task(Node.open(tmp_path / "hub", with_pen=with_pen))
+    asyncio.get_running_loop().call_later(4 * PEN_PAUSE_S, somebody.release)
+    node = await opening
+    await node.accounts.add_officer("wang", "王", COUNTY, [Role.LEADER], "three quiet herons")
+    await node.accounts.check_leader(OfficerId(f"{COUNTY}/wang"))
+    await node.close()
+
+
+async def test_whoever_only_looks_takes_nothing_from_a_node_that_is_starting(places: Places) -> None:
+    """On a database of this version no lock is touched: a start in the same moment finds the pen free."""
+    looking = await Node.open(places.home(COUNTY), with_pen=False)
+    lock = Home(places.home(COUNTY)).lock
+    lock.unlink()
+    again = await Node.open(places.home(COUNTY), with_pen=False)
+    assert not lock.exists()
+    starting = await places.open(COUNTY)
+    for node in (looking, again, starting):
+        await node.close()
 
 
 async def test_the_store_is_its_owners_alone_whatever_folder_it_lies_in(tmp_path: Path) -> None:
@@ -329,7 +365,76 @@ async def test_verify_names_every_change_behind_the_nodes_back(
     finally:
         await hub.close()
     assert code in {fault.code for fault in report.faults}
-    assert all(fault.where and fault.what for fault in report.faults)
+    assert all(fault.where and fault.zh and fault.en for fault in report.faults)
+
+
+def single_entry(store: sqlite3.Connection) -> tuple[int, int, int]:
+    """(arrival, journal, seq) of an entry that came alone, beyond what is held of its journal without a gap."""
+    query = "SELECT arrival, journal, seq FROM entries JOIN journals ON key = journal WHERE loose AND seq >= size"
+    return store.execute(query).fetchone()
+
+
+async def test_verify_accuses_nobody_of_what_moves_while_it_walks(
+    lived: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An entry that came alone joins its run after the sizes were read: it is in neither half of what is read then."""
+    shutil.copytree(lived, tmp_path, dirs_exist_ok=True)
+    home = Places(tmp_path).home(VILLAGE)
+    village = await Node.open(home, with_pen=False)
+    load = village.store.load
+
+    async def load_before_it_joins() -> Loaded:
+        loaded = await load()
+        monkeypatch.undo()
+        with sqlite3.connect(home / "node.db") as store:
+            arrival, journal, seq = single_entry(store)
+            store.execute("UPDATE entries SET loose = 0 WHERE arrival = ?", (arrival,))
+            store.execute("UPDATE journals SET size = ? WHERE key = ?", (seq + 1, journal))
+        return loaded
+
+    monkeypatch.setattr(village.store, "load", load_before_it_joins)
+    try:
+        assert (await verify(village)).faults == []
+    finally:
+        await village.close()
+
+
+async def test_verify_names_an_entry_that_is_hidden_between_run_and_single_ones(lived: Path, tmp_path: Path) -> None:
+    shutil.copytree(lived, tmp_path, dirs_exist_ok=True)
+    home = Places(tmp_path).home(VILLAGE)
+    with sqlite3.connect(home / "node.db") as store:
+        arrival, _, _ = single_entry(store)
+        store.execute("UPDATE entries SET loose = 0 WHERE arrival = ?", (arrival,))
+    village = await Node.open(home, with_pen=False)
+    try:
+        faults = [(fault.code, fault.where) for fault in (await verify(village)).faults]
+    finally:
+        await village.close()
+    assert ("missing", f"arrival {arrival}") in faults
+
+
+async def test_verify_builds_each_tree_once_however_many_signed_for_it(
+    lived: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every exchange leaves a receipt: a year of them over each other must not cost a year of hashing."""
+    shutil.copytree(lived, tmp_path, dirs_exist_ok=True)
+    hub = await Node.open(Places(tmp_path).home(COUNTY), with_pen=False)
+    extend, hashed = Frontier.extend, 0
+
+    def count(frontier: Frontier, leaves: Iterable[bytes]) -> Frontier:
+        nonlocal hashed
+        # The few heads inside a receipt are a tree of their own; they come one by one.
+        hashed += len(leaves) if isinstance(leaves, list) else 0
+        return extend(frontier, leaves)
+
+    monkeypatch.setattr(Frontier, "extend", count)
+    try:
+        report = await verify(hub)
+    finally:
+        await hub.close()
+    assert report.faults == []
+    assert report.receipts > 3
+    assert 0 < hashed <= report.entries
 
 
 # --- somebody with a key in their hands ------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """The main job, told from the counter: a village files while its line is down, and the result comes back."""
 
-from office.desk import is_secret_of
+from office.slips import is_secret_of
 from schemas.casework.events import Handover, Outcome
 from schemas.casework.lifecycle import Stage
 from schemas.names import valid_tracking_number

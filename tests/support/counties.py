@@ -19,6 +19,7 @@ from schemas.casework.events import Applicant, Material, MaterialStatus
 from schemas.casework.roles import Role
 from schemas.codec import encode
 from schemas.names import OPERATION_BYTES, CaseId, Instant, OfficeId, OfficerId, parent_seat, seat_of
+from schemas.refusals import Refused
 from schemas.wire import KIND_ENROLLED, Certificate, Enrolled, Enrolment, enrolment_message
 from sync.books import Books, Seat
 from sync.core.journal import Draft
@@ -76,6 +77,12 @@ def leader(office: OfficeId = COUNTY) -> Person:
     return Person(OfficerId(f"{office}/wang"), office, frozenset({Role.LEADER, Role.CLERK}))
 
 
+async def check_leader(officer: OfficerId) -> None:
+    """The county's node knows one leader on duty."""
+    if officer != leader().officer:
+        raise Refused("approver_unknown", "…", "…")
+
+
 APPLICANT: Final = Applicant("王秀英", "111", "510824194910010025", "13800000000")
 MATERIALS: Final = (Material("居民身份证", MaterialStatus.PROVIDED),)
 
@@ -111,6 +118,7 @@ class Office:
             self.county,
             bytes(32),
             lambda office: seat_of(office) in divisions,
+            check_leader=check_leader,
         )
 
     def back_up(self) -> tuple[Tables, MemoryCases]:

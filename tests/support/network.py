@@ -373,7 +373,7 @@ class Network:
 
 def says_something(page: Page) -> bool:
     """Whether a page carries more than cursors."""
-    return bool(page.stretches or page.wants or page.answers or page.sizes)
+    return bool(page.stretches or page.wants or page.answers or page.sizes or page.unsettled)
 
 
 def size(journal: JournalId, count: int) -> Size:

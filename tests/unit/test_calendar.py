@@ -13,6 +13,7 @@ from schemas.casework.casefile import CaseFile, fold
 from schemas.casework.clocks import day_of, due_days
 from schemas.casework.events import CustodyAccepted, CustodyOffered
 from schemas.names import Instant
+from schemas.wire import EntryHeader
 from tests.support.casebook import NOON, TOWNSHIP, VILLAGE, Casebook
 
 CALENDAR = load_calendar()
@@ -102,6 +103,7 @@ def test_calendar_day_terms_are_counted_in_calendar_days() -> None:
 def test_a_wrong_clock_gives_some_day_and_stops_nothing(claim: int) -> None:
     book = Casebook()
     event, header = book.file()
+    assert isinstance(header, EntryHeader)
     case = fold([(event, msgspec.structs.replace(header, at=Instant(claim)))])
     assert case is not None
     assert due_days(case, load_catalogue().get_item("RS02"), CALENDAR).legal is not None

@@ -5,7 +5,8 @@ from random import Random
 import pytest
 
 from office import casebook as casebook_module
-from office.casebook import CODES, CaseInterpreter, MemoryCases, explain, guests_of, serial_of
+from office.casebook import CaseInterpreter, MemoryCases, guests_of, serial_of
+from office.dispositions import CODES, explain
 from schemas.casework.casefile import BREACHES, CaseFile
 from schemas.casework.events import CaseEvent, CustodyAccepted, Outcome, RemarkAdded, encode_event
 from schemas.casework.lifecycle import Stage
@@ -95,16 +96,16 @@ def test_a_fold_that_fails_quarantines_its_own_case_only(monkeypatch: pytest.Mon
     village = county[VILLAGE]
     first, second = village.file(operation=1), village.file(operation=2)
     county.settle()
-    apply = casebook_module.apply
+    follow = casebook_module.follow
 
-    def stumble(case: CaseFile | None, event: object, header: object) -> CaseFile:
+    def stumble(case: CaseFile | None, event: object, header: object) -> CaseFile | None:
         if case is not None and case.case == first.case:
             raise ZeroDivisionError
-        return apply(case, event, header)  # pyright: ignore[reportArgumentType]
+        return follow(case, event, header)  # pyright: ignore[reportArgumentType]
 
     for slip, number in ((first, 3), (second, 4)):
         run(village.desk.add_remark(agent(), slip.case, op(number), text="来过电话"))
-    monkeypatch.setattr(casebook_module, "apply", stumble)
+    monkeypatch.setattr(casebook_module, "follow", stumble)
     county.settle()
     assert county[TOWNSHIP].states() == [("quarantined", "fold_failed")]
     assert county[TOWNSHIP].case(first.case).contributions == ()
@@ -120,7 +121,7 @@ def test_the_log_of_a_failed_fold_names_its_place_and_nothing_that_a_resident_wr
     def stumble(case: CaseFile | None, event: CaseEvent, header: object) -> CaseFile:
         raise KeyError(APPLICANT.name)
 
-    monkeypatch.setattr(casebook_module, "apply", stumble)
+    monkeypatch.setattr(casebook_module, "follow", stumble)
     run(county[VILLAGE].desk.add_remark(agent(), slip.case, op(2), text="来过电话"))
     (record,) = [record for record in caplog.records if record.name == "office.casebook"]
     assert "KeyError" in caplog.text

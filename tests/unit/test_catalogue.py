@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from hub.catalogue.importing import FILE_BYTES_MAX, ImportRefused, check_divisions, read_catalogue
-from hub.cli import read_rows
+from hub.spreadsheets import DIVISIONS, read_rows
 from office.seeds import load_catalogue
 from schemas.catalogue import (
     CaseType,
@@ -70,7 +70,7 @@ def test_the_sample_edition_holds_the_39_items_and_says_that_it_is_a_sample() ->
 
 
 def test_texts_cut_at_a_comma_in_the_source_are_whole() -> None:
-    assert load_catalogue().get_item("MZ04").remark.endswith("残联 10,承诺 20;法定值为示意")
+    assert load_catalogue().get_item("MZ04").remark.endswith("残联 10，承诺 20；法定值为示意")
 
 
 def test_an_item_is_found_or_refused() -> None:
@@ -210,7 +210,7 @@ def test_a_text_cut_at_a_comma_is_joined_and_reported(tmp_path: Path) -> None:
         (b"\xff\xfe", "file_unreadable"),
         (b"items: [", "catalogue_not_yaml"),
         (b"a: !!python/object/apply:os.system [true]", "catalogue_not_yaml"),
-        (b"version: v1\x00", "nul_character"),
+        (b"version: v1\x00", "unseen_character"),
         (b"version: 2027-13-45", "catalogue_not_yaml"),
         (b"[" * 5000, "catalogue_not_yaml"),
     ],
@@ -239,7 +239,7 @@ def test_a_missing_and_an_oversized_file_are_refused(tmp_path: Path) -> None:
 
 def test_a_table_of_divisions_saved_by_a_spreadsheet_reads(tmp_path: Path) -> None:
     path = written(tmp_path, b"\xef\xbb\xbfcode,name,level,parent\r\n510824,\xe8\x8b\x8d,county,\r\n", "divisions.csv")
-    report = check_divisions(path.name, read_rows(path), OfficeId("510824"))
+    report = check_divisions(path.name, read_rows(path, DIVISIONS), OfficeId("510824"))
     assert report.tree is not None
     assert report.tree.county.name == "苍"
     assert report.text("en") == "divisions.csv: 苍, 1 divisions, no fault."
@@ -256,9 +256,9 @@ def test_every_fault_of_a_table_of_divisions_is_named() -> None:
     told = judge("510824,苍溪县,county,", "51082410,陵江镇,township,510824", "510824101,,township,510824", "x")
     assert "3 faults, nothing imported" in told
     assert [line.split(":")[0].strip() for line in told.splitlines()[1:]] == [
-        "row 2 51082410",
-        "row 3 510824101",
-        "row 4 x",
+        "row 3 51082410",
+        "row 4 510824101",
+        "row 5 x",
     ]
     told = judge(
         "510824,苍溪县,county,",

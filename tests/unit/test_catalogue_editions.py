@@ -7,7 +7,7 @@ from msgspec import structs
 
 from office.catalogue import Catalogue
 from office.seeds import load_catalogue
-from schemas.casework.casefile import apply
+from schemas.casework.casefile import follow
 from schemas.catalogue import Edition
 from schemas.names import Instant
 from tests.support.casebook import Casebook
@@ -30,7 +30,9 @@ NEW = edition("2027.1", date(2027, 1, 1), 3)
 
 def test_a_decision_follows_the_edition_of_the_day_and_all_else_the_cases_own() -> None:
     catalogue = Catalogue([NEW, OLD])
-    case = apply(None, *Casebook().file())
+    case = follow(None, *Casebook().file())
+    assert case is not None
+    assert case is not None
     own = catalogue.find_item(case, "papers.requested", "RS01", JUNE_2027)
     present = catalogue.find_item(case, "case.decided", "RS01", JUNE_2027)
     assert own is not None
@@ -51,12 +53,25 @@ def test_outside_all_dates_the_nearest_edition_is_used() -> None:
 def test_an_edition_that_is_never_in_force_still_names_old_cases() -> None:
     gone = structs.replace(NEW, items={})
     catalogue = Catalogue([gone], known=[OLD])
-    case = apply(None, *Casebook().file())
+    case = follow(None, *Casebook().file())
+    assert case is not None
+    assert case is not None
     item = catalogue.item_of(case)
     assert item is not None
     assert item.promise_days == 5
     assert catalogue.find_item(case, "case.decided", "RS01", JUNE_2027) is None
     assert catalogue.in_force(JUNE_2026).version == "2027.1"
+
+
+def test_a_list_names_an_item_as_in_force_now_and_a_retired_one_as_it_was_last_called() -> None:
+    renamed = structs.replace(NEW, items={"RS01": structs.replace(NEW.items["RS01"], name="城乡参保登记")})
+    catalogue = Catalogue([OLD, renamed])
+    names = [item.name for at in (JUNE_2026, JUNE_2027) if (item := catalogue.find_named("RS01", at)) is not None]
+    assert names == [OLD.items["RS01"].name, "城乡参保登记"]
+    retired = Catalogue([structs.replace(NEW, items={})], known=[OLD]).find_named("RS01", JUNE_2027)
+    assert retired is not None
+    assert retired.name == OLD.items["RS01"].name
+    assert catalogue.find_named("ZZ99", JUNE_2027) is None
 
 
 def test_a_catalogue_without_an_edition_is_a_defect() -> None:

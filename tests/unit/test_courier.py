@@ -6,12 +6,14 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from sync.core.errors import Busy, LocalFault
+from sync.core.errors import Busy, LocalFault, RemoteFault
 from sync.courier import Courier, Timetable
 from sync.exchange import LineDown
 from tests.support.line import UP, DirectLine, Party, SeededJitter, VirtualTime, note, township_and_village
 
 HOUR_S = 3600.0
+CUT = LineDown("line_down", "the line is cut")
+REVOKED = RemoteFault("revoked_device", "this device was revoked")
 
 
 class Desk:
@@ -62,6 +64,16 @@ async def test_the_first_conversation_begins_within_the_spread_and_the_next_by_t
         assert place.courier.state.conversations == 1
         await place.time.pass_by(HOUR_S / 2 + 6)
         assert place.courier.state.conversations in (2, 3)
+
+
+async def test_why_a_line_fails_is_logged_once_until_the_reason_changes(caplog: pytest.LogCaptureFixture) -> None:
+    async with desk() as place:
+        for fault in (CUT, CUT, REVOKED, REVOKED, CUT, None, CUT):
+            place.line.refuse_with = fault
+            place.courier.talk_now()
+            await place.time.settle()
+        told = [record.getMessage() for record in caplog.records if record.name == "tongban.courier"]
+    assert [text.split("'")[1] for text in told] == ["line_down", "revoked_device", "line_down", "line_down"]
 
 
 async def test_new_work_goes_at_once() -> None:
@@ -189,6 +201,19 @@ async def test_whoever_is_told_to_come_back_later_comes_then_or_later() -> None:
         place.line.refuse_with = None
         await place.time.pass_by(140)
         assert place.courier.state.conversations >= 1
+
+
+@pytest.mark.parametrize("told_s", [10**9, 10**400, -(10**9)], ids=["long", "absurd", "negative"])
+async def test_no_answer_silences_a_village_for_longer_than_a_line_that_is_down(told_s: int) -> None:
+    """Nobody has proved who he is when a session begins: a captive portal answers as well."""
+    async with desk() as place:
+        place.line.refuse_with = Busy("busy", "full", retry_after_s=told_s)
+        await place.time.pass_by(HOUR_S)
+        place.line.refuse_with = None
+        assert len(place.line.frames) < 20
+        await place.file(1)
+        await place.time.pass_by(2 * 900)
+        assert place.arrived() == 1
 
 
 async def test_a_busy_office_stays_within_its_budget_and_nothing_stays_behind() -> None:

@@ -286,7 +286,7 @@ def test_an_excerpt_that_is_no_entry_is_consumed(network: Network) -> None:
     (entry,) = township.write(b"granted")
     excerpt = run(excerpt_of(township.books, entry))
     page = excerpt_page(township, village, replace(excerpt, line=replace(excerpt.line, head=b"\xc1")))
-    assert village.admit(page).codes == ["malformed"]
+    assert village.admit(page).codes == ["malformed_head"]
     assert village.balanced()
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from deploy.demo_scenario import BY_KEY, OPEN_STORIES, PEOPLE, PLACES, STORIES, WINDOW, Step, Story
 from office.seeds import load_catalogue, load_divisions
-from schemas.casework.casefile import CaseFile, apply
+from schemas.casework.casefile import CaseFile, follow
 from schemas.casework.events import EVENTS, Act, Applicant, CaseEvent, CaseFiled
 from schemas.casework.lifecycle import permits_event
 from schemas.casework.roles import ROLES_OF_ACT
@@ -51,7 +51,7 @@ def test_every_case_may_be_lived_as_written(story: Story) -> None:
         header = EntryHeader(
             NodeId("a" * 16), Epoch(1, bytes(6)), number, Instant(0), step.kind, CaseId(bytes(16)), bytes([number]) * 32
         )
-        case = apply(case, event, header)
+        case = follow(case, event, header)
     assert case is not None
     assert case.stage.value == story.ends_in
     assert not case.breaches

@@ -3,10 +3,18 @@
 import pytest
 from msgspec import structs
 
-from office.desk import NodeQuarantined, OperationReused, hash_secret, is_secret_of
+from office.desk import NodeQuarantined, OperationReused
+from office.slips import SlipRefused, hash_secret, is_secret_of, reopened_secret
+from office.texts import UnseenCharacter
 from schemas.casework.events import Applicant, Outcome, decode_event
 from schemas.casework.lifecycle import NotPermitted, Stage
-from schemas.identity import resident_check_character
+from schemas.casework.roles import Role
+from schemas.identity import (
+    ORGANISATION_NUMBER,
+    IdentityRefused,
+    organisation_check_character,
+    resident_check_character,
+)
 from schemas.names import Instant, OfficeId, OfficerId, valid_tracking_number
 from schemas.refusals import Refused
 from tests.support.counties import (
@@ -173,10 +181,75 @@ def test_what_is_refused_writes_nothing() -> None:
         run(village.desk.add_remark(agent(), slip.case, b"", text="没有编号"))
     with pytest.raises(Refused, match="text_unacceptable"):
         run(village.desk.add_remark(agent(), slip.case, op(2), text="长" * 4001))
-    with pytest.raises(Refused, match="text_unacceptable"):
+    with pytest.raises(Refused, match="unseen_character"):
         run(village.desk.add_remark(agent(), slip.case, op(2), text="空\x00字符"))
     assert entries_of(county, VILLAGE) == written
     assert village.case(slip.case).turn == 1
+
+
+@pytest.mark.parametrize(
+    "character",
+    ["\u200b", "\u200d", "\u202e", "\u2067", "\ufeff", "\u00ad", "\n", "\x1b", "\u2029"],
+    ids=["zero-width", "joiner", "turned", "isolated", "byte-order", "soft-hyphen", "line", "escape", "paragraph"],
+)
+def test_a_name_that_looks_like_another_is_refused_before_it_is_written(character: str) -> None:
+    """Such a name is found by no search, and one that turns the direction of writing prints another slip."""
+    county = County(TOWNSHIP, VILLAGE)
+    village = county[VILLAGE]
+    slip = village.file()
+    written = entries_of(county, VILLAGE)
+    hidden = f"王{character}秀英"
+    for applicant, materials in (
+        (structs.replace(APPLICANT, name=hidden), MATERIALS),
+        (structs.replace(APPLICANT, phone=hidden), MATERIALS),
+        (APPLICANT, [structs.replace(MATERIALS[0], name=hidden)]),
+    ):
+        with pytest.raises(UnseenCharacter):
+            run(village.desk.open_case(agent(), op(2), item="RS01", applicant=applicant, materials=materials))
+    with pytest.raises(UnseenCharacter):
+        run(village.desk.bring_papers(agent(), slip.case, op(2), materials=[hidden]))
+    assert entries_of(county, VILLAGE) == written
+
+
+def test_what_people_really_write_is_not_refused() -> None:
+    """Lines, pasted tables, emoji, Mongolian and Arabic script, and rare characters of names from private registers."""
+    county = County(TOWNSHIP, VILLAGE)
+    village = county[VILLAGE]
+    rare = structs.replace(APPLICANT, name="王\ue863·买买提\U00020bb7")
+    text = "第一行\n项目\t金额\n👨\u200d👩\u200d👧 ᠮᠣᠩᠭᠣᠯ\u180eᠠ ئۇيغۇر"
+    filed = run(
+        village.desk.open_case(agent(), op(1), item="RS01", applicant=rare, materials=MATERIALS, statement=text)
+    )
+    run(village.desk.add_remark(agent(), filed.case, op(2), text=text))
+    filing = village.case(filed.case).filing
+    assert filing is not None
+    assert (filing.applicant.name, filing.statement) == (rare.name, text)
+    with pytest.raises(UnseenCharacter):
+        run(village.desk.add_remark(agent(), filed.case, op(3), text="同意\u202e意不"))
+
+
+def test_a_kind_of_document_that_nobody_knows_is_refused() -> None:
+    """Under any other code the number would not be checked at all."""
+    desk = County(TOWNSHIP, VILLAGE)[VILLAGE].desk
+    for unknown in ("zzz", "112", "111 ", ""):
+        applicant = structs.replace(APPLICANT, document_type=unknown)
+        with pytest.raises(IdentityRefused, match="document_type_unknown"):
+            run(desk.open_case(agent(), op(1), item="RS01", applicant=applicant, materials=MATERIALS))
+
+
+def test_a_slip_is_opened_again_by_whoever_filed_and_where_it_was_printed() -> None:
+    county = County(TOWNSHIP, VILLAGE)
+    village = county[VILLAGE]
+    slip = village.file()
+    county.settle()
+    case = village.case(slip.case)
+    assert village.desk.reopen_slip(agent(), case) == slip.secret
+    with pytest.raises(SlipRefused, match="slip_of_another"):
+        village.desk.reopen_slip(structs.replace(agent(), officer=OfficerId(f"{VILLAGE}/zhao")), case)
+    # A device that replaced the one which filed has another key: no code is better than a wrong one.
+    assert case.filing is not None
+    with pytest.raises(SlipRefused, match="slip_elsewhere"):
+        reopened_secret(b"the key of another device" + bytes(7), case.filing, agent().officer)
 
 
 def test_every_refusal_says_what_to_do_in_both_languages() -> None:
@@ -202,6 +275,42 @@ def test_a_device_whose_clock_stands_in_1970_or_2099_files_all_the_same() -> Non
         filing = county[VILLAGE].case(slip.case).filing
         assert filing is not None
         assert filing.edition == "2026.11-sample"
+
+
+def test_a_newborn_is_not_refused_by_a_clock_that_fell_back_behind_the_county_s_last_word() -> None:
+    county = County(TOWNSHIP, VILLAGE)
+    county.at = Instant(1_795_305_600_000)  # 22 November 2026
+    run(county[COUNTY].ledger.light_beacon())
+    county.settle()
+    county.at = Instant(0)
+    born = "51082420261001001"
+    child = Applicant("王小满", "111", born + resident_check_character(born))
+    slip = run(county[VILLAGE].desk.open_case(agent(), op(1), item="RS01", applicant=child, materials=MATERIALS))
+    assert county[VILLAGE].case(slip.case).filing is not None
+
+
+def test_an_organisation_s_number_is_checked_and_kept_as_the_licence_has_it() -> None:
+    county = County(TOWNSHIP, VILLAGE)
+    desk = county[VILLAGE].desk
+
+    def file(number: int, document_type: str, text: str) -> str:
+        applicant = Applicant("白观村经济合作社", document_type, text)
+        slip = run(desk.open_case(agent(), op(number), item="RS01", applicant=applicant, materials=MATERIALS))
+        filing = county[VILLAGE].case(slip.case).filing
+        assert filing is not None
+        return filing.applicant.document_number
+
+    collective = "N2510824MA6A1B2C3"
+    collective += organisation_check_character(collective)
+    assert file(1, ORGANISATION_NUMBER, f" {collective[:9].lower()} {collective[9:]}") == collective
+    assert file(2, ORGANISATION_NUMBER, "91110000600037341L") == "91110000600037341L"
+    # Of other documents nothing is known but that they have a number.
+    assert file(3, "414", "E1234567X") == "E1234567X"
+    for wrong, code in (("91110000600037341", "shape"), ("91110000600037314L", "check")):
+        with pytest.raises(IdentityRefused) as refused:
+            file(4, ORGANISATION_NUMBER, wrong)
+        assert refused.value.code == f"organisation_number_{code}"
+        assert wrong not in refused.value.zh + refused.value.en
 
 
 def test_a_page_that_shows_an_old_state_is_refused() -> None:
@@ -268,6 +377,22 @@ def test_the_county_takes_a_case_from_a_silent_township() -> None:
     assert county[TOWNSHIP].case(slip.case) == county[VILLAGE].case(slip.case) == hub.case(slip.case) == case
 
 
+@pytest.mark.parametrize("name", ["510824/nobody", "510824100/li", "", "王局长"])
+def test_a_reassignment_names_a_leader_whom_the_county_knows(name: str) -> None:
+    county = County(TOWNSHIP, OTHER_TOWNSHIP, VILLAGE)
+    slip = county[VILLAGE].file()
+    run(county[VILLAGE].desk.offer_custody(agent(), slip.case, op(2), to=TOWNSHIP))
+    county.settle()
+    hub, boss, written = county[COUNTY].desk, leader(), entries_of(county, COUNTY)
+    with pytest.raises(Refused, match="approver_unknown"):
+        run(
+            hub.reassign_custody(
+                boss, slip.case, op(3), to=OTHER_TOWNSHIP, reason="陵江镇停办", approver=OfficerId(name)
+            )
+        )
+    assert entries_of(county, COUNTY) == written
+
+
 def test_a_restored_township_puts_the_pen_down_until_it_has_caught_up() -> None:
     county = County(TOWNSHIP, VILLAGE)
     village, township = county[VILLAGE], county[TOWNSHIP]
@@ -294,6 +419,28 @@ def test_a_restored_township_puts_the_pen_down_until_it_has_caught_up() -> None:
             clerk(), slip.case, op(8), outcome=Outcome.GRANTED, reason="符合条件", basis="土地管理法第62条"
         )
     )
+
+
+def test_a_leader_may_act_at_a_restored_township_and_it_is_marked_everywhere() -> None:
+    """RULINGS B5: what cannot wait is done by a leader on duty, and everybody sees that it was not confirmed."""
+    county = County(TOWNSHIP, VILLAGE)
+    village, township = county[VILLAGE], county[TOWNSHIP]
+    slip = village.file(item="NY01")
+    run(village.desk.offer_custody(agent(), slip.case, op(2), to=TOWNSHIP))
+    county.settle()
+    township.start(*township.back_up(), restored=True)
+    boss = structs.replace(clerk(), roles=frozenset({Role.LEADER}))
+    assert "custody.accepted" in township.desk.available(boss, township.case(slip.case))
+    written = run(township.desk.accept_custody(boss, slip.case, op(3)))
+    again = run(township.desk.accept_custody(boss, slip.case, op(3)))
+    assert (again.entry.hash, again.repeated) == (written.entry.hash, True)
+    county.settle()
+    run(township.desk.request_papers(boss, slip.case, op(4), materials=["户口簿"], reason="缺件"))
+    county.settle()
+    for node in (township, village, county[COUNTY]):
+        case = node.case(slip.case)
+        assert case.stage is Stage.PAPERS_AWAITED
+        assert [(note.kind, note.turn) for note in case.contributions] == [("act.unconfirmed", 3)]
 
 
 def test_papers_not_taken_up_are_taken_up_by_default() -> None:

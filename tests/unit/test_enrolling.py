@@ -24,13 +24,13 @@ from office.sheets import html_of, line_of, read_line, save_sheets, text_of
 from schemas.codec import decode, encode
 from schemas.names import Instant, OfficeId
 from schemas.refusals import Refused
-from schemas.wire import KIND_ENROLLED, Enrolled
+from schemas.wire import KIND_ENROLLED, KIND_REVOKED, Enrolled
 from sync.core.errors import LocalFault, RemoteFault
 from sync.core.journal import Draft
 from sync.enrolment import admit_chain, certify
 from sync.keys import SIGNER_ENTROPY_BYTES, Ed25519Signer, Keyring
 from tests.support.counties import COUNTY, FAR_VILLAGE, OTHER_VILLAGE, TOWNSHIP, VILLAGE
-from tests.support.nodes import Network, enrol, found_network
+from tests.support.nodes import Network, enrol, exchange, found_network
 
 TOWN = Office(TOWNSHIP, "陵江镇便民服务中心", "https://t1.example:8610")
 PLACE = Office(VILLAGE, "白观村")
@@ -65,7 +65,7 @@ async def test_a_code_gives_a_seat_and_the_address_above(hub: Node) -> None:
     reply = await ask(hub, PLACE, signer(2), f"{place.code[:4]} {place.code[4:]}".lower().replace("0", "o"))
     assert [link.enrolment.office for link in reply.chain] == [COUNTY, TOWNSHIP, VILLAGE]
     assert reply.parent_address == TOWN.address
-    assert [office.office for office in reply.offices] == [TOWNSHIP]
+    assert [office.office for office in reply.offices] == [VILLAGE, TOWNSHIP], "its own name first"
 
 
 async def test_a_lost_answer_is_given_again_and_nobody_else_gets_one(hub: Node) -> None:
@@ -120,6 +120,15 @@ async def test_a_village_before_its_township_and_a_second_device_are_refused(hub
         await ask(hub, TOWN, signer(3), (await hub.enrolling.issue_code(TOWN, DIGEST)).code)
 
 
+async def test_a_device_that_has_a_seat_gets_no_second_one(hub: Node) -> None:
+    """Nothing is written that other nodes, which heard of the two in another order, would not believe."""
+    await ask(hub, TOWN, signer(1), (await hub.enrolling.issue_code(TOWN, DIGEST)).code)
+    other = Office(OfficeId("510824101"), "元坝镇便民服务中心")
+    with pytest.raises(RemoteFault, match="seat_changed"):
+        await ask(hub, other, signer(1), (await hub.enrolling.issue_code(other, DIGEST)).code)
+    assert len(await hub.store.entries_of_kind(KIND_ENROLLED)) == 1
+
+
 async def test_offices_that_are_not_enrolled_here(hub: Node) -> None:
     for office in (COUNTY, OfficeId("510824.rsj"), OfficeId("510522"), FAR_VILLAGE):
         sheet = await hub.enrolling.issue_code(Office(office, "x"), DIGEST)
@@ -141,6 +150,30 @@ async def test_a_replacement_takes_the_seat_and_gets_its_cases(tmp_path: Path) -
     await network.settle()
     assert (await network.village.worklists.get_case(VILLAGE, slip.case)).file.custodian == VILLAGE
     assert network.hub.books.keyring.is_revoked(lost)
+    await network.close()
+
+
+async def test_a_device_that_was_started_very_often_can_be_revoked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("office.enrolling.POSITIONS_MAX", 1)
+    places = await found_network(tmp_path)
+    network = await Network.open(places)
+    slips = [await network.file()]
+    await network.settle()
+    await network.village.close()
+    network.village = await places.open(VILLAGE)
+    slips.append(await network.file(2))
+    await network.settle()
+    await network.hub.enrolling.revoke(network.village.books.seat.node, "电脑被盗")
+    assert len(await network.hub.store.entries_of_kind(KIND_REVOKED)) >= 2
+    for _ in range(2):
+        await exchange(network.township, network.hub)
+    for node in (network.hub, network.township):
+        for slip in slips:
+            case = await node.worklists.get_case(node.books.seat.office, slip.case)
+            assert case.file.filing_office == VILLAGE
+        assert "revoked" not in {found.code for found in await node.store.dispositions()}
     await network.close()
 
 
@@ -172,12 +205,32 @@ async def test_what_a_village_writes_about_devices_spoils_nobodys_certificates(t
 async def test_the_county_confirms_what_a_township_enrolled(tmp_path: Path) -> None:
     places = await found_network(tmp_path)
     network = await Network.open(places)
-    entry = await network.hub.enrolling.countersign(network.village.books.seat.node)
+    hub, town = network.hub.enrolling, network.township.enrolling
+    other = Office(OTHER_VILLAGE, "友谊村")
+    sheet = await town.issue_code(other, DIGEST)
+    device = (await ask(network.township, other, signer(6), sheet.code)).chain[-1].enrolment.node
+    await network.settle()
+    entry = await hub.countersign(device)
     assert entry.kind == "line.countersigned"
+    assert await hub.find_unconfirmed(network.hub.books) == set()
+    with pytest.raises(EnrolmentRefused, match="already_confirmed"):
+        await hub.countersign(device)
     with pytest.raises(LocalFault, match="unknown_device"):
-        await network.hub.enrolling.countersign(signer(9).node)
+        await hub.countersign(signer(9).node)
     with pytest.raises(LocalFault, match="unknown_device"):
-        await network.township.enrolling.revoke(network.hub.books.seat.node, "…")
+        await town.revoke(network.hub.books.seat.node, "…")
+    await network.close()
+
+
+async def test_a_second_revocation_lets_nothing_more_count(tmp_path: Path) -> None:
+    """It would state a later position, and with that release unseen what the first one held back."""
+    network = await Network.open(await found_network(tmp_path))
+    lost = network.village.books.seat.node
+    await network.hub.enrolling.revoke(lost, "电脑被盗")
+    written = await network.hub.store.entries_of_kind(KIND_REVOKED)
+    with pytest.raises(EnrolmentRefused, match="already_revoked"):
+        await network.hub.enrolling.revoke(lost, "电脑被盗")
+    assert await network.hub.store.entries_of_kind(KIND_REVOKED) == written
     await network.close()
 
 
@@ -238,8 +291,8 @@ async def test_the_row_at_fault_is_named(hub: Node) -> None:
     rows = [{"office": "510824100", "name": "x"}, {"office": "51082410", "name": "y"}]
     with pytest.raises(EnrolmentRefused) as refused:
         parse_offices(rows, COUNTY, hub.divisions)
-    assert "第 2 行" in refused.value.zh
-    assert "Row 2 " in refused.value.en
+    assert "第 3 行" in refused.value.zh, "as the spreadsheet counts: the headings are row 1"
+    assert "Row 3 " in refused.value.en
 
 
 def test_a_county_is_founded_once_and_its_root_used_again(tmp_path: Path) -> None:

@@ -88,6 +88,27 @@ async def test_a_lost_answer_costs_a_resend_and_halves_the_page(parties: tuple[P
     assert arrived(village, DOWN) == bodies(40)
 
 
+async def test_what_went_with_a_lost_answer_comes_with_the_next_try(parties: tuple[Party, Party]) -> None:
+    """The page is held, so it is answered unread; the decision that went with its first answer is not forgotten."""
+    township, village = parties
+    line = DirectLine(village, township)
+    for count in (0, 1):
+        await file(village, count)
+        for _ in range(4):  # until neither side has anything to state
+            await converse(village.pen, line)
+    await file(village, 1)
+    await file(township, 1, kind=DOWN)
+    line.lose_answers = 1
+    with pytest.raises(LineDown):
+        await converse(village.pen, line)
+    again = len(line.frames)
+    await converse(village.pen, line)
+    preface = read_frame(line.frames[again]).preface
+    assert preface is not None
+    assert preface.plain
+    assert arrived(village, DOWN) == bodies(1)
+
+
 async def test_every_answer_of_a_window_is_lost_once_and_everything_arrives(parties: tuple[Party, Party]) -> None:
     township, village = parties
     await file(village, 2500)

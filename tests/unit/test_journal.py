@@ -9,8 +9,18 @@ from msgspec.structs import replace
 
 from schemas.codec import ENTRY_BODY_BYTES_MAX, PAGE_ENTRIES_MAX, Malformed, encode
 from schemas.names import Epoch, Instant, JournalId
-from schemas.wire import Checkpoint, Line, Run, decode_head
-from sync.core.journal import Draft, Tip, check_excerpt, check_run, checkpoint_at, links_of, seal, well_formed
+from schemas.wire import Checkpoint, Line, Run, body_digest, decode_head, line_digest
+from sync.core.journal import (
+    RUN_BYTES_MAX,
+    Draft,
+    Tip,
+    check_excerpt,
+    check_run,
+    checkpoint_at,
+    links_of,
+    seal,
+    well_formed,
+)
 from sync.core.merkle import root_of
 from tests.support.writing import (
     AT,
@@ -95,13 +105,6 @@ def test_a_run_wholly_held_brings_nothing(stop: int) -> None:
     assert (checked.code, checked.skip, checked.links, checked.tip) == ("", stop, [], FIVE.tip_at(5))
 
 
-def test_an_erased_body_is_replaced_by_its_digest_and_nothing_else_changes() -> None:
-    line = FIVE.lines[1]
-    erased = Line(line.head, b"", None, sha256(line.salt + b"two").digest())
-    checked = check_run(changed(FIVE.run(), 1, erased), Tip(), by_owner)
-    assert (checked.code, checked.links) == ("", FIVE.links)
-
-
 # --- runs that are not ---------------------------------------------------------------
 
 
@@ -132,10 +135,12 @@ def test_a_line_that_is_no_entry_cuts_the_run_like_a_changed_one() -> None:
     assert (checked.code, checked.links) == ("malformed", FIVE.links[:2])
 
 
-def test_a_bodiless_line_without_a_digest_cannot_be_hashed() -> None:
-    run = changed(FIVE.run(checkpoints=[2, 5]), 2, replace(FIVE.lines[2], body=None))
-    assert check_run(run, Tip(), by_owner).code == "malformed"
-    assert check_run(changed(FIVE.run(), 2, Line(FIVE.lines[2].head, b"", None, b"short")), Tip(), by_owner).links == []
+@pytest.mark.parametrize("digest", [None, b"short", body_digest(FIVE.lines[2].salt, FIVE.lines[2].body or b"")])
+def test_a_line_without_its_body_cuts_the_run_whatever_digest_it_carries(digest: bytes | None) -> None:
+    """RULINGS B6: nothing is lawfully erased yet, and a relay erases nothing on the way."""
+    bare = Line(FIVE.lines[2].head, b"", None, digest)
+    checked = check_run(changed(FIVE.run(checkpoints=[2, 5]), 2, bare), Tip(), by_owner)
+    assert (checked.code, checked.links) == ("incomplete", FIVE.links[:2])
 
 
 def test_a_run_is_taken_up_to_the_newest_signature_that_is_the_owners() -> None:
@@ -189,12 +194,6 @@ IMPOSSIBLE = {
     "checkpoints out of order": FIVE.run(checkpoints=[4, 2, 5]),
     "a checkpoint twice": FIVE.run(checkpoints=[5, 5]),
     "a checkpoint before the run": FIVE.run(2, checkpoints=[1, 5]),
-    "a salt of another length": changed(FIVE.run(), 0, replace(FIVE.lines[0], salt=b"salt")),
-    "a salt moved into the body": changed(
-        FIVE.run(), 0, replace(FIVE.lines[0], salt=b"", body=FIVE.lines[0].salt + (FIVE.lines[0].body or b""))
-    ),
-    "a salt without a body": changed(FIVE.run(), 0, replace(FIVE.lines[0], body=None, digest=bytes(32))),
-    "a body too large": changed(FIVE.run(), 0, replace(FIVE.lines[0], body=b"x" * (ENTRY_BODY_BYTES_MAX + 1))),
 }
 
 
@@ -205,8 +204,36 @@ def test_a_run_with_impossible_numbers_is_not_even_hashed(case: str) -> None:
     assert check_run(run, Tip(), by_owner).code == "malformed"
 
 
+UNFIT = {
+    "a salt of another length": changed(FIVE.run(), 0, replace(FIVE.lines[0], salt=b"salt")),
+    "a salt moved into the body": changed(
+        FIVE.run(), 0, replace(FIVE.lines[0], salt=b"", body=FIVE.lines[0].salt + (FIVE.lines[0].body or b""))
+    ),
+    "a body too large": changed(FIVE.run(), 0, replace(FIVE.lines[0], body=b"x" * (ENTRY_BODY_BYTES_MAX + 1))),
+}
+
+
+@pytest.mark.parametrize("case", UNFIT)
+def test_a_line_whose_salt_or_body_cannot_be_right_is_never_hashed(case: str) -> None:
+    """The digest covers salt and body joined: were their lengths free, a relay could move bytes between the two."""
+    run = UNFIT[case]
+    assert links_of(run) == ([], [], "malformed")
+    assert check_run(run, Tip(), by_owner).code == "malformed"
+    with pytest.raises(Malformed):
+        line_digest(run.lines[0])
+
+
 def test_a_run_may_be_as_long_as_a_page() -> None:
     assert well_formed(replace(FIVE.run(), lines=FIVE.lines * 100, checkpoints=[FIVE.checkpoint(PAGE_ENTRIES_MAX)]))
+
+
+def test_a_run_holds_no_more_than_every_relay_can_pass_on() -> None:
+    largest = replace(FIVE.lines[0], body=bytes(ENTRY_BODY_BYTES_MAX))
+    lines = [largest] * (RUN_BYTES_MAX // ENTRY_BODY_BYTES_MAX)
+    run = replace(FIVE.run(), lines=lines, checkpoints=[FIVE.checkpoint(len(lines))])
+    assert well_formed(run)
+    longer = replace(run, lines=[*lines, FIVE.lines[0]], checkpoints=[FIVE.checkpoint(len(lines) + 1)])
+    assert not well_formed(longer)
 
 
 def test_another_journals_lines_have_other_hashes() -> None:
@@ -309,7 +336,7 @@ def test_a_proof_of_another_entry_or_by_another_key_is_none() -> None:
         ({"line": replace(FIVE.lines[2], body=b"x" * (ENTRY_BODY_BYTES_MAX + 1))}, "too_large"),
         ({"line": replace(FIVE.lines[2], salt=b"", body=FIVE.lines[2].salt + b"three")}, "malformed"),
         ({"line": replace(FIVE.lines[2], salt=b"", body=None)}, "incomplete"),
-        ({"line": replace(FIVE.lines[2], head=b"\xc1")}, "malformed"),
+        ({"line": replace(FIVE.lines[2], head=b"\xc1")}, "malformed_head"),
     ],
 )
 def test_an_impossible_excerpt_is_refused(change: dict[str, object], code: str) -> None:

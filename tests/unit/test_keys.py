@@ -185,7 +185,15 @@ def test_nobody_slips_another_cosigner_key_under_a_known_device() -> None:
     swapped = PublicKeys(signer.public_keys.log, thief.public_keys.cosigner)
     with refused(RemoteFault, "keys_changed"):
         keyring.with_device(EnrolledDevice(signer.node, VILLAGE, swapped))
-    assert keyring.with_device(device(signer, OfficeId("510824100202"))).get(signer.node).office == "510824100202"
+
+
+def test_a_device_has_one_seat_for_life() -> None:
+    """Its checkpoints name it: where another seat is believed they would be nobody's."""
+    signer = a_signer("v")
+    keyring = Keyring([device(signer)])
+    with refused(RemoteFault, "seat_changed"):
+        keyring.with_device(device(signer, OfficeId("510824100202")))
+    assert keyring.with_device(device(signer)).get(signer.node).office == VILLAGE
 
 
 def test_one_key_for_both_uses_is_refused() -> None:

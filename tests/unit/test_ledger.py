@@ -10,10 +10,13 @@ from schemas.wire import (
     Lane,
     Page,
     Run,
+    Want,
     attestation,
 )
+from sync import recovery
 from sync.core.errors import Busy, GapFault, LocalFault, RemoteFault, UnknownSender
 from sync.core.journal import CHECKPOINT_ENTRIES_MAX, Draft
+from sync.excerpts import excerpt_of
 from sync.ports import Batch
 from tests.support.network import (
     COUNTY,
@@ -244,6 +247,35 @@ def test_a_relay_cuts_only_where_the_owner_signed_even_at_the_smallest_page(netw
         assert county.admit(page).refused == 0
     assert max(seen) <= CHECKPOINT_ENTRIES_MAX
     assert len(county.bodies()) == 200
+
+
+def test_a_checkpoint_that_nobody_can_use_costs_no_entry_further_up(network: Network) -> None:
+    """Of a run only its newest checkpoint is verified: a relay on a thin line must not cut at one that is no good."""
+    village, township, county = network[VILLAGE], network[TOWNSHIP], network[COUNTY]
+    for part in range(8):
+        village.write(*[f"{part} {number}".encode() for number in range(10)])
+        village.ledger.sign_tip()
+        run(village.ledger.commit())
+    page = village.page(township)
+    (stretch,) = [stretch for stretch in page.stretches if stretch.lane == Lane.RUNS]
+    (only,) = stretch.runs
+    spoilt = [replace(checkpoint, signature=bytes(64)) for checkpoint in only.checkpoints[:-1]]
+    changed = replace(only, checkpoints=[*spoilt, only.checkpoints[-1]])
+    assert township.admit(replace(page, stretches=[replace(stretch, runs=[changed])])).codes == []
+    village.write(b"later")
+    network.talk(village, township)
+    township.link(county).page_entries = 5
+    network.talk(township, county)
+    assert county.bodies() == township.bodies()
+    assert county.findings() == []
+    # And what is shown alone is proved by a checkpoint that is good, as is what is asked for.
+    excerpt = run(excerpt_of(township.books, township.held(village.journal)[3]))
+    assert excerpt.proof is not None
+    assert township.books.verify_checkpoint(village.journal, excerpt.proof.checkpoint)
+    township.books.asked[county.id] = [Want(village.id, village.journal.epoch, 0, 5)]
+    (answer,) = run(recovery.answers_for(township.books, township.link(county)))
+    assert answer.run is not None
+    assert township.books.verify_checkpoint(village.journal, answer.run.checkpoints[-1])
 
 
 def test_a_village_may_cut_its_own_journal_anywhere_by_signing_there(network: Network) -> None:

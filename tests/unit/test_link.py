@@ -1,11 +1,12 @@
 """The numbers of one line: what is posted, sent, acknowledged, stated; and that the receiver's cursor always wins."""
 
 import pytest
+from msgspec.structs import replace
 
 from schemas.codec import PAGE_ENTRIES_MAX
 from schemas.names import Epoch, JournalId, NodeId
 from schemas.wire import Cursor, Lane, Size
-from sync.core.link import PAGE_GROWTH_ENTRIES, WINDOW_PAGES_MAX, Link, Placement
+from sync.core.link import PAGE_GROWTH_ENTRIES, STATED_MAX, WINDOW_PAGES_MAX, Link, Placement
 from tests.support.network import TOWNSHIP
 
 FIRST = Epoch(1, b"first.")
@@ -110,13 +111,13 @@ def test_a_neighbour_that_starts_anew_has_forgotten_what_was_said() -> None:
     assert not link.hear_epoch(THEIRS)
     link.hear_sizes(1, True, [size(JOURNAL, 3)])
     link.state_sizes({JOURNAL: 3}, 0)
-    link.not_held.add((JOURNAL, 3))
+    link.could_not_give(JOURNAL, 3, 8)
     link.post(Lane.RUNS, FIRST, 2)
     link.sent(Lane.RUNS, FIRST, 2)
     assert link.hear_epoch(Epoch(8, b"theirs"))
     assert (link.heard, link.heard_statement, link.heard_fully) == ({}, 0, False)
     assert link.state_sizes({JOURNAL: 3}, link.seen_by_neighbour) == (2, True, [size(JOURNAL, 3)])
-    assert link.not_held == set()
+    assert not link.not_held
     assert link.unsent(Lane.RUNS) == [(FIRST, 0, 2)]
 
 
@@ -170,9 +171,26 @@ def test_changes_to_a_statement_that_was_never_heard_say_nothing() -> None:
 def test_a_neighbour_that_states_more_may_be_asked_again() -> None:
     link = a_link()
     link.hear_sizes(1, True, [size(JOURNAL, 3)])
-    link.not_held = {(JOURNAL, 3), (OTHER, 1)}
+    link.could_not_give(JOURNAL, 3, 8)
+    link.could_not_give(OTHER, 1, 2)
     link.hear_sizes(2, False, [size(JOURNAL, 4)])
-    assert link.not_held == {(OTHER, 1)}
+    assert (link.beyond_holes(JOURNAL, 3), link.beyond_holes(OTHER, 1)) == (3, 2)
+
+
+def test_a_neighbour_is_asked_behind_all_that_it_could_not_give() -> None:
+    link = a_link()
+    link.could_not_give(JOURNAL, 3, 8)
+    link.could_not_give(JOURNAL, 8, 20)
+    assert (link.beyond_holes(JOURNAL, 3), link.beyond_holes(JOURNAL, 4)) == (20, 4)
+
+
+def test_a_neighbour_cannot_fill_our_memory_with_journals() -> None:
+    link = a_link()
+    sizes = [Size(JOURNAL.origin, Epoch(number, b"nonce6"), 1) for number in range(STATED_MAX)]
+    link.hear_sizes(1, True, sizes)
+    link.hear_sizes(2, False, [size(OTHER, 1), replace(sizes[0], size=2)])
+    assert len(link.heard) == len(link.news) == STATED_MAX
+    assert link.heard[sizes[0].journal] == 2
 
 
 def test_an_empty_first_statement_is_still_a_statement() -> None:

@@ -16,6 +16,7 @@ from schemas.wire import (
     Page,
     Want,
 )
+from sync import recovery
 from sync.books import line_body
 from sync.core.errors import GapFault, RemoteFault, UnknownSender
 from sync.enrolment import certify
@@ -288,6 +289,30 @@ def test_an_answer_about_something_else_fills_nothing(network: Network) -> None:
     page = replace(village.page(township), answers=[replace(answer, want=asked)])
     township.admit(page)
     assert township.bodies() == [b"one"]
+
+
+def test_what_lies_behind_a_rotten_segment_is_given_back_all_the_same(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer that holds nothing of what was asked shows the first entry behind: only before that nothing is."""
+    monkeypatch.setattr(recovery, "PAGE_ENTRIES_MAX", 1)
+    village, township = network[VILLAGE], network[TOWNSHIP]
+    before = backup(village)
+    journal = village.journal
+    for body in numbered("filing", 1, 2, 3, 4):
+        village.write(body)
+        network.talk(village, township)  # each with a checkpoint of its own
+    for entry in township.held(journal):
+        if entry.body in (b"filing 2", b"filing 3"):
+            township.tables.entries[journal][entry.seq] = replace(entry, body=b"rot")
+            township.books.hopeless.add((journal, entry.seq))
+    village.start(before, restored=True)
+    network.talk(village, township)
+    network.talk(village, township)
+    assert village.bodies() == numbered("filing", 1, 4)
+    assert village.findings("lost") == ["lost"]
+    assert not village.link(township).quarantined
+    assert not village.page(township).wants
 
 
 def test_the_tail_of_an_epoch_that_its_successor_names_is_fetched(network: Network) -> None:

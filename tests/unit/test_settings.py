@@ -54,6 +54,18 @@ def test_a_misspelt_variable_is_refused_too(tmp_path: Path) -> None:
         load_settings(tmp_path / "none.toml", {"TONGBAN_ADRESS": "https://hub"})
 
 
+def test_the_place_of_a_wrong_value_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "tongban.toml"
+    path.write_text("port = 8610\nsync_every_s = 0\n", encoding="utf-8")
+    for environment, place in (
+        ({"TONGBAN_PORT": "many", "TONGBAN_SYNC_EVERY_S": "60"}, "TONGBAN_PORT in the environment: "),
+        ({"TONGBAN_PORT": "8611"}, f"{path}: "),
+    ):
+        with pytest.raises(LocalFault) as caught:
+            load_settings(path, environment)
+        assert caught.value.hint.startswith(place)
+
+
 def test_a_file_that_is_no_settings_file(tmp_path: Path) -> None:
     path = tmp_path / "tongban.toml"
     for content in (b"\xff\xfe\x00", b"x" * 70_000):

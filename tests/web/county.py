@@ -6,9 +6,9 @@ Everything but the wire is the product's own. Times come from a clock set by han
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.testing import AsyncTestClient
 
 from office.accounts import Accounts
@@ -17,6 +17,7 @@ from office.catalogue import Catalogue
 from office.database import Engines, database_url, open_engines
 from office.desk import Desk
 from office.migrations import migrate
+from office.node import Node
 from office.projection import SqlCases
 from office.seeds import load_catalogue, load_divisions
 from office.settings import Settings
@@ -29,6 +30,7 @@ from schemas.names import Instant, OfficeId, parent_seat, seat_of
 from schemas.wire import KIND_ENROLLED, Certificate, Enrolled, Enrolment, enrolment_message
 from sync.books import Books, Seat
 from sync.core.journal import Draft
+from sync.courier import LineState
 from sync.enrolment import Root, certify
 from sync.keys import KeyedHashKey, KeyedHashSigner, verify_keyed_hash
 from sync.ledger import Ledger
@@ -40,6 +42,7 @@ COUNTY: Final = OfficeId("510824")
 TOWNSHIP: Final = OfficeId("510824100")
 VILLAGE: Final = OfficeId("510824100205")
 OTHER_VILLAGE: Final = OfficeId("510824100206")
+WINDOW: Final = OfficeId("510824.rsj")
 
 ROOT_KEY: Final = KeyedHashKey(b"the root of this county")
 ROOT: Final = Root("cangxi", ROOT_KEY.public_key)
@@ -50,7 +53,7 @@ Client = AsyncTestClient[Litestar]
 
 
 class OpenNode:
-    """One open node (`office.web.ports.Node`)."""
+    """One open node: as much of `office.node.Node` as the pages touch."""
 
     def __init__(self, seat: OfficeId, chain: list[Certificate], signer: KeyedHashSigner, engines: Engines) -> None:
         self.seat = seat
@@ -67,8 +70,9 @@ class OpenNode:
         casebook = CaseInterpreter(files)
         self.books = Books(Seat(signer, chain, ROOT, verify_keyed_hash), self.store, casebook, self.clock, self.salts)
         casebook.attach(self.books)
-        self.ledger = Ledger(self.books)
+        self.ledger = self.writer = Ledger(self.books)
         self.catalogue = Catalogue([load_catalogue()])
+        self.accounts = Accounts(engines.write, engines.read, seat, self.clock, self.salts)
         self.desk = Desk(
             self.ledger,
             casebook,
@@ -77,12 +81,15 @@ class OpenNode:
             self.salts,
             bytes(32),
             lambda one: seat_of(one) in DIVISIONS,
+            check_leader=self.accounts.check_leader,
             check_room=self.storage.check_filing,
         )
         self.worklists = Worklists(engines.read, files, self.store, self.books, seat)
-        self.accounts = Accounts(engines.write, engines.read, seat, self.clock, self.salts)
+        self.line_up: LineState | None = None
 
     def office_name(self, office: OfficeId) -> str:
+        if office == WINDOW:
+            return "人社局窗口"
         division = DIVISIONS.find(seat_of(office))
         return division.name if division is not None else office
 
@@ -100,6 +107,11 @@ class OpenNode:
     async def hire(self, login: str, *roles: Role, name: str = "", office: OfficeId | None = None) -> None:
         """Make an account with the usual password."""
         await self.accounts.add_officer(login, name or login.title(), office or self.seat, roles, PASSWORD)
+
+
+def application(node: OpenNode, extra: Sequence[Router] = (), *, is_tls: bool = False) -> Litestar:
+    """The web application of an open node."""
+    return create_app(cast("Node", node), extra, is_tls=is_tls)
 
 
 class WebCounty:
@@ -134,7 +146,7 @@ class WebCounty:
         await migrate(engines.write)
         node = self.nodes[seat] = OpenNode(seat, self._chains[seat], signer, engines)
         await node.ledger.open_epoch()
-        self.apps[seat] = create_app(node, is_tls=False)
+        self.apps[seat] = application(node)
 
     async def settle(self) -> None:
         """Let every line carry everything up and down."""

@@ -46,7 +46,7 @@ class People:
         self.engines = engines
         self.clock = clock
         self.accounts = Accounts(engines.write, engines.read, SEAT, clock, SeededSalts())
-        self.access_log = AccessLog(engines.write, engines.read, clock)
+        self.access_log = AccessLog(engines.write, engines.read, clock, bytes(32))
 
 
 @asynccontextmanager

@@ -1,29 +1,33 @@
 """Stories and attacks around accounts, passwords and sessions, on SQLite and on PostgreSQL."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import event, select, text, update
+from sqlalchemy.exc import OperationalError
 
-from office.access_log import PurposeRefused
+from office.access_log import AccessLog, PurposeRefused
 from office.account_tables import access_log, login_delays, officers, sessions
 from office.accounts import (
     DELAY_MS_MAX,
     FREE_FAILURES,
     IDLE_MS_MAX,
     SESSION_MS_MAX,
+    TOUCH_MS,
     AccountRefused,
     SignInRefused,
     check_password,
 )
 from schemas.casework.roles import Role
-from schemas.names import CaseId, OfficeId
+from schemas.names import CaseId, OfficeId, OfficerId
 from tests.web.people import OTHER_PASSWORD, PASSWORD, SEAT, People, people_at
 
 ADDRESS = "192.0.2.7"
 CASE = CaseId(b"c" * 16)
+OFFICER = OfficerId(f"{SEAT}/zhoumin")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -130,9 +134,8 @@ async def test_each_wrong_password_makes_the_next_wait_longer_and_never_for_good
         waits.append(delayed.wait_s)
         people.clock.advance(s=delayed.wait_s)
         await refused_sign_in(people, "wrong wrong wrong")
-    assert waits == sorted(waits)
-    assert waits[0] == 2
-    assert waits[-1] == DELAY_MS_MAX // 1000
+    assert waits[:8] == [2, 4, 8, 16, 32, 64, 128, 256]
+    assert all(300 < wait_s <= DELAY_MS_MAX // 1000 for wait_s in waits[8:]), "a handful of guesses an hour, no more"
     people.clock.at += DELAY_MS_MAX
     name, _ = await people.accounts.sign_in("zhoumin", PASSWORD, ADDRESS)
     assert await people.accounts.find_session(name) is not None
@@ -152,6 +155,44 @@ async def test_one_address_trying_many_logins_is_slowed_too(people: People) -> N
     codes = [(await refused_sign_in(people, "wrong wrong wrong", login=f"guess{n}")).code for n in range(32)]
     assert codes[0] == "sign_in_wrong"
     assert codes[-1] == "sign_in_delayed"
+
+
+async def test_an_offices_daily_mistypes_delay_nobody(people: People) -> None:
+    await hire(people)
+    for day in range(16):
+        for hours in (1, 22):
+            people.clock.advance(hours=hours)
+            await refused_sign_in(people, "wrong wrong wrong", login=f"newcomer{day}")
+    assert (await people.accounts.sign_in("zhoumin", PASSWORD, ADDRESS))[0], "also one who never came from there"
+
+
+async def test_a_colleagues_guesses_do_not_delay_who_has_signed_in_from_there(people: People) -> None:
+    for name in ("zhoumin", "liqiang"):
+        await hire(people, name)
+    await people.accounts.sign_in("zhoumin", PASSWORD, ADDRESS)
+    people.clock.advance(hours=24 * 20)
+    while (await refused_sign_in(people, "wrong wrong wrong", login=f"guess{people.clock.at}")).wait_s == 0:
+        people.clock.at += 1
+    assert (await refused_sign_in(people, PASSWORD, login="liqiang")).code == "sign_in_delayed"
+    await refused_sign_in(people, "mistyped at last")
+    assert (await people.accounts.sign_in("zhoumin", PASSWORD, ADDRESS))[0]
+    for _ in range(FREE_FAILURES):
+        await refused_sign_in(people, "wrong wrong wrong")
+    assert (await refused_sign_in(people, PASSWORD)).code == "sign_in_delayed", "its own failures count as ever"
+
+
+async def test_a_node_that_cannot_write_is_read_all_the_same(people: People) -> None:
+    await hire(people)
+    name, _ = await people.accounts.sign_in("zhoumin", PASSWORD, ADDRESS)
+    people.clock.at += TOUCH_MS
+
+    def refuse(*_: object) -> None:
+        raise OperationalError("UPDATE", None, sqlite3.OperationalError("database or disk is full"))
+
+    event.listen(people.engines.write.sync_engine, "before_cursor_execute", refuse)
+    assert await people.accounts.find_session(name) is not None
+    people.clock.at += IDLE_MS_MAX
+    assert await people.accounts.find_session(name) is None, "it was not seen to be used"
 
 
 async def test_many_guesses_at_once_gain_nothing(people: People) -> None:
@@ -188,6 +229,34 @@ async def test_a_suspended_officer_is_out_at_once(people: People) -> None:
     assert (await refused_sign_in(people, PASSWORD)).code == "sign_in_wrong"
 
 
+async def test_a_resumed_officer_signs_in_with_the_same_password(people: People) -> None:
+    await hire(people)
+    await people.accounts.suspend_officer(OFFICER)
+    await people.accounts.resume_officer(OFFICER)
+    assert (await people.accounts.sign_in("zhoumin", PASSWORD, ADDRESS))[1].officer == OFFICER
+
+
+async def test_a_promoted_officer_signs_in_anew_and_keeps_the_name_beside_old_acts(people: People) -> None:
+    await hire(people)
+    name, _ = await people.accounts.sign_in("zhoumin", PASSWORD, ADDRESS)
+    window = OfficeId(f"{SEAT}.mz")
+    moved = await people.accounts.change_officer(OFFICER, name="周敏敏", office=window, roles=(Role.APPROVER,))
+    assert await people.accounts.find_session(name) is None
+    _, signed_in = await people.accounts.sign_in("zhoumin", PASSWORD, ADDRESS)
+    assert (signed_in.officer, signed_in.office, signed_in.roles) == (f"{window}/zhoumin", window, {Role.APPROVER})
+    elsewhere = OfficerId("510824100201/zhoumin")
+    names = await people.accounts.find_names({OFFICER, moved, elsewhere, OfficerId(f"{SEAT}/nobody")})
+    assert names == {OFFICER: "周敏敏", moved: "周敏敏"}
+    for wrong, code in (
+        ({"name": " "}, "officer_name"),
+        ({"office": OfficeId("510824")}, "officer_office"),
+        ({"roles": ()}, "officer_roles"),
+    ):
+        with pytest.raises(AccountRefused) as caught:
+            await people.accounts.change_officer(moved, **wrong)  # pyright: ignore[reportArgumentType]
+        assert caught.value.code == code
+
+
 async def test_a_new_password_ends_every_session_and_the_old_password(people: People) -> None:
     await hire(people)
     name, signed_in = await people.accounts.sign_in("zhoumin", PASSWORD, ADDRESS)
@@ -209,6 +278,17 @@ async def test_a_new_password_ends_every_session_and_the_old_password(people: Pe
         ("my-zhoumin-password", "password_simple"),
         ("x1" * 200, "password_long"),
         ("three quiet\x00herons", "password_long"),
+        ("123456789012", "password_guessable"),
+        ("password1234", "password_guessable"),
+        ("Passw0rd@2026", "password_guessable"),
+        ("Admin@123456", "password_guessable"),
+        ("qwertyuiop12", "password_guessable"),
+        ("1qaz2wsx3edc", "password_guessable"),
+        ("woaini5201314", "password_guessable"),
+        ("13812345678a", "password_guessable"),
+        ("zhangsan19900101", "password_guessable"),
+        ("hello1hello1", "password_guessable"),
+        ("１２３４５６７８９０１２", "password_guessable"),
     ],
 )
 def test_weak_passwords_are_refused_in_words(password: str, code: str) -> None:
@@ -217,6 +297,14 @@ def test_weak_passwords_are_refused_in_words(password: str, code: str) -> None:
     assert caught.value.code == code
     assert caught.value.zh
     assert password not in caught.value.zh + caught.value.en
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["three quiet herons", "hills-and-terraces-27", "山间梯田开满油菜花的时节里", "x7Kp-93mQ-tz4v", "a guess at last"],
+)
+def test_passwords_that_people_can_remember_are_taken(password: str) -> None:
+    check_password(password, "wang")
 
 
 @pytest.mark.parametrize("login", ["", "a", "x" * 41, "zhou min", "周敏", "zhou/min", "../x", "zhou\x00min"])
@@ -281,7 +369,7 @@ async def test_looks_at_the_same_moment_are_all_written(people: People) -> None:
     _, who = await people.accounts.sign_in("zhoumin", PASSWORD, ADDRESS)
     looks = [people.access_log.record(who.officer, who.office, CASE, f"purpose {number}") for number in range(4)]
     await asyncio.gather(*looks)
-    assert await people.access_log.count() == 4
+    assert [look.number for look in await people.access_log.looks_at(CASE)] == [1, 2, 3, 4]
     assert await people.access_log.find_break() is None
 
 
@@ -297,3 +385,12 @@ async def test_a_changed_or_removed_look_shows(people: People, attack: str) -> N
         else:
             await connection.execute(text("DELETE FROM access_log WHERE number = 3"))
     assert await people.access_log.find_break() == 3
+
+
+async def test_who_has_the_database_alone_cannot_rewrite_the_chain(people: People) -> None:
+    """A whole chain, made anew under any other key, shows from its first row."""
+    engines = people.engines
+    forger = AccessLog(engines.write, engines.read, people.clock, b"\x01" * 32)
+    await forger.record(OfficerId(f"{SEAT}/zhoumin"), SEAT, CASE, "harmless")
+    assert await forger.find_break() is None
+    assert await people.access_log.find_break() == 1

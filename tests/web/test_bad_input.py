@@ -70,6 +70,14 @@ FILINGS: dict[str, tuple[dict[str, Any], str]] = {
     "operation not hexadecimal": ({"operation": "zz" * 8}, "operation_malformed"),
     "operation in other digits": ({"operation": "٠" * 16}, "operation_malformed"),
     "name empty": ({"applicant": {"name": "", "document_type": "111", "document_number": NUMBER}}, "text_unacceptable"),
+    "unknown kind of document": (
+        {"applicant": {"name": NAME, "document_type": "zzz", "document_number": NUMBER}},
+        "document_type_unknown",
+    ),
+    "name that nobody can see": (
+        {"applicant": {"name": "\u202e王\u200b秀英", "document_type": "111", "document_number": NUMBER}},
+        "unseen_character",
+    ),
     "name of 10,000": (
         {"applicant": {"name": "王" * 10_000, "document_type": "111", "document_number": NUMBER}},
         "text_unacceptable",

@@ -10,14 +10,13 @@ from litestar.params import FromPath
 from litestar.testing import AsyncTestClient
 
 from office.web import guards
-from office.web.app import create_app
 from office.web.guards import Entry, Requires, Scope, Undeclared, check_declarations, declarations
 from schemas.casework.roles import Role
 from sync.exchange import Responder
 from sync.http import sync_router
 from sync.session import Doorkeeper
 from sync.writer import Writer
-from tests.web.county import COUNTY, TOWNSHIP, VILLAGE, WebCounty, sign_in, token_of
+from tests.web.county import COUNTY, TOWNSHIP, VILLAGE, WebCounty, application, sign_in, token_of
 from tests.web.people import PASSWORD
 
 NO_CASE = "0" * 32
@@ -163,8 +162,8 @@ async def test_devices_are_not_sent_advice_for_browsers_and_must_be_declared(cou
     writer = Writer(node.ledger)
     doorkeeper = Doorkeeper(node.books, certificate=b"")
     with pytest.raises(Undeclared, match="POST /sync/page"):
-        create_app(node, [sync_router(doorkeeper, Responder(writer))], is_tls=False)
-    app = create_app(node, [sync_router(doorkeeper, Responder(writer), opt=guards.device())], is_tls=False)
+        application(node, [sync_router(doorkeeper, Responder(writer))])
+    app = application(node, [sync_router(doorkeeper, Responder(writer), opt=guards.device())])
     async with AsyncTestClient(app) as device:
         for path in ("/sync/session", "/sync/session/proof", "/sync/page", "/sync/enrol"):
             answer = await device.post(path, content=b"not a message")
@@ -180,7 +179,7 @@ async def test_local_routes_are_not_there_for_anybody_but_this_machine(county: W
     async def stop() -> str:
         return "done"
 
-    app = create_app(county.nodes[TOWNSHIP], [Router("/local", route_handlers=[stop])], is_tls=False)
+    app = application(county.nodes[TOWNSHIP], [Router("/local", route_handlers=[stop])])
     here, there = ("127.0.0.1", 40_000), ("10.0.0.9", 40_000)
     for client, address, status in ((here, "127.0.0.1", 201), (there, "127.0.0.1", 404), (here, "10.0.0.1", 404)):
         transport = httpx.ASGITransport(app=cast("Any", app), client=client)
@@ -192,7 +191,7 @@ async def test_local_routes_are_not_there_for_anybody_but_this_machine(county: W
 async def test_over_tls_cookies_are_bound_to_it(county: WebCounty) -> None:
     node = county.nodes[TOWNSHIP]
     await node.hire("somebody", Role.CLERK)
-    app = create_app(node, is_tls=True)
+    app = application(node, is_tls=True)
     async with AsyncTestClient(app, base_url="https://testserver.local") as browser:
         headers = {"x-csrftoken": await token_of(browser)}
         signed_in = {"login": "somebody", "password": PASSWORD}

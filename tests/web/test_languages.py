@@ -10,11 +10,13 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po as read_po_with_babel
 
+from office.sentences import SENTENCES
 from office.web.errors import answer_for
 from office.web.i18n import Language, MalformedCatalogue, catalogue, language_of, read_po, translate
 from schemas.casework.roles import Role
+from schemas.codec import Malformed
 from sync import failures, ledger, store, writer
-from sync.core.errors import LocalFault
+from sync.core.errors import LocalFault, RemoteFault
 from tests.web.county import COUNTY, TOWNSHIP, VILLAGE, Client, WebCounty, sign_in, token_of
 from tests.web.test_pages import act, case_in, file_case
 
@@ -74,7 +76,7 @@ def test_languages_are_recognised(text: str | None, language: str | None) -> Non
 def words_of(page: str) -> str:
     """What a person reads on a page, and what a screen reader says: no data, no codes, no sprites."""
     page = re.sub(r"<style.*?</style>|<code.*?</code>|<svg.*?</svg>", " ", page, flags=re.DOTALL)
-    page = re.sub(r'<[^>]*class="[^"]*number[^"]*"[^>]*>[^<]*', " ", page)
+    page = re.sub(r'<[^>]*class="[^"]*number[^"]*"[^>]*>[^<]*|\b[0-9a-f]{8}</option>', " ", page)
     page = re.sub(r'<button class="plain" name="language".*?</button>', " ", page, flags=re.DOTALL)
     labels = " ".join(re.findall(r'(?:aria-label|title|placeholder)="([^"]*)"', page))
     return unescape(re.sub(r"<[^>]+>", " ", page) + " " + labels)
@@ -138,6 +140,12 @@ async def test_refusals_speak_the_reader_s_language(county: WebCounty) -> None:
         assert '<html lang="zh-CN"' in (await browser.get("/nowhere")).text
         await browser.post("/language", data={"language": "en", "_csrf_token": await token_of(browser)})
         assert "There is no such page" in (await browser.get("/nowhere")).text
+
+
+def test_a_refusal_that_is_raised_in_english_is_told_in_the_reader_s_language() -> None:
+    for refusal in (Malformed("truncated", "the page ends early"), RemoteFault("line_down", "no answer")):
+        assert answer_for(refusal, Language.EN).sentence == refusal.hint
+        assert answer_for(refusal, Language.ZH).sentence == SENTENCES[refusal.code]
 
 
 def test_what_can_stop_a_pen_is_told_in_the_reader_s_language() -> None:

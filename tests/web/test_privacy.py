@@ -17,7 +17,7 @@ from schemas.casework.roles import Role
 from schemas.casework.visibility import FieldGroup, Sight, sight_of
 from schemas.names import CaseId, Epoch, Instant, JournalId, NodeId, OfficeId, OfficerId, TrackingNumber
 from sync.ports import Stored
-from tests.web.county import COUNTY, TOWNSHIP, VILLAGE, Client, WebCounty, sign_in
+from tests.web.county import COUNTY, OTHER_VILLAGE, TOWNSHIP, VILLAGE, Client, WebCounty, sign_in
 from tests.web.test_pages import NAME, NUMBER, PHONE, act, case_in, file_case, hidden
 
 STATEMENT = "请为本人办理参保登记"
@@ -54,7 +54,7 @@ async def test_numbers_are_masked_until_somebody_says_why(county: WebCounty) -> 
 async def county_log(county: WebCounty, case: str) -> list[str]:
     """Officer and purpose of every look at a case in the village."""
     node = county.nodes[VILLAGE]
-    log = AccessLog(node.engines.write, node.engines.read, node.clock)
+    log = AccessLog(node.engines.write, node.engines.read, node.clock, node.data_key)
     looks = await log.looks_at(CaseId(bytes.fromhex(case.rpartition("/")[2])))
     return [part for look in looks for part in (look.officer, look.purpose)]
 
@@ -115,9 +115,60 @@ async def test_a_search_finds_by_number_and_by_name_within_scope(county: WebCoun
         case = await filed(county, browser)
         tracking = (await browser.get("/api" + case)).json()["case"]["summary"]["tracking"]
         page = (await browser.get("/cases")).text
-        for search, is_found in ((tracking.lower(), True), ("王秀", True), ("秀英", False), ("%", False)):
+        plain = tracking.replace("-", "")
+        spellings = [tracking.lower(), plain, f" {plain[:6]} {plain[6:12]} - {plain[12:]} "]
+        spellings.append("".join(chr(ord(character) + 0xFEE0) for character in tracking))
+        searches = [(spelling, True) for spelling in spellings]
+        for search, is_found in (*searches, ("王秀", True), ("秀英", False), ("%", False), (plain[:-1], False)):
             answer = await browser.post("/cases/search", data=hidden(page, "/cases/search") | {"search": search})
             assert (case in answer.text) == is_found, search
+            assert search not in str(answer.url)
+    # The number of somebody else's case is no case at all to an office that has no part in it.
+    await county.nodes[OTHER_VILLAGE].hire("other", Role.AGENT)
+    await county.nodes[TOWNSHIP].hire("clerk", Role.CLERK)
+    for seat, login, total in ((OTHER_VILLAGE, "other", 0), (TOWNSHIP, "clerk", 1)):
+        async with county.client(seat) as browser:
+            headers = await sign_in(browser, login)
+            found = await browser.post("/api/cases/search", json={"search": plain.lower()}, headers=headers)
+            assert found.json()["total"] == total, seat
+
+
+async def test_a_search_spells_out_no_name_that_the_page_hides(county: WebCounty) -> None:
+    """Letter by letter a masked name would be found, without a purpose and without a look: by those above, by an
+    office that passed the case on, and by whoever only supervises.
+    """
+    await county.nodes[TOWNSHIP].hire("zhou", Role.CLERK)
+    await county.nodes[TOWNSHIP].hire("ducha", Role.SUPERVISOR)
+    await county.nodes[COUNTY].hire("wang", Role.CLERK, Role.LEADER)
+    async with (
+        county.client(VILLAGE) as agent,
+        county.client(TOWNSHIP) as township,
+        county.client(COUNTY) as above,
+    ):
+        case = await filed(county, agent)
+
+        async def finds(browser: Client, login: str, search: str) -> bool:
+            headers = await sign_in(browser, login)
+            answer = await browser.post("/api/cases/search", json={"search": search}, headers=headers)
+            page = await browser.post("/cases/search", data={"search": search, "_csrf_token": headers["x-csrftoken"]})
+            assert (case in page.text) == (answer.json()["total"] == 1)
+            return case in page.text
+
+        tracking = (await agent.get("/api" + case)).json()["case"]["summary"]["tracking"]
+        everybody = ((agent, "wugl"), (township, "zhou"), (township, "ducha"), (above, "wang"))
+        assert [await finds(browser, login, tracking) for browser, login in everybody] == [True] * 4
+        assert [await finds(browser, login, NAME[:2]) for browser, login in everybody] == [True, False, False, False]
+        # While an office is offered the case or holds it, it works with the person; before and after it does not.
+        await act(agent, case, "custody.offered", to=TOWNSHIP)
+        await county.settle()
+        assert [await finds(browser, login, NAME[:2]) for browser, login in everybody] == [True, True, False, False]
+        await sign_in(township, "zhou")
+        await act(township, case, "custody.accepted")
+        assert await finds(township, "zhou", NAME)
+        await sign_in(township, "zhou")
+        await act(township, case, "custody.offered", to=COUNTY)
+        await county.settle()
+        assert [await finds(browser, login, NAME) for browser, login in everybody] == [True, False, False, True]
 
 
 async def test_nothing_personal_is_logged_whatever_happens(county: WebCounty, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,6 +1,7 @@
 """What officers and operators read when the disk fills up, in both languages."""
 
 import sqlite3
+from collections.abc import Sequence
 
 import pytest
 from msgspec import Struct
@@ -14,8 +15,9 @@ from schemas.casework.roles import Role
 from schemas.names import CaseId
 from sync.core.errors import Busy
 from sync.core.journal import Draft
+from sync.ports import Disposition, Stored
 from tests.web.county import VILLAGE, Client, WebCounty, sign_in
-from tests.web.test_pages import file_case
+from tests.web.test_pages import case_in, file_case
 
 
 class SmallDisk(Struct):
@@ -55,7 +57,9 @@ async def test_the_line_page_tells_how_the_disk_stands(county: WebCounty) -> Non
         assert (await browser.get("/line")).status_code == 200
 
 
-async def test_a_long_quarantine_is_not_read_whole_for_a_page(county: WebCounty) -> None:
+async def test_a_long_quarantine_is_not_read_whole_for_a_page(
+    county: WebCounty, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A hostile device fills the quarantine: pages go on answering, with the first of it."""
     node = county.nodes[VILLAGE]
     await node.hire("wugl", Role.AGENT)
@@ -65,10 +69,20 @@ async def test_a_long_quarantine_is_not_read_whole_for_a_page(county: WebCounty)
         return drafts
 
     await node.ledger.record(drafting)
+    read = node.store.dispositions
+
+    async def read_a_part(of: Sequence[Stored] | None = None, *, limit: int | None = None) -> list[Disposition]:
+        assert of is not None or limit is not None, "all of it is read"
+        return await read(of, limit=limit)
+
+    monkeypatch.setattr(node.store, "dispositions", read_a_part)
     async with county.client(VILLAGE) as browser:
         await sign_in(browser, "wugl")
         assert len((await browser.get("/api/line")).json()["set_aside"]) == SET_ASIDE_MAX
-        assert (await browser.get("/line")).status_code == 200
+        answer, _ = await file_case(browser)
+        assert answer.status_code == 200
+        for page in ("/line", "/cases", case_in(answer.text), "/api/cases"):
+            assert (await browser.get(page)).status_code == 200
 
 
 async def test_a_filing_without_room_is_refused_in_words(county: WebCounty) -> None:

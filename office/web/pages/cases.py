@@ -9,23 +9,28 @@ from typing import Annotated, Final
 
 from litestar import Response, Router, get, post
 from litestar.params import FromPath, FromQuery, QueryParameter
+from msgspec import Struct
 
+from office.access_log import PURPOSE_CHARACTERS_MAX, PurposeRefused
 from office.accounts import SignedIn
-from office.web import guards
-from office.web.act_forms import Drawing, Refusing, not_offered
+from office.web import guards, labels
+from office.web.act_forms import Drawing, Refusing, not_offered, offered
 from office.web.acting import perform, read_case_id, read_operation, read_seen
 from office.web.errors import answer_for
-from office.web.forms import FORMS, FormRefused, Shape, Values, read_fields
+from office.web.forms import FORMS, FormRefused, Problem, Shape, Values, read_fields
 from office.web.guards import CASEWORK, AnyRequest, Scope
 from office.web.i18n import n_
 from office.web.inputs import read_form
+from office.web.pages.filing import FILERS, render_slip
 from office.web.pages.front import see_other
-from office.web.site import language_for, names_for, site_of
-from office.web.views import detail_of, lifted, summary_of
+from office.web.site import Names, language_for, names_for, site_of, when
+from office.web.views import StepView, detail_of, lifted, sees_everything, summary_of
 from office.worklists import PAGE_CASES, Queue
+from schemas.casework.events import CustodyAccepted, CustodyReassigned
 from schemas.casework.lifecycle import NotPermitted
 from schemas.casework.roles import may_take_part
-from schemas.casework.visibility import sight_of
+from schemas.casework.visibility import Sight, does_casework, sight_of
+from schemas.names import OfficerId
 from schemas.refusals import Refused
 
 Page = Response[object]
@@ -43,14 +48,41 @@ EMPTY: Final[dict[Queue, str]] = {
     Queue.OFFERED: n_("No offer waits for an answer. Well done."),
     Queue.ALL: n_("No case has been filed here or has arrived yet."),
 }
-NOTHING_FOUND: Final = n_("No case fits. Type the whole number, or the beginning of the name.")
+NOTHING_FOUND: Final = n_(
+    "No case fits. Type the whole number; by the beginning of the name only cases are found that this office filed, "
+    "holds or is offered."
+)
+
+PAGES_MAX: Final = 10_000
+
+
+class LookRefused(Refused):
+    """A look that would show nothing: it is not recorded either."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "look_refused",
+            "本单位已不再经办本件，不能查看隐藏信息，本次未作记录；确有需要，请联系持件单位。",
+            "This office no longer works on the case, so hidden data is not shown and no look was recorded; if it is "
+            "needed, ask the office that holds the case.",
+        )
+
+
+class Asked(Struct, frozen=True):
+    """A look or a proof that was asked for and not given: shown again with what was typed."""
+
+    form: str
+    """Which of the two: unmask or proof."""
+    purpose: str
+    entry: str
+    problems: tuple[Problem, ...]
 
 
 @get("/", opt=guards.officer(Scope.READABLE_CASES, CASEWORK))
 async def list_cases(
     request: AnyRequest,
     queue: FromQuery[Queue] = Queue.OPEN,
-    number: Annotated[int, QueryParameter(name="page", ge=1, le=10_000)] = 1,
+    number: Annotated[int, QueryParameter(name="page", ge=1, le=PAGES_MAX)] = 1,
 ) -> Page:
     """The office's cases, newest first."""
     return await _list(request, queue, number, "")
@@ -60,7 +92,10 @@ async def list_cases(
 async def search_cases(request: AnyRequest) -> Page:
     """Cases by number or name. A POST: a name must not stand in an address."""
     form = await read_form(request)
-    return await _list(request, Queue.ALL, 1, form.text("search").strip())
+    number = form.text("page")
+    is_page = number.isascii() and number.isdecimal() and len(number) <= len(str(PAGES_MAX))
+    wanted = min(max(int(number), 1), PAGES_MAX) if is_page else 1
+    return await _list(request, Queue.ALL, wanted, form.text("search").strip())
 
 
 @get("/{case:str}", opt=guards.officer(Scope.READABLE_CASES, CASEWORK))
@@ -72,10 +107,11 @@ async def show_case(request: AnyRequest, case: FromPath[str]) -> Page:
 @post("/{case:str}/unmask", opt=guards.officer(Scope.READABLE_CASES, CASEWORK), status_code=200)
 async def unmask_case(request: AnyRequest, case: FromPath[str]) -> Page:
     """The case with its hidden data, once the look and its purpose are written down. Never a link, always a click."""
-    site, signed_in = site_of(request), guards.get_signed_in(request)
-    form = await read_form(request)
-    found = await site.node.worklists.get_case(signed_in.office, read_case_id(case))
-    await site.access_log.record(signed_in.officer, signed_in.office, found.file.case, form.text("purpose"))
+    purpose = (await read_form(request)).text("purpose")
+    try:
+        await record_look(request, case, purpose)
+    except PurposeRefused as refusal:
+        return await _case(request, case, asked=_asked(request, "unmask", purpose, "", "purpose", refusal))
     return await _case(request, case, is_unmasked=True)
 
 
@@ -105,50 +141,135 @@ async def act_on_case(request: AnyRequest, case: FromPath[str], kind: FromPath[s
     return await _case(request, case, refusing=refusing)
 
 
-router = Router("/cases", route_handlers=[list_cases, search_cases, show_case, unmask_case, act_on_case])
+@post("/{case:str}/proof", opt=guards.officer(Scope.READABLE_CASES, CASEWORK), status_code=200)
+async def prove_entry(request: AnyRequest, case: FromPath[str]) -> Response[bytes] | Page:
+    """The proof file of one step, once the look and its purpose are written down; or the page again."""
+    form = await read_form(request)
+    entry, purpose = form.text("entry"), form.text("purpose")
+    try:
+        return await proof_file(request, case, entry, purpose)
+    except NotPermitted:
+        raise
+    except Refused as refusal:
+        field = "purpose" if isinstance(refusal, PurposeRefused) else "entry"
+        return await _case(request, case, asked=_asked(request, "proof", purpose, entry, field, refusal))
+
+
+@get("/{case:str}/slip", opt=guards.officer(Scope.READABLE_CASES, FILERS))
+async def show_slip(request: AnyRequest, case: FromPath[str]) -> Page:
+    """The resident's slip, for the officer who filed the case: after the filing, and when the printout is lost."""
+    site, signed_in = site_of(request), guards.get_signed_in(request)
+    found = await site.node.worklists.get_case(signed_in.office, read_case_id(case))
+    secret = site.node.desk.reopen_slip(signed_in, found.file)
+    return await render_slip(request, found.file, secret)
+
+
+router = Router(
+    "/cases",
+    route_handlers=[list_cases, search_cases, show_case, unmask_case, act_on_case, prove_entry, show_slip],
+)
+
+
+async def record_look(request: AnyRequest, case: str, purpose: str) -> None:
+    """Write down that hidden data is looked at. Raises `LookRefused` where there is nothing that a look may show."""
+    site, signed_in = site_of(request), guards.get_signed_in(request)
+    found = await site.node.worklists.get_case(signed_in.office, read_case_id(case))
+    if Sight.UNMASKABLE not in sight_of(found.file, signed_in.office, signed_in.roles).values():
+        raise LookRefused
+    await site.access_log.record(signed_in.officer, signed_in.office, found.file.case, purpose)
+
+
+async def proof_file(request: AnyRequest, case: str, fingerprint: str, purpose: str) -> Response[bytes]:
+    """One entry's proof as a file to keep. Its text is in clear, so only for whom a recorded look shows all of it."""
+    # Imported for the few who ask: a village computer rarely needs it.
+    from office.proving import deed_of, entry_of, prove
+
+    site, signed_in = site_of(request), guards.get_signed_in(request)
+    found = await site.node.worklists.get_case(signed_in.office, read_case_id(case))
+    if not sees_everything(sight_of(found.file, signed_in.office, signed_in.roles)):
+        raise NotPermitted("role_forbids")
+    proof = await prove(site.node.books, found, entry_of(found, fingerprint))
+    deed = deed_of(proof.fingerprint)
+    await site.access_log.record(signed_in.officer, signed_in.office, found.file.case, purpose, deed=deed)
+    disposition = {"content-disposition": f'attachment; filename="{proof.name}"'}
+    return Response(proof.content, media_type="application/octet-stream", headers=disposition)
 
 
 async def _list(request: AnyRequest, queue: Queue, number: int, search: str) -> Page:
     site, signed_in = site_of(request), guards.get_signed_in(request)
     office = signed_in.office
-    listed = await site.node.worklists.list_cases(office, queue, search=search, page=number, size=PAGE_CASES)
+    by_name = does_casework(signed_in.roles)
+    listed = await site.node.worklists.list_cases(
+        office, queue, search=search, by_name=by_name, page=number, size=PAGE_CASES
+    )
     rows = [summary_of(found, sight_of(found.file, office, signed_in.roles), site.node.seat) for found in listed.rows]
     counts = await site.node.worklists.count(office)
     return await site.render(
         request,
         "cases.html",
+        back="/cases",
         queues=[(one, label, counts.get(one, 0)) for one, label in QUEUES.items()],
         queue=queue,
         search=search,
         rows=rows,
         total=listed.total,
         empty=NOTHING_FOUND if search else EMPTY[queue],
-        newer=f"/cases?queue={queue.value}&page={number - 1}" if number > 1 else "",
-        older=f"/cases?queue={queue.value}&page={number + 1}" if listed.has_more and not search else "",
+        newer=number - 1,
+        older=number + 1 if listed.has_more else 0,
         may_file=may_file(signed_in),
     )
 
 
-async def _case(request: AnyRequest, case: str, *, is_unmasked: bool = False, refusing: Refusing | None = None) -> Page:
+def _asked(request: AnyRequest, form: str, purpose: str, entry: str, field: str, refusal: Refused) -> Asked:
+    problem = Problem(field, refusal.text(language_for(request)))
+    return Asked(form, purpose[:PURPOSE_CHARACTERS_MAX], entry, (problem,))
+
+
+async def _case(
+    request: AnyRequest,
+    case: str,
+    *,
+    is_unmasked: bool = False,
+    refusing: Refusing | None = None,
+    asked: Asked | None = None,
+) -> Page:
     site, signed_in = site_of(request), guards.get_signed_in(request)
     found = await site.node.worklists.get_case(signed_in.office, read_case_id(case))
     sights = sight_of(found.file, signed_in.office, signed_in.roles)
     sights = lifted(sights) if is_unmasked else sights
-    kinds = site.node.desk.available(signed_in, found.file)
-    forms = Drawing(site.node, names_for(request), found, sights, site.new_operation).forms(kinds, refusing)
-    sentence = refusing.sentence if refusing is not None else ""
+    kinds = offered(site.node.desk.available(signed_in, found.file), found.file)
+    leaders = await site.accounts.list_leaders() if CustodyReassigned.kind in kinds else []
+    names, detail = names_for(request), detail_of(found, sights, site.node.seat)
+    drawing = Drawing(site.node, names, found, sights, site.new_operation, leaders)
+    forms = drawing.forms(kinds, refusing)
+    sentence, status = (refusing.sentence, refusing.status) if refusing is not None else ("", 422 if asked else 200)
     if refusing is not None and not sentence and refusing.kind not in kinds:
         sentence = not_offered(language_for(request))
     return await site.render(
         request,
         "case.html",
-        status=refusing.status if refusing is not None else 200,
-        case=detail_of(found, sights, site.node.seat),
+        status=status,
+        # What was typed would be lost with the answer that shows it.
+        back="" if refusing or asked else f"/cases/{case}",
+        case=detail,
+        officers=await site.accounts.find_names({OfficerId(step.officer) for step in detail.steps}),
         acts=forms,
         refusal=sentence,
-        is_wrong=refusing is not None,
+        is_wrong=status != 200,
+        asked=asked,
         is_unmasked=is_unmasked,
+        is_unconfirmed=site.node.desk.is_unconfirmed(CustodyAccepted.kind, found.file),
+        may_print=found.file.filing is not None and found.file.filing.officer == signed_in.officer,
+        may_prove=sees_everything(sights),
+        provable=[(step.fingerprint, _step_label(names, step)) for step in detail.steps],
+        county_digest=site.node.books.seat.root.digest,
     )
+
+
+def _step_label(names: Names, step: StepView) -> str:
+    """A step as it is chosen from a list."""
+    what = names.text(labels.ACTS[step.kind]) if step.kind in labels.ACTS else step.kind
+    return f"{when(step.at)} · {what} · {step.fingerprint}"
 
 
 def may_file(signed_in: SignedIn) -> bool:

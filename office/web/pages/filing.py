@@ -1,7 +1,8 @@
 """Taking a matter in: choose the item, fill in the form, hand over the slip.
 
-Works with every line down. The slip's query code is shown once, on the answer to the form, and never stands in an
-address; the same form sent twice prints the same slip (`office.desk.Desk.open_case`). Never keeps a draft.
+Works with every line down. The slip is a page of its own, which only the officer who filed may open again; its query
+code never stands in an address, and the same form sent twice leads to the same slip (`office.desk.Desk.open_case`).
+Never keeps a draft. Next: `office.web.pages.cases`, whose route the slip is.
 """
 
 from typing import Final
@@ -11,7 +12,6 @@ from litestar.params import FromPath
 from markupsafe import Markup
 from msgspec import Struct
 
-from office.desk import Slip
 from office.web import guards, labels
 from office.web.acting import read_operation
 from office.web.errors import answer_for
@@ -19,7 +19,9 @@ from office.web.forms import Field, FormRefused, Problem, Shape, Values, read_fi
 from office.web.guards import AnyRequest, Scope
 from office.web.i18n import n_
 from office.web.inputs import read_form
+from office.web.pages.front import see_other
 from office.web.site import Names, language_for, names_for, site_of
+from schemas.casework.casefile import CaseFile
 from schemas.casework.events import Applicant, Material, MaterialStatus
 from schemas.casework.lifecycle import NotPermitted, permits
 from schemas.casework.roles import ROLES_OF_ACT
@@ -78,7 +80,7 @@ async def show_form(request: AnyRequest, code: FromPath[str]) -> Page:
 
 @post("/{code:str}", opt=guards.officer(Scope.READABLE_CASES, FILERS), status_code=200)
 async def file_case(request: AnyRequest, code: FromPath[str]) -> Page:
-    """File the case and show its slip; or the form again, with what was typed and what is wrong."""
+    """File the case and go on to its slip; or the form again, with what was typed and what is wrong."""
     site, signed_in = site_of(request), guards.get_signed_in(request)
     form = await read_form(request)
     operation = form.text("operation")
@@ -104,7 +106,7 @@ async def file_case(request: AnyRequest, code: FromPath[str]) -> Page:
     except Refused as refusal:
         answer = answer_for(refusal, language_for(request))
         return await _form(request, code, _typed(typed), (), answer.sentence, site.new_operation(), answer.status)
-    return await _slip(request, slip, names_for(request).item(code))
+    return see_other(f"/cases/{slip.case.hex()}/slip")
 
 
 router = Router("/filing", route_handlers=[choose_item, show_form, file_case])
@@ -204,18 +206,20 @@ def _drawn(materials: tuple[MaterialField, ...], values: Values, names: Names) -
     ]
 
 
-async def _slip(request: AnyRequest, slip: Slip, item: str) -> Page:
+async def render_slip(request: AnyRequest, case: CaseFile, secret: str) -> Page:
+    """The slip of a case that is filed. `secret`: its query code."""
     # Imported for the slip that needs it: it weighs 1 MiB.
     import segno
 
-    code = segno.make(f"{slip.tracking} {slip.secret}", error="m", micro=False)
+    assert case.filing is not None, "only what is filed has a code"
+    code = segno.make(f"{case.filing.tracking} {secret}", error="m", micro=False)
     return await site_of(request).render(
         request,
         "slip.html",
-        slip=slip,
-        item=item,
-        secret="-".join(slip.secret[start : start + 4] for start in range(0, len(slip.secret), 4)),
+        filing=case.filing,
+        filed_at=case.filed_at,
+        secret="-".join(secret[start : start + 4] for start in range(0, len(secret), 4)),
         # Made by segno from digits and capitals of our own: markup, not something typed.
         qr=Markup(code.svg_inline(omitsize=True)),  # noqa: S704
-        path_of_case=f"/cases/{slip.case.hex()}",
+        path_of_case=f"/cases/{case.case.hex()}",
     )

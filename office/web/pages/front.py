@@ -3,7 +3,7 @@
 Never says whether a login exists, and never sends a browser to another host after signing in.
 """
 
-from typing import Annotated, Final
+from typing import Annotated
 
 from litestar import Response, Router, get, post
 from litestar.exceptions import NotFoundException
@@ -14,25 +14,23 @@ from office.accounts import AccountRefused, SignInRefused
 from office.web import guards
 from office.web.assets import served
 from office.web.forms import MISSING, Problem
-from office.web.guards import CASEWORK, EVERYBODY, AnyRequest, Scope
+from office.web.guards import EVERYBODY, AnyRequest, Scope
 from office.web.i18n import DEFAULT, language_of, n_
-from office.web.inputs import local_path, peer_of, read_form
+from office.web.inputs import START, local_path, peer_of, read_form
 from office.web.security import IMMUTABLE
-from office.web.site import language_for, site_of
+from office.web.site import home_of, language_for, site_of
 
 Page = Response[object]
 
-HOME: Final = "/cases"
-
 
 @get("/", opt=guards.public())
-async def home() -> Redirect:
-    """The list of cases is where everybody starts."""
-    return Redirect(HOME, status_code=303)
+async def home(request: AnyRequest) -> Redirect:
+    """The first page of the officer's menu."""
+    return Redirect(home_of(guards.find_signed_in(request)), status_code=303)
 
 
 @get("/sign-in", opt=guards.public())
-async def show_sign_in(request: AnyRequest, next_: Annotated[str, QueryParameter(name="next")] = HOME) -> Page:
+async def show_sign_in(request: AnyRequest, next_: Annotated[str, QueryParameter(name="next")] = START) -> Page:
     """The sign-in page."""
     return await site_of(request).render(request, "sign_in.html", found=(), login="", next=local_path(next_))
 
@@ -57,10 +55,10 @@ async def sign_in(request: AnyRequest) -> Page:
             cookies = [site.cookies.open_session(name)]
             if request.cookies.get(site.cookies.language) is None:
                 cookies.append(site.cookies.choose_language(signed_in.language))
-            if target == HOME and CASEWORK.isdisjoint(signed_in.roles):
-                target = "/line"  # Whoever only runs the node sees no case (`guards.CASEWORK`).
-            return see_other(target, *cookies)
-    return await site.render(request, "sign_in.html", status=status, found=found, login=login[:40], next=target)
+            return see_other(home_of(signed_in) if target == START else target, *cookies)
+    return await site.render(
+        request, "sign_in.html", status=status, back="/sign-in", found=found, login=login[:40], next=target
+    )
 
 
 @post("/sign-out", opt=guards.public(), status_code=303)
@@ -108,7 +106,7 @@ async def change_password(request: AnyRequest) -> Page:
     except (AccountRefused, SignInRefused) as refusal:
         field = "present" if refusal.code in ("password_wrong", "sign_in_delayed") else "password"
         problem = Problem(field, refusal.text(language_for(request)))
-        return await site.render(request, "password.html", status=422, found=[problem])
+        return await site.render(request, "password.html", status=422, back="/password", found=[problem])
     return see_other("/sign-in", site.cookies.end_session())
 
 

@@ -1,4 +1,5 @@
-"""The line: what waits, since when, who was heard last, what is held back, what the post found, room on the disk.
+"""The line: what waits, since when, who was heard last, why the line upward fails, what is held back, what the post
+found, room on the disk.
 
 Shows no case and no person: codes, devices, counts. Next: `office.web.line`, `sync.courier`.
 """
@@ -8,16 +9,18 @@ from typing import Final
 from litestar import Response, Router, get
 from msgspec import Struct
 
-from office.casebook import CODES
+from office.dispositions import explain
+from office.sentences import explained, told
 from office.web import guards
 from office.web.guards import EVERYBODY, AnyRequest, Scope
-from office.web.i18n import Language, n_
+from office.web.i18n import Language, n_, translate
 from office.web.line import neighbours_of
-from office.web.site import language_for, names_for, site_of
+from office.web.pages import held
+from office.web.site import language_for, site_of
 from office.worklists import Journeys, SetAside
-from schemas.casework.casefile import BREACHES
 from schemas.names import Instant
-from sync.ports import Evidence
+from sync.core.errors import LocalFault
+from sync.exchange import REFUSED_HINTS
 
 Page = Response[object]
 
@@ -35,8 +38,9 @@ FINDINGS: Final[dict[str, str]] = {
     "rollback": n_("A device was restored to an earlier state; its entries come back by themselves."),
     "rolled_back": n_("This device was restored to an earlier state; what it had written comes back by itself."),
     "lost": n_("Entries that no neighbour holds any longer."),
-    "refused": n_("A stretch arrived damaged and was fetched again."),
+    "damaged": n_("A record on this computer's disk had gone bad; a good copy is fetched from a neighbour."),
 }
+"""What is not told in the words of `sync.exchange.REFUSED_HINTS`."""
 OTHER_FINDING: Final = n_("See the code; the administrator's handbook explains it.")
 
 
@@ -54,18 +58,22 @@ class SetAsideView(Struct, frozen=True):
 @get("/", opt=guards.officer(Scope.THIS_NODE, EVERYBODY))
 async def show_line(request: AnyRequest) -> Page:
     """The state of this node's lines."""
-    site, names = site_of(request), names_for(request)
+    site, language = site_of(request), language_for(request)
     worklists = site.node.worklists
     set_aside = await worklists.set_aside()
     findings = await worklists.findings()
+    line_up = site.node.line_up
     return await site.render(
         request,
         "line.html",
         neighbours=await neighbours_of(site.node.books, site.node.store),
-        set_aside=[set_aside_view(site.node.books, one, language_for(request)) for one in set_aside],
+        line_up=line_up,
+        failure=explained(line_up.code, line_up.hint, language) if line_up is not None and line_up.code else "",
+        set_aside=[set_aside_view(site.node.books, one, language) for one in set_aside],
+        may_review=not held.REVIEWERS.isdisjoint(guards.get_signed_in(request).roles),
         states=STATES,
         storage=site.node.storage.state(),
-        findings=[(one, names.text(finding_words(one))) for one in findings[-ROWS_MAX:][::-1]],
+        findings=[(one, finding_words(one.code, language)) for one in findings[-ROWS_MAX:][::-1]],
     )
 
 
@@ -75,17 +83,23 @@ router = Router("/line", route_handlers=[show_line])
 def set_aside_view(books: Journeys, one: SetAside, language: Language) -> SetAsideView:
     """An entry that is set aside, in words."""
     journal, seq = one.disposition.key
-    zh, en = CODES.get(one.disposition.code) or BREACHES.get(one.disposition.code) or ("", "")
+    try:
+        zh, en = explain(one.disposition.code)
+        reason = en if language is Language.EN else zh
+    except LocalFault as unknown:
+        reason = told(unknown, language)
     return SetAsideView(
         f"{journal.origin} {journal.epoch} {seq}",
         books.seat_of_node(journal.origin),
         one.disposition.state,
         one.disposition.code,
-        en if language is Language.EN else zh,
+        reason,
         one.entry.at if one.entry is not None else None,
     )
 
 
-def finding_words(finding: Evidence) -> str:
-    """What a finding means, as a message id."""
-    return FINDINGS.get(finding.code, OTHER_FINDING)
+def finding_words(code: str, language: Language) -> str:
+    """What a finding means."""
+    if code in REFUSED_HINTS and code not in FINDINGS:
+        return explained(code, REFUSED_HINTS[code], language)
+    return translate(FINDINGS.get(code, OTHER_FINDING), language)

@@ -1,0 +1,129 @@
+"""Reads a table that a county keeps in a spreadsheet: CSV or XLSX, with headings in English or Chinese.
+
+Chinese spreadsheets save CSV as GBK (read as GB18030, which contains it) unless asked for UTF-8; both are taken. Rows
+come out by the English names of their columns and in their places: an empty row stays, so that whoever names a row
+counts as the spreadsheet does (`office.enrolling.FIRST_ROW`). Never judges what a row says.
+Next: `office.enrolling.parse_offices`, `hub.catalogue.importing.check_divisions`.
+"""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+from zipfile import ZipFile
+
+from msgspec import Struct
+
+from schemas.refusals import Refused
+
+FILE_BYTES_MAX: Final = 8 * 1024 * 1024
+"""A list of 1,000 offices is 60 KiB as CSV, 100 KiB as XLSX."""
+
+UNPACKED_BYTES_MAX: Final = 64 * 1024 * 1024
+"""What the parts of an XLSX file may say they unpack to: 1,000 offices are 1 MiB, and 8 MiB of zeros would be 8 GiB."""
+
+ROWS_MAX: Final = 20_000
+"""Twice the offices that a county may have: a list may have gaps."""
+
+HEADING_CHARACTERS_MAX: Final = 20
+"""How much of each heading a refusal repeats."""
+
+ENCODINGS: Final = ("utf-8-sig", "gb18030")
+"""In this order: text in the second hardly ever is valid in the first."""
+
+
+class Column(Struct, frozen=True):
+    """One column of a table and what it may be headed with."""
+
+    name: str
+    chinese: tuple[str, ...]
+    """Its Chinese headings, the usual one first."""
+    is_needed: bool = True
+
+
+OFFICES: Final = (
+    Column("office", ("单位代码", "单位", "代码")),
+    Column("name", ("名称", "单位名称")),
+    Column("address", ("地址", "设备地址"), is_needed=False),
+)
+DIVISIONS: Final = (
+    Column("code", ("代码", "区划代码")),
+    Column("name", ("名称", "区划名称")),
+    Column("level", ("层级", "级别")),
+    Column("parent", ("上级", "上级代码")),
+)
+
+
+def read_rows(path: Path, columns: Sequence[Column]) -> list[Mapping[str, str]]:
+    """The rows below the headings, each by column name. Raises `Refused`: `file_unreadable`, `columns_missing`."""
+    try:
+        if path.stat().st_size > FILE_BYTES_MAX:
+            raise _unreadable(path, *_TOO_LARGE)
+        rows = _read_xlsx(path) if path.suffix.lower() == ".xlsx" else _read_csv(path)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        zh = "无法读取；请确认文件存在，并另存为 CSV 或 XLSX"
+        raise _unreadable(path, zh, "cannot be read; save it as CSV or as XLSX") from error
+    if len(rows) > ROWS_MAX:
+        raise _unreadable(path, *_TOO_LARGE)
+    head, *body = rows or [[]]
+    names = _columns_of(path, head, columns)
+    return [{name: cell for name, cell in zip(names, row, strict=False) if name} for row in body]
+
+
+def _columns_of(path: Path, head: Sequence[str], columns: Sequence[Column]) -> list[str]:
+    """What each column is called; nothing for one that is not asked for."""
+    known = {heading: column.name for column in columns for heading in (column.name, *column.chinese)}
+    names = [known.get("".join(heading.split()).lower(), "") for heading in head]
+    if any(column.is_needed and column.name not in names for column in columns):
+        zh = "、".join(column.chinese[0] for column in columns)
+        en = ", ".join(column.name for column in columns)
+        found = " | ".join(heading[:HEADING_CHARACTERS_MAX] for heading in head[: 2 * len(columns)])
+        raise Refused(
+            "columns_missing",
+            f"{path.name} 的第一行应为栏目 {zh}（或 {en}），现为“{found}”；请补上栏目名后重新导入，未导入任何内容。",
+            f'The first row of {path.name} must be the headings {en}, it is "{found}"; put them there and import '
+            "again, nothing was imported.",
+        )
+    return names
+
+
+def _read_csv(path: Path) -> list[list[str]]:
+    content = path.read_bytes()
+    try:
+        text = content.decode(ENCODINGS[0])
+    except UnicodeDecodeError:
+        text = content.decode(ENCODINGS[1])
+    return [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text, newline=""))]
+
+
+def _read_xlsx(path: Path) -> list[list[str]]:
+    import openpyxl
+
+    try:
+        with path.open("rb") as file:
+            if sum(part.file_size for part in ZipFile(file).infolist()) > UNPACKED_BYTES_MAX:
+                raise _unreadable(path, *_TOO_LARGE)
+            book = openpyxl.load_workbook(file, read_only=True, data_only=True)
+            cells = book.worksheets[0].iter_rows(values_only=True, max_row=ROWS_MAX + 1)
+            return [[_text(cell) for cell in row] for row in cells]
+    except Refused:
+        raise
+    except Exception as error:
+        # A damaged file makes the library stumble in a dozen ways, none of which it names.
+        zh = "不是有效的 XLSX 文件；请在表格软件中重新保存"
+        raise _unreadable(path, zh, "is not an XLSX file; save it again") from error
+
+
+_TOO_LARGE: Final = ("大于任何单位表；请核对文件", "is larger than any list of offices; check the file")
+
+
+def _unreadable(path: Path, zh: str, en: str) -> Refused:
+    return Refused("file_unreadable", f"{path.name} {zh}；未导入任何内容。", f"{path.name} {en}; nothing was imported.")
+
+
+def _text(cell: object) -> str:
+    """A cell as text. Spreadsheets turn codes into numbers; 510824.0 is 510824."""
+    if cell is None:
+        return ""
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell).strip()
