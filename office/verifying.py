@@ -251,7 +251,8 @@ class _Walk:
     def _head(self, state: JournalState, run: _Run) -> None:
         if run.size != state.size:
             en = f"the journal's row says {state.size} entries, {run.size} are here"
-            self.find("cut_off", state.journal, f"日志记载有 {state.size} 条，实有 {run.size} 条", en)
+            first = f"{state.journal} #{min(run.size, state.size)}"
+            self.find("cut_off", first, f"日志记载有 {state.size} 条，实有 {run.size} 条", en)
         elif run.size and run.tip != state.tip:
             en = "the journal's row names another last entry"
             self.find("changed", state.journal, "日志所记的末条不是实有的末条", en)

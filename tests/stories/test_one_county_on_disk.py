@@ -368,6 +368,50 @@ async def test_verify_names_every_change_behind_the_nodes_back(
     assert all(fault.where and fault.zh and fault.en for fault in report.faults)
 
 
+EVIDENCE = ("head", "salt", "body", "hash", "signature", "prev", "proof")
+"""Columns of an entry of which no bit may change unseen."""
+
+
+async def test_no_bit_of_any_entry_changes_and_no_entry_goes_without_being_named(lived: Path, tmp_path: Path) -> None:
+    """Every entry that the county holds, column by column, and then the whole row; each put right again."""
+    shutil.copytree(lived, tmp_path, dirs_exist_ok=True)
+    home = Places(tmp_path).home(COUNTY)
+    hub = await Node.open(home, with_pen=False)
+    store = sqlite3.connect(home / "node.db", isolation_level=None)
+    unnamed: list[str] = []
+    tried = 0
+
+    async def is_named(journal: str, seq: int, arrival: int) -> bool:
+        places = {f"{journal} #{seq}", f"arrival {arrival}"}
+        return any(fault.where in places for fault in (await verify(hub)).faults)
+
+    try:
+        keys = {state.key: str(state.journal) for state in (await hub.store.load()).journals}
+        rows = store.execute("SELECT * FROM entries ORDER BY arrival").fetchall()
+        names = [column[1] for column in store.execute("PRAGMA table_info(entries)")]
+        for row in rows:
+            entry = dict(zip(names, row, strict=True))
+            arrival, seq, journal = entry["arrival"], entry["seq"], keys[entry["journal"]]
+            for column in (column for column in EVIDENCE if entry[column]):
+                changed = bytes([entry[column][0] ^ 1]) + entry[column][1:]
+                store.execute(f"UPDATE entries SET {column} = ? WHERE arrival = ?", (changed, arrival))
+                tried += 1
+                if not await is_named(journal, seq, arrival):
+                    unnamed.append(f"{column} of {entry['kind']} #{seq}")
+                store.execute(f"UPDATE entries SET {column} = ? WHERE arrival = ?", (entry[column], arrival))
+            store.execute("DELETE FROM entries WHERE arrival = ?", (arrival,))
+            tried += 1
+            if not await is_named(journal, seq, arrival):
+                unnamed.append(f"deletion of {entry['kind']} #{seq}")
+            store.execute(f"INSERT INTO entries VALUES ({', '.join('?' * len(names))})", row)
+        assert (await verify(hub)).faults == []
+    finally:
+        store.close()
+        await hub.close()
+    assert tried > 100
+    assert unnamed == []
+
+
 def single_entry(store: sqlite3.Connection) -> tuple[int, int, int]:
     """(arrival, journal, seq) of an entry that came alone, beyond what is held of its journal without a gap."""
     query = "SELECT arrival, journal, seq FROM entries JOIN journals ON key = journal WHERE loose AND seq >= size"
