@@ -188,7 +188,10 @@ def build(folder: Path) -> Path:
         leftovers = shutil.ignore_patterns(".*", "__pycache__", "build", "dist", "*.egg-info", "tests")
         shutil.copytree(ROOT, copy, ignore=leftovers)
         pip = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "--no-index"]
-        subprocess.run([*pip, str(copy), "-w", str(folder)], check=True)
+        built = subprocess.run([*pip, str(copy), "-w", str(folder)], check=False, capture_output=True, text=True)
+        if built.returncode:  # when it succeeds, setuptools' advice about folders of data would only frighten
+            print(built.stderr, file=sys.stderr)
+            built.check_returncode()
     return next(folder.glob("tongban-*.whl"))
 
 
