@@ -86,7 +86,7 @@ async def fill_and_free(folder: Path) -> None:
     assert "store_full" in await say("sync", folder)
     assert not village.home.ballast.exists()
     assert "line_down" in await say("sync", folder)
-    assert "make room now" in await say("doctor", folder)
+    assert "请立即清理磁盘" in await say("doctor", folder)
 
 
 async def say(verb: str, folder: Path) -> str:

@@ -24,7 +24,7 @@ JOB_SCHEDULES = 20
 def main(arguments: list[str]) -> int:
     """Read the options and run what they ask for."""
     parser = argparse.ArgumentParser(prog="simulate", description=__doc__)
-    parser.add_argument("--seeds", type=int, help="how many schedules (default 1000; nightly: 300 of each kind a rule)")
+    parser.add_argument("--seeds", type=int, help="how many schedules (default 1000; nightly: 600 of each kind a rule)")
     parser.add_argument("--seed", type=int, help="replay this one, line by line")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--preset", choices=sorted(PRESETS), help="one kind of county instead of the mix")
@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> int:
     if wanted.seed is not None:
         return replay(wanted.seed, preset)
     if wanted.nightly:
-        return nightly(wanted.seeds or 300)
+        return nightly(wanted.seeds or 600)
     return run_many(range(wanted.first, wanted.first + (wanted.seeds or 1000)), preset, wanted.workers)
 
 
