@@ -195,6 +195,7 @@ async def import_offices(arguments: Arguments) -> int:
         offices = parse_offices(rows, node.county, node.divisions)
         if not arguments.local:
             check_address(address_of(node.settings))
+        save_sheets(node.home.sheets, [])  # a folder that cannot be used refuses before anything is changed
         await node.enrolling.import_offices(offices)
         enrolled = node.books.keyring.offices()
         waiting = [office for office in offices if _has_device(office) and office.office not in enrolled]
@@ -204,10 +205,10 @@ async def import_offices(arguments: Arguments) -> int:
         for position, office in enumerate(wanting):
             show_progress(position, len(wanting))
             sheets.append(await node.enrolling.issue_code(office, node.books.seat.root.digest))
+            save_sheets(node.home.sheets, sheets[-1:])  # one by one: a code without its sheet would wait for nobody
         show_progress(len(wanting), len(wanting))
     finally:
         await node.close()
-    save_sheets(node.home.sheets, sheets)
     if not arguments.quiet:
         print("\n".join(text_of(sheet) for sheet in sheets))
     told = arguments.say(

@@ -43,8 +43,8 @@ class Column(Struct, frozen=True):
 
 
 OFFICES: Final = (
-    Column("office", ("单位代码", "单位", "代码")),
-    Column("name", ("名称", "单位名称")),
+    Column("office", ("单位代码", "代码")),
+    Column("name", ("名称", "单位名称", "单位")),
     Column("address", ("地址", "设备地址"), is_needed=False),
 )
 DIVISIONS: Final = (
@@ -64,6 +64,8 @@ def read_rows(path: Path, columns: Sequence[Column]) -> list[Mapping[str, str]]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         zh = "无法读取；请确认文件存在，并另存为 CSV 或 XLSX"
         raise _unreadable(path, zh, "cannot be read; save it as CSV or as XLSX") from error
+    while rows and not any(rows[-1]):  # formatted and never filled in
+        rows.pop()
     if len(rows) > ROWS_MAX:
         raise _unreadable(path, *_TOO_LARGE)
     head, *body = rows or [[]]

@@ -185,17 +185,23 @@ class Releasing:
 
         A node takes nothing from a neighbour that it knows to be revoked, so it signed before it knew.
         """
-        apart = {author, self._books.seat.office}
         for receipt in await self._books.store.receipts(entry.journal):
-            if receipt.size > entry.seq and seat_of(receipt.office) not in apart:
+            if receipt.size > entry.seq and self._is_witness(receipt.office, author):
                 return True
         for later in await self._entries_of(entry.subject):
             event = event_of(later)
-            if not isinstance(event, Act) or event.after != followed(entry.hash) or seat_of(event.office) in apart:
+            if not isinstance(event, Act) or event.after != followed(entry.hash):
+                continue
+            if not self._is_witness(event.office, author):
                 continue
             if self._is_of_its_office(later, event) and self._books.counts(later):
                 return True
         return False
+
+    def _is_witness(self, office: OfficeId, author: OfficeId) -> bool:
+        """Whether an office could know better than the author: neither we, nor whoever has its only line through it."""
+        seat = seat_of(office)
+        return seat != self._books.seat.office and not within(seat, author)
 
 
 def _releasable(step: HeldStep) -> CaseEvent:

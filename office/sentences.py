@@ -14,6 +14,9 @@ from schemas.refusals import Refused
 from sync.core.errors import Fault
 
 ORIGINAL: Final = "原文："
+
+HINT_CHARACTERS_MAX: Final = 400
+"""Of words that came from another node: our own longest refusal has 300."""
 """A sentence that ends so is followed by the refusal's own English words: they name the setting, the file, the name."""
 
 _FETCHED_AGAIN: Final = "收到的数据有损坏，未采信，已有的数据不受影响；系统会自动重新取得，反复出现请运行 verify。"
@@ -200,7 +203,11 @@ def told(refusal: Refused | Fault | Malformed, language: str) -> str:
 
 
 def explained(code: str, hint: str, language: str) -> str:
-    """The same for a code and its English words, where the refusal itself is not at hand: a line's state, a tally."""
+    """The same for a code and its English words, where the refusal itself is not at hand: a line's state, a tally.
+
+    The words may be a stranger's who answered in a neighbour's place: what is no printable character is left out.
+    """
+    hint = "".join(sign if sign.isprintable() else " " for sign in hint[:HINT_CHARACTERS_MAX])
     if language.startswith("en"):
         return hint
     sentence = SENTENCES.get(code) or (SENTENCES[ANSWER] if code.startswith("answer_") else UNKNOWN)

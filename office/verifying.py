@@ -81,8 +81,8 @@ class Claim(Struct, frozen=True, gc=False):
 _TOO_SHORT: Final = {
     Source.CHECKPOINT: ("所属设备已签名 {size} 条，实有 {held} 条", "the owner signed {size} entries, {held} are here"),
     Source.RECEIPT: (
-        "已为 {journal} 签收 {size} 条，实有 {held} 条",
-        "{size} entries of {journal} were signed for here, {held} are here",
+        "该回执签收了 {journal} 的 {size} 条，实有 {held} 条",
+        "this receipt is for {size} entries of {journal}, {held} are here",
     ),
 }
 _DIFFERENT: Final = {

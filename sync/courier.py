@@ -185,7 +185,7 @@ class Courier:
         # Whoever was told when to come back comes then or later, never sooner. But anybody on the way may have said it,
         # before a session is open: no answer silences us for longer than a line that is down.
         told_s = min(max(0, fault.retry_after_s), longest_s) if isinstance(fault, Busy) else 0
-        return told_s + self._jitter.between(0, max(ceiling_s, told_s))
+        return min(longest_s, told_s + self._jitter.between(0, max(ceiling_s, told_s)))
 
     def _pause_s(self) -> float:
         """How long the budget asks to wait after a conversation; 0 while some of it is left."""

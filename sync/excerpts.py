@@ -29,6 +29,13 @@ SignAt = Callable[[JournalId, int], Awaitable[Checkpoint]]
 """Signs a journal of this very device at an earlier size, for a page that ends there."""
 
 
+Trees = dict[JournalId, list[bytes]]
+"""Leaves of the journals of which proofs are being made."""
+
+Covers = dict[JournalId, tuple[int, Checkpoint | None]]
+"""Journal → from which entry on a good checkpoint was looked for, and the first one found: it covers all up to it."""
+
+
 class Piece(Struct):
     """Consecutive entries of one journal that a page will carry: seq start … stop - 1."""
 
@@ -45,7 +52,10 @@ async def run_of(books: Books, piece: Piece, sign_at: SignAt | None = None) -> R
     """
     journal = piece.journal
     entries = await books.store.entries(journal, piece.start, piece.stop)
-    lines = [Line(entry.head, entry.salt, entry.body, entry.digest) for entry in entries]
+    # One that is gone from our disk leaves an empty line: refused there, and asked for elsewhere; the line goes on.
+    lines = [Line(b"", b"", None, bytes(32))] * (piece.stop - piece.start)
+    for entry in entries:
+        lines[entry.seq - piece.start] = Line(entry.head, entry.salt, entry.body, entry.digest)
     checkpoints = await books.store.checkpoints(journal, piece.start, piece.stop)
     is_open = not checkpoints or checkpoints[-1].size != piece.stop
     if is_open and sign_at is not None and journal.origin == books.seat.node:
@@ -81,14 +91,15 @@ async def excerpt_of(books: Books, entry: Stored) -> Excerpt:
 async def excerpts_of(books: Books, entries: Sequence[Stored]) -> list[Excerpt]:
     """`excerpt_of` for several, in their order: of each journal the tree is read once, of neighbours the hashes not."""
     excerpts: list[Excerpt] = []
-    trees: dict[JournalId, list[bytes]] = {}
+    trees: Trees = {}
+    covers: Covers = {}
     before: Stored | None = None
     for entry in entries:
         prev = entry.prev
         if prev is None and before is not None and (before.journal, before.seq + 1) == (entry.journal, entry.seq):
             prev = before.hash
         prev = prev or await _prev_of(books, entry.journal, entry.seq)
-        excerpts.append(await _excerpt_of(books, entry, prev, trees))
+        excerpts.append(await _excerpt_of(books, entry, prev, trees, covers))
         before = entry
     return excerpts
 
@@ -108,7 +119,7 @@ async def excerpts_at(books: Books, keys: Sequence[EntryKey]) -> list[Excerpt]:
     return [found.get(key) or Excerpt(key[0].origin, key[0].epoch, key[1], bytes(32), gone) for key in keys]
 
 
-async def _excerpt_of(books: Books, entry: Stored, prev: bytes, trees: dict[JournalId, list[bytes]]) -> Excerpt:
+async def _excerpt_of(books: Books, entry: Stored, prev: bytes, trees: Trees, covers: Covers) -> Excerpt:
     journal = entry.journal
     line = Line(entry.head, entry.salt, entry.body, entry.digest, entry.signature)
     signed = entry.signature is not None and books.keyring.verify_log(
@@ -119,7 +130,7 @@ async def _excerpt_of(books: Books, entry: Stored, prev: bytes, trees: dict[Jour
     line = Line(entry.head, entry.salt, entry.body, entry.digest)
     proof = decode(entry.proof, Proof) if entry.proof is not None else None
     if proof is None and books.rules.proofs_for_unattested:
-        proof = await _prove(books, entry, trees)
+        proof = await _prove(books, entry, trees, covers)
     return Excerpt(journal.origin, journal.epoch, entry.seq, prev, line, proof)
 
 
@@ -129,9 +140,12 @@ async def _prev_of(books: Books, journal: JournalId, seq: int) -> bytes:
     return held[0] if held else bytes(32)
 
 
-async def _prove(books: Books, entry: Stored, trees: dict[JournalId, list[bytes]]) -> Proof | None:
+async def _prove(books: Books, entry: Stored, trees: Trees, covers: Covers) -> Proof | None:
     journal = entry.journal
-    checkpoint = await good_checkpoint_after(books, journal, entry.seq)
+    since, checkpoint = covers.get(journal, (entry.seq + 1, None))
+    if not since <= entry.seq or (checkpoint is not None and entry.seq >= checkpoint.size):
+        checkpoint = await good_checkpoint_after(books, journal, entry.seq)
+        covers[journal] = (entry.seq, checkpoint)
     if checkpoint is None:
         return None
     if journal not in trees:

@@ -252,6 +252,11 @@ class Ledger:
         What was kept of its tree may have gone bad on the disk, and our signature under it would stand for ever.
         """
         leaves = await self.books.store.hashes(journal, 0, size)
+        signed = await self.books.store.checkpoints(journal, 0, size)
+        tip = self.books.tips.get(journal, Tip())
+        gone = len(leaves) < size or (signed and checkpoint_at(leaves, signed[-1].size)[1] != signed[-1].root)
+        if gone and tip.size == size:  # it is the entries that went bad: what was signed before says so
+            return self._sign(journal, size, tip.frontier.root())
         return self._sign(journal, *checkpoint_at(leaves, size))
 
     # --- post ----------------------------------------------------------------------------------------------------
@@ -446,7 +451,7 @@ class Ledger:
         held = await self._held_hash(journal, excerpt.seq)
         if held is not None:
             part.duplicate += 1
-            if held != link_hash:
+            if held and held != link_hash:
                 await forks.find_alone(books, excerpt, link_hash)
             return []
         entry = _stored(journal, excerpt.seq, books.next_arrival(), excerpt.line, head, link_hash, inlet)
@@ -475,7 +480,8 @@ class Ledger:
         for entry in reversed(self.books.batch.entries):
             if entry.journal == journal and entry.seq == seq:
                 return entry.hash
-        return (await self.books.store.hashes(journal, seq, seq + 1))[0]
+        held = await self.books.store.hashes(journal, seq, seq + 1)
+        return held[0] if held else b""
 
     # --- going out -----------------------------------------------------------------------------------------------
 

@@ -260,9 +260,9 @@ async def _answer(books: Books, link: Link, want: Want, room: int, size: int) ->
         alone = await _good_among(books, entries)
         if alone is None:
             return None
-        if len(alone) < len(entries):
+        if len(alone) < stop - want.start:
             whole = {entry.seq for entry in alone}
-            first_bad = next(entry.seq for entry in entries if entry.seq not in whole)
+            first_bad = next(seq for seq in range(want.start, stop) if seq not in whole)
             stop = await good_checkpoint_upto(books, journal, want.start, first_bad)
         if stop > want.start and want.start <= link.heard.get(journal, want.start):
             return Answer(want, await run_of(books, Piece(journal, want.start, stop)), [])

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, cast
 
 import yaml
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from office.enrolling import FIRST_ROW
 from office.texts import has_unseen
@@ -96,9 +96,21 @@ def read_catalogue(path: Path, effective_from: date, *, is_sample: bool = False)
         return Preflight(path.name, None, (fault,))
     mended = tuple(fault for number, row in enumerate(rows, start=1) for fault in _mend(number, row))
     parsed = parse_items(version, effective_from, rows, is_sample=is_sample)
-    if isinstance(parsed, Edition):
-        return Preflight(path.name, parsed, (), mended)
-    return Preflight(path.name, None, tuple(sorted(parsed)), mended)
+    if not isinstance(parsed, Edition):
+        return Preflight(path.name, None, tuple(sorted(parsed)), mended)
+    faults = _unseen_in(parsed)
+    return Preflight(path.name, None if faults else parsed, faults, mended)
+
+
+def _unseen_in(edition: Edition) -> tuple[Fault, ...]:
+    """Line ends, tabs and unseen characters in what filings repeat word for word: the desk would refuse every one."""
+    said = [("", edition.version)]
+    for item in edition.items.values():
+        said += [(item.code, name) for names in structs.astuple(item.materials) for name in names]
+    zh = "版本或材料名称含有换行、制表符或看不见的字符"
+    en = "the version or a material's name holds a line end, a tab or an unseen character"
+    codes = dict.fromkeys(code for code, text in said if has_unseen(text, is_prose=False))
+    return tuple(Fault(0, code, "version, mat", zh, en) for code in codes)
 
 
 def check_divisions(source: str, rows: Sequence[Mapping[str, str]], county: OfficeId) -> DivisionsPreflight:

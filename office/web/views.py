@@ -189,8 +189,10 @@ def detail_of(found: Found, sights: Sights, seat: OfficeId) -> CaseDetail:
     applicant = filing.applicant if filing is not None else None
     shows_statement = sights[FieldGroup.STATEMENT] is Sight.CLEAR
     shows_decision = case.decision is not None and sights[FieldGroup.DECISION] is Sight.CLEAR
-    acts = {_place(one.event): one.entry.kind for one in found.traced if isinstance(one.event, Act)}
-    noted = {_place(one.event) for one in found.traced if isinstance(one.event, ActUnconfirmed)}
+    # What is quarantined says nothing about anybody: a hostile device may have written it in another office's name.
+    believed = [one for one in found.traced if one.state in ("", "superseded")]
+    acts = {_place(one.event): one.entry.kind for one in believed if isinstance(one.event, Act)}
+    noted = {_place(one.event) for one in believed if isinstance(one.event, ActUnconfirmed)}
     return CaseDetail(
         summary=summary_of(found, sights, seat),
         tip=case.tip.hex(),

@@ -40,6 +40,9 @@ RUN_BYTES_MAX = 512 * 1024
 """Bodies in one run: what every relay can pass on whole, packed, beside the rest of a page. Honest pages hold half.
 What lies between two good checkpoints was taken in one run, so it can be passed on as one."""
 
+SIGNATURE_BYTES_MAX = 64
+"""An Ed25519 signature. Checkpoints before a run's last are passed on unverified, so nothing longer may hide in one."""
+
 CheckpointVerifier = Callable[[JournalId, Checkpoint], bool]
 """Whether the owner's log key signed this checkpoint of this journal."""
 
@@ -139,6 +142,7 @@ def well_formed(run: Run) -> bool:
         and sizes[-1] == stop
         and sizes[0] > run.start
         and all(low < high for low, high in pairwise(sizes))
+        and all(len(found.root) == 32 and len(found.signature) <= SIGNATURE_BYTES_MAX for found in run.checkpoints)
         and sum(len(line.body or b"") for line in run.lines) <= RUN_BYTES_MAX
     )
 

@@ -1,6 +1,7 @@
 """The catalogue: the sample edition, and the importer's report on everything that can be wrong with a file."""
 
 import csv
+import json
 from datetime import date
 from pathlib import Path
 
@@ -192,6 +193,15 @@ def test_the_report_before_an_import_names_every_fault_in_both_languages(tmp_pat
     assert [fault.row for fault in report.faults] == [1, 2]
     assert report.text("en").startswith("catalogue.yaml: 2 faults, nothing imported.")
     assert "第 1 行 RS01" in report.text()
+
+
+@pytest.mark.parametrize("name", ["居民身份证\n", "居民\t身份证", "居民身份证\u200b"])
+def test_a_material_that_no_filing_could_name_is_a_fault(tmp_path: Path, name: str) -> None:
+    """As a block scalar or an escape leaves it: the desk refuses characters that nobody sees."""
+    rows = [ROW | {"mat": {"must": [name]}}]
+    report = read_catalogue(written(tmp_path, json.dumps({"version": "v1", "items": rows})), DAY)
+    assert report.edition is None
+    assert [(fault.item, fault.field) for fault in report.faults] == [("RS01", "version, mat")]
 
 
 def test_a_text_cut_at_a_comma_is_joined_and_reported(tmp_path: Path) -> None:

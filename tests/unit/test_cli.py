@@ -12,6 +12,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 import openpyxl
 import pytest
+from openpyxl.styles import Border, Side
 from sqlalchemy.exc import OperationalError
 
 from hub import __main__ as hub
@@ -166,6 +167,9 @@ def test_a_list_as_a_county_office_saves_it(home: Path, tmp_path: Path, capsys: 
     assert run("network", "import", path, "--local", "--quiet", "--home", home) == 0
     assert run("network", "list", "--home", home) == 0
     assert "510824100205\t白观村" in capsys.readouterr().out.replace(" ", "\t")
+    path.write_bytes(rows.replace("51082410020", "510824100205").replace("名称", "单位").encode("gbk"))
+    assert run("network", "import", path, "--local", "--quiet", "--home", home) == 0, "单位 is what an office is called"
+    capsys.readouterr()
     path.write_bytes("单位名,编号\n苍溪县,510824\n".encode("gbk"))
     assert run("network", "import", path, "--local", "--home", home) == 1
     told = capsys.readouterr().err
@@ -178,6 +182,8 @@ def test_a_spreadsheet_works_like_a_list(home: Path, tmp_path: Path, capsys: pyt
     book = openpyxl.Workbook()
     for line in LIST.splitlines():
         book.worksheets[0].append([int(cell) if cell.isdecimal() else cell or None for cell in line.split(",")])
+    for number in range(60, 20_200, 20):  # borders drawn far below the last office
+        book.worksheets[0].cell(number, 1).border = Border(left=Side("thin"))
     path = tmp_path / "offices.xlsx"
     book.save(path)
     assert run("network", "import", path, "--local", "--home", home, "--quiet") == 0

@@ -471,3 +471,16 @@ def test_a_release_names_one_entry_not_its_number(network: Network) -> None:
     run(twin.ledger.commit())
     county.admit(page_of(township, county, run(excerpt_of(twin.books, forged))))
     assert county.states()[village.journal, forged.seq] == ("held", "revoked")
+
+
+def test_nothing_hides_in_the_signature_of_a_checkpoint_that_is_passed_on_unverified(network: Network) -> None:
+    village, township = network[VILLAGE], network[TOWNSHIP]
+    village.write(b"one")
+    village.ledger.sign_tip()
+    run(village.ledger.commit())
+    village.write(b"two")
+    page = village.page(township)
+    good = run_in(page, village.journal)
+    fat = replace(good.checkpoints[0], signature=bytes(100_000))
+    admission = township.admit(page_with(village, township, replace(good, checkpoints=[fat, *good.checkpoints[1:]])))
+    assert (admission.admitted, set(admission.codes)) == (0, {"malformed"})

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from schemas.wire import Excerpt, Lane, Page, Run, Stretch
 from sync.excerpts import excerpt_of
-from tests.support.network import COUNTY, TOWNSHIP, VILLAGE, Network, Node, run
+from tests.support.network import COUNTY, SECOND_VILLAGE, TOWNSHIP, VILLAGE, Network, Node, run
 
 
 @pytest.fixture
@@ -168,3 +168,32 @@ def test_a_hash_that_is_gone_from_our_disk_stops_no_page(network: Network) -> No
     (entry,) = township.write(b"granted")
     network.talk(village, township)
     assert village.bodies() == [b"one", b"granted"]
+
+
+def test_a_rotten_hash_of_old_does_not_sign_away_what_was_written_since() -> None:
+    """The township holds the old part; at the next start the end is signed as it was kept, not as the rot makes it."""
+    network = Network(TOWNSHIP, VILLAGE, real=True)
+    village, township = network[VILLAGE], network[TOWNSHIP]
+    one, *_ = village.write(b"one", b"between", b"more between")
+    network.talk(village, township)
+    village.write(b"two", b"three")
+    held = village.tables.entries[village.journal][one.seq]
+    village.tables.entries[village.journal][one.seq] = replace(held, hash=flipped(held.hash))
+    village.start()
+    for _ in range(4):
+        network.talk(village, township)
+    assert {b"two", b"three"} <= set(township.bodies())
+
+
+def test_a_row_that_is_gone_here_stops_no_other_village() -> None:
+    network = Network(TOWNSHIP, VILLAGE, SECOND_VILLAGE, real=True)
+    village, township, county, other = network[VILLAGE], network[TOWNSHIP], network[COUNTY], network[SECOND_VILLAGE]
+    network.settle_all()
+    gone, _ = village.write(b"gone", b"kept")
+    network.talk(village, township)
+    del township.tables.entries[village.journal][gone.seq]
+    other.write(b"other village")
+    network.talk(other, township)
+    for _ in range(4):
+        network.talk(township, county)
+    assert b"other village" in county.bodies()

@@ -253,6 +253,7 @@ async def _case(
         back="" if refusing or asked else f"/cases/{case}",
         case=detail,
         officers=await site.accounts.find_names({OfficerId(step.officer) for step in detail.steps}),
+        own_device=site.node.books.seat.node,
         acts=forms,
         refusal=sentence,
         is_wrong=status != 200,
