@@ -13,7 +13,7 @@ from itertools import pairwise
 from msgspec import Struct
 
 from schemas.codec import ENTRY_BODY_BYTES_MAX, PAGE_ENTRIES_MAX, Malformed
-from schemas.names import SALT_BYTES, CaseId, Instant, JournalId
+from schemas.names import HASH_BYTES, SALT_BYTES, CaseId, Instant, JournalId
 from schemas.wire import (
     ZERO_HASH,
     Checkpoint,
@@ -142,7 +142,7 @@ def well_formed(run: Run) -> bool:
         and sizes[-1] == stop
         and sizes[0] > run.start
         and all(low < high for low, high in pairwise(sizes))
-        and all(len(found.root) == 32 and len(found.signature) <= SIGNATURE_BYTES_MAX for found in run.checkpoints)
+        and all(len(found.root) <= HASH_BYTES and len(found.signature) <= SIGNATURE_BYTES_MAX for found in run.checkpoints)
         and sum(len(line.body or b"") for line in run.lines) <= RUN_BYTES_MAX
     )
 
