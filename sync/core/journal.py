@@ -142,7 +142,9 @@ def well_formed(run: Run) -> bool:
         and sizes[-1] == stop
         and sizes[0] > run.start
         and all(low < high for low, high in pairwise(sizes))
-        and all(len(found.root) <= HASH_BYTES and len(found.signature) <= SIGNATURE_BYTES_MAX for found in run.checkpoints)
+        and all(
+            len(found.root) <= HASH_BYTES and len(found.signature) <= SIGNATURE_BYTES_MAX for found in run.checkpoints
+        )
         and sum(len(line.body or b"") for line in run.lines) <= RUN_BYTES_MAX
     )
 
