@@ -54,6 +54,7 @@ class SqlCases:
 
     def __init__(self, read: AsyncEngine, sealer: Sealer) -> None:
         self._read = read
+        # One statement needs no transaction around it: the rounds would cost more than the reading, at every page.
         self._auto = read.execution_options(isolation_level="AUTOCOMMIT")
         self._sealer = sealer
 
