@@ -24,7 +24,9 @@ hash) and takes about a minute; later ones start at once and need no network.
   lint        ruff: rules and layout (`lint --fix` repairs what it can)
   types       the strict type checker (`types FILE …` for some files)
   simulate    the whole network under faults in virtual time: `simulate SEEDS=1000`, `simulate SEED=42` replays one
-  bench       measure: `bench BENCH=ingest`, wire or agent
+  bench       measure: `bench BENCH=ingest`, wire, agent or casework
+  county-year one county's year, 344,000 cases by the routes of the catalogue, folded and counted; minutes (SHARE=0.01:
+              a hundredth of it, in seconds)
   nightly     the long search of the simulator, then what needs more rights than a test run has: a really full disk
 
   wheelhouse  dist/wheelhouse, from which a village PC installs without any network (`wheelhouse --for windows`)
@@ -32,7 +34,7 @@ hash) and takes about a minute; later ones start at once and need no network.
   lock        make both requirements locks again from pyproject.toml (needs uv)
   clean       delete .venv, dist and caches
 
-CHECK, SEEDS, SEED, BENCH and QUICK may be words, as here, or environment variables. `make VERB` is the same.
+CHECK, SEEDS, SEED, SHARE, BENCH and QUICK may be words, as here, or environment variables. `make VERB` is the same.
 """
 
 # What a word such as SEEDS=1000 becomes for each verb. An empty string means: pass the value alone.
@@ -41,6 +43,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "simulate": {"SEEDS": "--seeds", "SEED": "--seed"},
     "nightly": {"SEEDS": "--seeds"},
     "bench": {"BENCH": ""},
+    "county-year": {"SHARE": "--share", "SEED": "--seed"},
     "test": {"QUICK": "--quick"},
 }
 SWITCHES = ("CHECK", "QUICK")
@@ -55,6 +58,7 @@ MODULES: Mapping[str, tuple[str, ...]] = {
     "demo": ("deploy.demo",),
     "simulate": ("tests.simulation",),
     "bench": ("tests.benchmarks",),
+    "county-year": ("tests.benchmarks.county_year",),
     "types": ("basedpyright",),
     "wheelhouse": ("deploy.wheelhouse",),
 }

@@ -3,7 +3,7 @@
 A hub, two townships and four villages run as seven real processes with SQLite on loopback, in a folder of their own,
 under a county name that no live network has. With `--check` nobody is waited for: the last line is one JSON object, and
 the exit status is 1 if anything is off. Without it the pages stay open until Ctrl-C. Never leaves a process behind.
-Next: `demo_scenario` (what is played), `demo_play` (how), `demo_checks` (the verdict).
+Next: `demo_scenario`, `demo_stories` (what is played), `demo_play` (how), `demo_checks` (the verdict).
 """
 
 import argparse
@@ -27,7 +27,8 @@ from deploy.demo_checks import Shelf, Verdict, judge
 from deploy.demo_county import County
 from deploy.demo_play import Play
 from deploy.demo_processes import DemoFailed
-from deploy.demo_scenario import BY_KEY, PASSWORD, PEOPLE, PLACES, STORIES, Story
+from deploy.demo_scenario import BY_KEY, PASSWORD, PEOPLE, PLACES, Story
+from deploy.demo_stories import PRINTED, STORIES
 from deploy.demo_view import Narrator, live_view
 
 STAGES: Final = {
@@ -89,6 +90,7 @@ async def _perform(county: County, narrator: Narrator, *, is_check: bool) -> int
     if play.rollbacks_noticed < 1:
         verdict.faults.append("the restored township was not noticed to have been rolled back")
     _report(narrator, verdict)
+    await _tell_stories(county, narrator, verdict)
     figures = _figures(play, verdict, seconds=time.monotonic() - narrator.began, founded_s=founded_s)
     if is_check:
         print(json.dumps(figures, ensure_ascii=False), flush=True)
@@ -129,6 +131,10 @@ def _figures(play: Play, verdict: Verdict, *, seconds: float, founded_s: float) 
         "doubled": verdict.doubled,
         "quarantined": verdict.quarantined,
         "receipts": verdict.receipts,
+        "published": verdict.published,
+        "regimes": verdict.regimes,
+        "on_lists": verdict.on_lists,
+        "kinds": len({each.kind for each in play.told}),
         "tables_equal_refold": verdict.tables_equal_refold,
         "chains_verified": verdict.chains_verified,
         "entries": verdict.entries,
@@ -148,13 +154,16 @@ def _report(narrator: Narrator, verdict: Verdict) -> None:
     """What happened to every case, and whether all is well."""
     word = narrator.word
     table = Table(title=word("每一件的结果", "What happened to every case"))
-    for title in (word("件", "case"), word("收件", "filed at"), word("经过", "story"), word("结果", "end")):
-        table.add_column(title)
+    table.add_column(word("件", "case"))
+    # The number is typed or copied: it must stand in one piece.
+    table.add_column(word("编号", "number"), no_wrap=True)
+    for title in (word("收件", "filed at"), word("经过", "story"), word("结果", "end")):
+        table.add_column(title, overflow="fold")
     for story in STORIES:
         stage = verdict.outcomes.get(story.key, "missing")
         village = BY_KEY[story.village]
         name, plot = word(village.name, village.name_en), word(story.zh, story.en)
-        table.add_row(story.key, name, plot, word(*_end_of(story, stage)))
+        table.add_row(story.key, verdict.numbers.get(story.key, ""), name, plot, word(*_end_of(story, stage)))
     narrator.console.print(table)
     if not verdict.faults:
         zh = f"全部核对无误：丢失 {verdict.lost}，重复 {verdict.doubled}，隔离 {verdict.quarantined}。"
@@ -164,11 +173,24 @@ def _report(narrator: Narrator, verdict: Verdict) -> None:
         narrator.tell(f"不符：{fault}", f"Off: {fault}", "bold red")
 
 
+async def _tell_stories(county: County, narrator: Narrator, verdict: Verdict) -> None:
+    """The joint case and the offline village case, as `case` prints them."""
+    numbers = [verdict.numbers[key] for key in PRINTED if key in verdict.numbers]
+    told = await asyncio.gather(*(county.story_of(number, narrator.word("zh-CN", "en")) for number in numbers))
+    for number, text in zip(numbers, told, strict=True):
+        narrator.head(f"hub case {number}", f"hub case {number}")
+        narrator.console.print(text, markup=False, soft_wrap=True)
+
+
 def _end_of(story: Story, stage: str) -> tuple[str, str]:
     zh, en = STAGES.get(stage, (stage, stage))
     kinds = [step.kind for step in story.steps]
     if "case.withdrawn" in kinds:
         return f"已撤回，{zh}", f"withdrawn, {en}"
+    if "acceptance.refused" in kinds:
+        return f"不予受理，已告知，{zh}", f"not accepted, told, {en}"
+    if "case.reopened" in kinds:
+        return f"重新办理，已送达，{zh}", f"taken up again, handed over, {en}"
     refused = any(step.fields.get("outcome") == "refused" for step in story.steps)
     if refused:
         return f"不予许可，已送达，{zh}", f"refused, handed over, {en}"
@@ -190,6 +212,11 @@ async def _stay_open(county: County, narrator: Narrator) -> None:
                 name, who = word(place.name, place.name_en), word(person.name, person.name_en)
                 table.add_row(name, county.address(place.key), person.login, who)
     narrator.console.print(table)
+    home = county.nodes["hub"].home
+    narrator.tell(
+        f"任何一件的经过：.venv/bin/hub case 编号 --home {home}",
+        f"The story of any case: .venv/bin/hub case NUMBER --home {home}",
+    )
     narrator.tell(f"密码均为 {PASSWORD}；按 Ctrl-C 结束。", f"Every password is {PASSWORD}. Ctrl-C ends all.", "bold")
     await asyncio.Event().wait()
 

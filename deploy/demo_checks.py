@@ -13,10 +13,14 @@ from typing import Any, Final
 
 from msgspec import Struct, field
 
-from deploy.demo_scenario import PLACES, STORIES, Story
+from deploy.demo_scenario import EDITION, PLACES, Story
 from deploy.demo_stores import Peek
-from schemas.casework.casefile import CaseFile, Item, fold
-from schemas.casework.events import Act, decode_event
+from deploy.demo_stories import STORIES
+from office.seeds import load_catalogue
+from schemas.casework.casefile import CaseFile
+from schemas.casework.events import Act, CaseEvent, CaseFiled, CaseReceived, RosterAdded, decode_event
+from schemas.casework.fold import Item, fold
+from schemas.casework.regimes import regime_of
 from schemas.casework.visibility import readers
 from schemas.codec import decode
 from schemas.names import CaseId, Epoch, NodeId
@@ -26,6 +30,8 @@ from sync.ports import Sealer
 COUNTY: Final = "hub"
 EXPECTED: Final = frozenset({"rollback", "rolled_back"})
 """Findings that the restored backup must cause; every other one is a fault."""
+BESIDE: Final = frozenset({CaseReceived.kind, RosterAdded.kind})
+"""Entries that no officer was told of: what a node notes by itself, and the rows of a list beside its filing."""
 
 
 class Told(Struct, frozen=True):
@@ -36,6 +42,7 @@ class Told(Struct, frozen=True):
     case: bytes
     kind: str
     operation: bytes
+    """Empty for a list of persons, which is sent without one."""
 
 
 class Verdict(Struct):
@@ -48,10 +55,18 @@ class Verdict(Struct):
     entries: int = 0
     """In the county's store."""
     receipts: int = 0
+    published: int = 0
+    """Statements of the register that the county has made and every node holds."""
     tables_equal_refold: bool = True
     chains_verified: bool = True
     outcomes: dict[str, str] = field(default_factory=dict[str, str])
     """Story → how its case ended, as the county has it."""
+    numbers: dict[str, str] = field(default_factory=dict[str, str])
+    """Story → the number on its slip."""
+    regimes: dict[str, int] = field(default_factory=dict[str, int])
+    """How its cases were handled → how many."""
+    on_lists: int = 0
+    """Persons on lists, as the county has them."""
     faults: list[str] = field(default_factory=list[str])
 
 
@@ -98,6 +113,7 @@ class Shelf:
                     "SELECT neighbour FROM inlets WHERE number <> admitted + refused + duplicate"
                 )
             ]
+            self.published = {bytes(row[0]) for row in connection.execute("SELECT hash FROM records")}
             self.findings = [(code, seq) for code, seq in connection.execute("SELECT code, seq FROM evidence")]
             self.set_aside = list(connection.execute("SELECT state, code FROM dispositions"))
             self.signed_for: dict[tuple[str, int, bytes], int] = {
@@ -148,10 +164,13 @@ def judge(shelves: Sequence[Shelf], told: Sequence[Told]) -> Verdict:
     by_key = {shelf.key: shelf for shelf in shelves}
     county = by_key[COUNTY]
     verdict.entries = len(county.rows)
+    verdict.published = len(county.published)
     verdict.receipts = sum(row.kind == "line.receipted" for row in county.rows)
     for shelf in shelves:
         _check_chains(shelf, verdict)
         _check_tables(shelf, verdict)
+        if shelf.published != county.published:
+            verdict.faults.append(f"{shelf.key}: it does not hold what the county has published")
         verdict.quarantined += len(shelf.set_aside)
         verdict.faults += [f"{shelf.key}: an entry is set aside as {state} ({code})" for state, code in shelf.set_aside]
         verdict.faults += [
@@ -245,17 +264,22 @@ def _check_receipts(shelf: Shelf, verdict: Verdict) -> None:
 
 
 def _check_told(county: Shelf, told: Sequence[Told], verdict: Verdict) -> None:
-    """Every act that an officer was told of is at the county once, and nothing else is."""
+    """Every act that an officer was told of is at the county once, and of officers nothing else is."""
     held = Counter(
-        decode_event(row.kind, row.body).operation
+        _name_of(row.subject, decode_event(row.kind, row.body))
         for row in county.rows
-        if row.subject is not None and row.body is not None
+        if row.subject is not None and row.body is not None and row.kind not in BESIDE
     )
-    expected = {each.operation for each in told}
+    expected = {each.operation or each.case for each in told}
     verdict.lost = len(expected - held.keys())
     verdict.doubled = sum(times - 1 for times in held.values()) + len(held.keys() - expected)
     if verdict.lost or verdict.doubled:
         verdict.faults.append(f"the county misses {verdict.lost} acts and has {verdict.doubled} too many")
+
+
+def _name_of(case: bytes, event: CaseEvent) -> bytes:
+    """By what an act is known: its operation, but for the filing of a list, which makes one from its rows."""
+    return case if isinstance(event, CaseFiled) and event.roster is not None else event.operation
 
 
 def _check_story(story: Story, told: Sequence[Told], shelves: dict[str, Shelf], verdict: Verdict) -> None:
@@ -267,6 +291,7 @@ def _check_story(story: Story, told: Sequence[Told], shelves: dict[str, Shelf], 
         verdict.faults.append(f"case {story.key}: the county does not have it as one case")
         return
     verdict.outcomes[story.key] = file.stage.value
+    _note_handling(story, file, verdict)
     acts = sum(isinstance(event, Act) for event, _ in shelves[COUNTY].items_of(file.case))
     if file.stage.value != story.ends_in or file.turn != acts or file.breaches or file.held or file.superseded:
         verdict.faults.append(f"case {story.key}: ends as {file.stage.value} at turn {file.turn} of {acts}")
@@ -274,5 +299,19 @@ def _check_story(story: Story, told: Sequence[Told], shelves: dict[str, Shelf], 
         if place.office not in readers(file):
             continue
         shelf = shelves[place.key]
-        if shelf.files.get(file.case) != file or len(shelf.items_of(file.case)) != len(told):
+        written = [event for event, _ in shelf.items_of(file.case) if event.kind not in BESIDE]
+        if shelf.files.get(file.case) != file or len(written) != len(told):
             verdict.faults.append(f"case {story.key}: stands otherwise at {place.key} than at the county")
+
+
+def _note_handling(story: Story, file: CaseFile, verdict: Verdict) -> None:
+    """How the case was handled; filed under the edition that the county has published."""
+    if file.filing is None or file.filing.edition != EDITION:
+        verdict.faults.append(f"case {story.key}: it was not filed under the edition {EDITION}")
+        return
+    regime = regime_of(file, load_catalogue().get_item(story.item)).value
+    verdict.regimes[regime] = verdict.regimes.get(regime, 0) + 1
+    verdict.numbers[story.key] = file.filing.tracking
+    verdict.on_lists += file.roster_rows_here
+    if file.roster_rows_here != len(story.rows):
+        verdict.faults.append(f"case {story.key}: {file.roster_rows_here} of {len(story.rows)} persons of its list")

@@ -10,27 +10,33 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from deploy.demo_desk import OfficerDesk
+from msgspec import structs
+
+from deploy.demo_desk import OfficerDesk, today_of
 from deploy.demo_lines import Line
 from deploy.demo_processes import DemoFailed, NodeProcess, free_port, run_verb
 from deploy.demo_scenario import (
     BY_KEY,
     COUNTY_NAME,
+    EDITION,
+    EDITION_DOCUMENT,
+    GRANT,
     PASSWORD,
     PEOPLE,
     PLACES,
-    WINDOW,
-    WINDOW_NAME,
+    WINDOWS,
     Person,
     Place,
     Step,
 )
 from deploy.demo_stores import Peek
 from deploy.demo_view import Narrator
+from hub.catalogue.workbook import write_edition
 from office.accounts import Accounts
 from office.node import Node, load_data_key
 from office.paths import Home
 from office.seat import load_seat_file
+from office.seeds import load_catalogue
 from schemas.casework.roles import ROLES_OF_ACT
 from sync.ports import Sealer
 from sync.sealing import AesGcmSealer
@@ -63,8 +69,25 @@ class County:
         await self._verb(HUB, "network", "import", "--quiet", "--local", str(self._write_offices()))
         await self._open_office(hub)
         narrator.tell(f"县中心 {self.address(HUB)} 已开，注册单已打印。", f"The hub is up at {self.address(HUB)}.")
+        await self._publish()
+        narrator.tell(
+            f"县中心发布事项目录 {EDITION} 和一项委托：{GRANT.grantor}委托云峰镇。",
+            f"The county has published catalogue {EDITION} and a grant: Yunfeng decides for the forestry bureau.",
+        )
         await asyncio.gather(*(self._join(place) for place in below(hub)))
         narrator.tell("2 个镇、4 个村已注册，页面已开。", "2 townships and 4 villages are enrolled and up.")
+
+    async def _publish(self) -> None:
+        """The county's catalogue and a grant, by its verbs, beside the running node: they go down every line."""
+        by = BY_KEY[HUB].office + "/leader"
+        edition = structs.replace(load_catalogue(), version=EDITION, document=EDITION_DOCUMENT, approver=by)
+        write_edition(self.folder / "catalogue.xlsx", edition)
+        first = today_of().isoformat()
+        await self._verb(HUB, "catalogue", "publish", str(self.folder / "catalogue.xlsx"), "--from", first)
+        await self._verb(
+            *(HUB, "grants", "add", GRANT.number, "--grantor", GRANT.grantor, "--to", *GRANT.grantees),
+            *("--items", *GRANT.items, "--from", first, "--entrusted", "--officer", "leader"),
+        )
 
     async def _join(self, place: Place) -> None:
         """Enrol a place with its sheet, open it, then everything below it."""
@@ -107,7 +130,7 @@ class County:
         """The county's list of offices, as its people would keep it in a table."""
         path = self.folder / "offices.csv"
         rows = [(place.office, place.name, self.address(place.key)) for place in PLACES]
-        rows.append((WINDOW, WINDOW_NAME, ""))
+        rows += [(window, name, "") for window, name in WINDOWS.items()]
         with path.open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([("office", "name", "address"), *rows])
         return path
@@ -149,6 +172,11 @@ class County:
             await desk.close()
         await asyncio.gather(*(node.stop() for node in self.nodes.values()))
         await asyncio.gather(*(line.close() for line in self.lines.values()))
+
+    async def story_of(self, number: str, language: str) -> str:
+        """The story of a case, as the county's verb `case` prints it."""
+        node = self.nodes[HUB]
+        return await run_verb(node.module, "case", number, settings=node.settings | {"TONGBAN_LANGUAGE": language})
 
     async def verify(self) -> list[str]:
         """`verify` of every node, beside the running process. Returns what it found, in words; empty = all is well."""

@@ -6,12 +6,18 @@ action (RULINGS B10). Next: `office.web.api`, which answers.
 
 import asyncio
 from collections.abc import Mapping
+from datetime import date, timedelta
 from typing import Any, Final
 
 import httpx
 
 from deploy.demo_processes import DemoFailed
-from deploy.demo_scenario import PASSWORD, Person, Story
+from deploy.demo_scenario import BY_KEY, PASSWORD, Person, Story
+from office.clock import SystemClock
+from office.seeds import load_catalogue
+from schemas.casework.clocks import day_of
+from schemas.casework.mandates import SCOPES_OF, words_of
+from schemas.catalogue import Delegation
 from schemas.identity import RESIDENT_CARD
 
 ANSWER_S_MAX: Final = 20.0
@@ -24,6 +30,35 @@ class ActRefused(Exception):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
+
+
+def materials_of(story: Story) -> list[str]:
+    """What the resident brings: all that the sample catalogue asks for, but for what the story wants to be missing."""
+    listed = load_catalogue().get_item(story.item).materials
+    asked = (*listed.required, *listed.deferrable, *listed.pledged)
+    return [name for name in asked if name not in story.missing]
+
+
+def mandate_of(story: Story, today: date) -> dict[str, object] | None:
+    """What the resident signed, so that the agent may apply in their name; None where they must sign the application
+    themselves.
+    """
+    item = load_catalogue().get_item(story.item)
+    if item.delegation is not Delegation.YES:
+        return None
+    scopes, until = SCOPES_OF[item.delegation], today + timedelta(days=90)
+    return {
+        "scopes": scopes,
+        "until": until.isoformat(),
+        "signed_by": story.applicant,
+        "signed_how": "thumbprint",
+        "read_back": words_of(item, story.applicant, BY_KEY[story.village].name, scopes, until),
+    }
+
+
+def today_of() -> date:
+    """The day in China by this machine's clock."""
+    return day_of(SystemClock().now())
 
 
 class OfficerDesk:
@@ -52,7 +87,11 @@ class OfficerDesk:
         self._client.headers["x-csrftoken"] = (await self._client.get("/api/session")).json()["csrf"]
 
     async def file_case(self, story: Story, operation: bytes) -> bytes:
-        """File the story's case. Returns its id. Raises `ActRefused`."""
+        """File the story's case, or its list of persons. Returns its id. Raises `ActRefused`."""
+        if story.rows:
+            rows = [{"name": name, "document_number": number} for name, number in story.rows]
+            listed = await self._send("/api/lists", {"item": story.item, "rows": rows})
+            return bytes.fromhex(listed["case"])
         slip = await self._send(
             "/api/cases",
             {
@@ -64,8 +103,9 @@ class OfficerDesk:
                     "document_number": story.number,
                     "phone": story.phone,
                 },
-                "materials": [{"name": "居民身份证", "status": "provided"}],
+                "materials": [{"name": name, "status": "provided"} for name in materials_of(story)],
                 "statement": story.statement,
+                "mandate": mandate_of(story, today_of()),
             },
         )
         return bytes.fromhex(slip["case"])

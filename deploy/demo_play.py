@@ -2,7 +2,7 @@
 
 Every act goes through the interface that a browser uses, signed in as the officer. An officer acts when the case's last
 entry has reached their own office, as they would: nobody is told anything past the line. Never repairs anything by
-hand. Next: `demo_scenario` (what is played), `demo_county` (the machines), `demo_checks` (the verdict).
+hand. Next: `demo_stories` (what is played), `demo_county` (the machines), `demo_checks` (the verdict).
 """
 
 import asyncio
@@ -13,10 +13,11 @@ from typing import Final
 
 from deploy.demo_checks import Told
 from deploy.demo_county import County
-from deploy.demo_desk import ActRefused, OfficerDesk
+from deploy.demo_desk import ActRefused, OfficerDesk, today_of
 from deploy.demo_processes import DemoFailed
-from deploy.demo_scenario import BY_KEY, OPEN_STORIES, PLACES, STORIES, TOWNSHIPS, VILLAGES, Phase, Step, Story
+from deploy.demo_scenario import BY_KEY, PLACES, TOWNSHIPS, VILLAGES, WINDOWS, Phase, Step, Story
 from deploy.demo_stores import copy_store
+from deploy.demo_stories import OPEN_STORIES, STORIES
 from deploy.demo_view import Narrator
 from schemas.names import OPERATION_BYTES
 
@@ -25,6 +26,7 @@ PATIENCE_S: Final = 60.0
 GLANCE_S: Final = 0.15
 QUARANTINED: Final = "node_quarantined"
 """`office.desk.NodeQuarantined`: this node was rolled back and has not caught up."""
+COUNTY_PLACE: Final = "hub"
 RESTORED_PLACE: Final = "t2"
 KILLED_PLACE: Final = "v1"
 SILENT_PLACE: Final = "t1"
@@ -83,6 +85,12 @@ class Play:
 
     async def _workday(self) -> None:
         self.narrator.head("一、平日：线路正常，村里收件上报，镇上受理。", "1. A working day: every line is up.")
+        published = self.county.peeks[COUNTY_PLACE].count_published()
+        await self._until(
+            lambda: all(peek.count_published() == published for peek in self.county.peeks.values()),
+            "everybody has the county's catalogue",
+        )
+        self.narrator.tell("县里发布的目录和委托已到每个镇村。", "Everybody has the county's catalogue and grant.")
         await self._play(Phase.WORKDAY)
 
     async def _lines_down(self) -> None:
@@ -168,7 +176,9 @@ class Play:
         for story, step in FORGOTTEN:
             desk = await self.county.desk_for(step)
             try:
-                await desk.act(self.cases[story], step.kind, step.fields, secrets.token_bytes(OPERATION_BYTES))
+                await desk.act(
+                    self.cases[story], step.kind, step.fields_on(today_of()), secrets.token_bytes(OPERATION_BYTES)
+                )
             except ActRefused as refusal:
                 if refusal.code != QUARANTINED:
                     raise
@@ -229,8 +239,10 @@ class Play:
             case = self.cases[story.key]
             await self._until(lambda: self._has_arrived(story, step), f"case {story.key} reaches {step.at}")
             await self._write(desk, step, case, operation)
-        self._written[story.key] = self._written.get(story.key, 0) + 1
-        self.told.append(Told(story.key, step.at, case, step.kind, operation))
+        is_list = step.kind == "case.filed" and bool(story.rows)
+        # The rows of a list are an entry beside its filing.
+        self._written[story.key] = self._written.get(story.key, 0) + (2 if is_list else 1)
+        self.told.append(Told(story.key, step.at, case, step.kind, b"" if is_list else operation))
         self._say(story, step)
 
     async def _write(self, desk: OfficerDesk, step: Step, case: bytes, operation: bytes) -> None:
@@ -238,7 +250,7 @@ class Play:
         deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
-                await desk.act(case, step.kind, step.fields, operation)
+                await desk.act(case, step.kind, step.fields_on(today_of()), operation)
                 return
             except ActRefused as refusal:
                 if refusal.code != QUARANTINED or time.monotonic() > deadline:
@@ -272,7 +284,8 @@ class Play:
     def _say(self, story: Story, step: Step) -> None:
         place = BY_KEY[step.at]
         zh, en = ACTS[step.kind]
-        self.narrator.tell(f"{story.key} 号件：{place.name}{zh}", f"case {story.key}: {place.name_en} {en}")
+        name = WINDOWS.get(step.office, place.name) if step.office is not None else place.name
+        self.narrator.tell(f"{story.key} 号件：{name}{zh}", f"case {story.key}: {place.name_en} {en}")
 
 
 ACTS: Final = {
@@ -284,10 +297,20 @@ ACTS: Final = {
     "papers.brought": ("收到补交材料", "takes in the papers"),
     "papers.received": ("确认补正材料", "takes the papers up"),
     "case.decided": ("作出决定", "decides"),
+    "step.completed": ("登记办理环节", "records a step"),
     "result.handed_over": ("把结果交给群众", "hands the result over"),
     "case.closed": ("销号", "closes it"),
     "case.withdrawn": ("按申请人意愿撤回", "withdraws it on the resident's word"),
     "recall.requested": ("申请撤回移交", "asks for it back"),
     "custody.reassigned": ("改派", "reassigns it"),
+    "acceptance.refused": ("不予受理，书面说明", "does not accept it, in writing"),
+    "case.suspended": ("中止计时", "stops its clock, for a cause of the law"),
+    "case.resumed": ("恢复计时", "lets its clock run again"),
+    "case.expedited": ("开通绿色通道", "puts it on the green channel"),
+    "case.reopened": ("经批准重新办理", "takes it up again, by leave of a leader"),
+    "opinions.requested": ("同时征求各部门意见", "asks all departments at once"),
+    "opinion.given": ("出具部门意见", "gives its opinion"),
+    "meeting.held": ("召开联审会", "holds the joint meeting"),
+    "site.surveyed": ("两人现场勘察", "surveys the site with two officers"),
 }
 """Kind → what the office does, in the words of the counter."""

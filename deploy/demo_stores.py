@@ -72,9 +72,10 @@ class Peek:
             connection.close()
 
     def count_entries_about(self, case: bytes) -> int:
-        """How many entries of a case are here."""
+        """How many entries of a case are here that officers wrote: a node notes by itself what it received."""
         with self.open() as connection:
-            return _number(connection, "SELECT count(*) FROM entries WHERE subject = ?", case)
+            counted = "SELECT count(*) FROM entries WHERE subject = ? AND kind != 'case.received'"
+            return _number(connection, counted, case)
 
     def find_case(self, case: bytes) -> CaseLine | None:
         """A case's line in the list, or None."""
@@ -83,6 +84,11 @@ class Peek:
                 "SELECT stage, turn, custodian, offeree FROM cases WHERE subject = ?", (case,)
             ).fetchone()
         return CaseLine(*row) if row is not None else None
+
+    def count_published(self) -> int:
+        """How many statements of the county's register are here: catalogue, grants, names of offices."""
+        with self.open() as connection:
+            return _number(connection, "SELECT count(*) FROM records")
 
     def is_quarantined_toward(self, seat: str) -> bool:
         """Whether this node knows that it was rolled back and has not caught up with that neighbour yet."""

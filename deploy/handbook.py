@@ -21,7 +21,7 @@ from office.settings import sample_settings
 from office.web.errors import PAGES
 from office.web.i18n import Language, translate
 from schemas.casework.casefile import BREACHES
-from schemas.casework.lifecycle import REASONS
+from schemas.casework.reasons import REASONS
 from sync.exchange import REFUSED_HINTS
 from sync.proof.words import REASONS as PROOF_REASONS
 
@@ -127,7 +127,7 @@ def refusals() -> str:
 
 
 def _single(told: Mapping[str, tuple[str, str]]) -> dict[str, Told]:
-    return {code: {sentences} for code, sentences in told.items()}
+    return {code: {(zh.replace("{}", LEFT_OUT), en.replace("{}", LEFT_OUT))} for code, (zh, en) in told.items()}
 
 
 def _table(told: Mapping[str, Told]) -> str:

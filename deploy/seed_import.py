@@ -2,42 +2,39 @@
 
     python -m deploy.seed_import SOURCE_DIR
 
-SOURCE_DIR holds `catalogue.yaml` and `divisions/<county>.csv`. Working days come from the installed
-`chinesecalendar` package (the State Council's yearly notices). Never edits the data: a fault stops it with the report.
+SOURCE_DIR holds `catalogue.yaml` and `divisions/<county>.csv`; the days come from installed packages
+(`deploy.seed_calendar`), what the catalogue leaves out from `deploy.seed_catalogue`. A fault stops it with the report.
 """
 
 import csv
 import io
 import sys
-from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
 
-import chinese_calendar
 import msgspec
 
-from hub.catalogue.importing import check_divisions, read_catalogue
-from office.seeds import CALENDAR_FILE, CATALOGUE_FILE, DIVISIONS_FILE, SAMPLE_COUNTY
-from schemas.calendar import DayKind, WorkCalendar
+from deploy.seed_calendar import find_lunar_table, lunar_json, official_years
+from deploy.seed_catalogue import read_sample
+from hub.catalogue.importing import check_divisions
+from office.seeds import CALENDAR_FILE, CATALOGUE_FILE, DIVISIONS_FILE, LUNAR_FILE, SAMPLE_COUNTY
 from schemas.divisions import DivisionTree
 from schemas.names import OfficeId
 
 SEEDS: Final = Path(__file__).parent.parent / "office" / "seeds"
-CATALOGUE_FROM: Final = date(2026, 1, 1)
-"""The sample edition names no day; it is in force for every day of the sample."""
-CALENDAR_FROM: Final = 2025
-"""Cases of the sample are never older."""
 
 
 def main(arguments: list[str]) -> int:
-    """Write the three seed files; 0 when done, 1 with the report when a source has faults, 2 for a wrong call."""
+    """Write the seed files; 0 when done, 1 with the report when a source has faults, 2 for a wrong call."""
     if len(arguments) != 1:
         sys.stderr.write("usage: python -m deploy.seed_import SOURCE_DIR\n")
         return 2
     source = Path(arguments[0])
-    report = read_catalogue(source / "catalogue.yaml", CATALOGUE_FROM, is_sample=True)
+    report = read_sample(source / "catalogue.yaml")
     print(report.text("en"))
-    if report.edition is None:
+    gaps = report.gaps_text("en")
+    if report.edition is None or gaps:
+        print(gaps)
         return 1
     table = source / "divisions" / f"{SAMPLE_COUNTY}.csv"
     with table.open(encoding="utf-8-sig", newline="") as rows:
@@ -46,31 +43,16 @@ def main(arguments: list[str]) -> int:
     if tree is None:
         print(divisions.text("en"))
         return 1
-    calendar = _official_days()
+    years, lunar = official_years(), find_lunar_table()
     _write_json(CATALOGUE_FILE, report.edition)
-    _write_json(CALENDAR_FILE, calendar)
+    _write_json(CALENDAR_FILE, years)
+    if lunar is not None:
+        (SEEDS / LUNAR_FILE).write_bytes(lunar_json(lunar))
     (SEEDS / DIVISIONS_FILE).write_bytes(_divisions_csv(tree).encode())
     print(f"{DIVISIONS_FILE}: {len(tree)} divisions of {tree.county.name}.")
-    print(f"{CALENDAR_FILE}: {calendar.first} to {calendar.last}.")
+    print(f"{CALENDAR_FILE}: {years[0].year} to {years[-1].year}.")
+    print(f"{LUNAR_FILE}: {'kept; lunar_python is not installed' if lunar is None else 'made'}.")
     return 0
-
-
-def _official_days() -> WorkCalendar:
-    """Every day that differs from its weekday, as far as the package has notices."""
-    first = day = date(CALENDAR_FROM, 1, 1)
-    days: dict[date, DayKind] = {}
-    while (is_working := _is_working(day)) is not None:
-        if is_working != (day.weekday() < 5):
-            days[day] = DayKind.WORKING if is_working else DayKind.REST
-        day += timedelta(days=1)
-    return WorkCalendar(days, first, day - timedelta(days=1))
-
-
-def _is_working(day: date) -> bool | None:
-    try:
-        return bool(chinese_calendar.is_workday(day))  # pyright: ignore[reportUnknownMemberType]
-    except NotImplementedError:
-        return None
 
 
 def _write_json(name: str, value: object) -> None:

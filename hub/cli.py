@@ -8,11 +8,15 @@ Never overwrites an enrolment. Next: `office.enrolling`, `office.sheets`.
 """
 
 import argparse
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hub.cli_calendar import add_calendar
+from hub.cli_catalogue import add_catalogue
+from hub.cli_moves import add_county_moves
+from hub.cli_publish import add_publishing, tell_names, unpublished_names
 from office.cli import Arguments, Verbs, add_local, add_sheet, show_progress
+from office.cli_register import add_openings
 from office.paths import Home
 from schemas.names import NodeId, OfficeId, seat_of
 
@@ -44,7 +48,9 @@ def add_verbs(verbs: Verbs) -> None:
     verbs.add("nightly", nightly, due)
     offices = say("全县的单位及其设备", "the county's offices and their devices")
     network = verbs.add("network", list_network, offices, "network import offices.csv")
-    _add_catalogue(verbs)
+    add_publishing(verbs, add_catalogue(verbs), add_calendar(verbs))
+    add_openings(verbs)
+    add_county_moves(verbs)
     _add_divisions(verbs)
     _add_network(verbs, network)
 
@@ -88,18 +94,6 @@ def _add_import(verbs: Verbs, parser: argparse.ArgumentParser) -> None:
     verbs.share(parser, import_offices)
 
 
-def _add_catalogue(verbs: Verbs) -> None:
-    importing = verbs.say(
-        "导入本县事项目录（YAML）；逐一指出问题，有问题时不作任何改动",
-        "import the county's own catalogue (YAML); every fault is named and nothing is changed while there is one",
-    )
-    catalogue = verbs.add("catalogue", import_catalogue, importing, "catalogue items.yaml --from 2027-01-01")
-    catalogue.add_argument("file", type=Path)
-    first = verbs.say("生效日期，如 2027-01-01", "first day")
-    catalogue.add_argument("--from", dest="effective_from", type=date.fromisoformat, required=True, help=first)
-    catalogue.add_argument("--check", action="store_true", help=verbs.say("只检查，不导入", "only look for faults"))
-
-
 def _add_divisions(verbs: Verbs) -> None:
     say = verbs.say
     table = say(
@@ -119,25 +113,6 @@ def _add_divisions(verbs: Verbs) -> None:
     load.add_argument("file", type=Path, help=columns)
     load.add_argument("--check", action="store_true", help=say("只检查，不导入", "only look for faults"))
     verbs.share(load, import_divisions)
-
-
-async def import_catalogue(arguments: Arguments) -> int:
-    """`catalogue`"""
-    from hub.catalogue.importing import read_catalogue
-    from office.node import keep_edition
-    from office.seat import load_seat
-
-    home = Home(arguments.home)
-    if not arguments.check:
-        load_seat(home)
-    report = read_catalogue(arguments.file, arguments.effective_from)
-    print(arguments.say(report.text(), report.text("en")))
-    if report.edition is None:
-        return 1
-    if not arguments.check:
-        keep_edition(home, report.edition)
-        print(arguments.say("下次启动时生效", "in force from the next start"))
-    return 0
 
 
 async def import_divisions(arguments: Arguments) -> int:
@@ -207,6 +182,7 @@ async def import_offices(arguments: Arguments) -> int:
             sheets.append(await node.enrolling.issue_code(office, node.books.seat.root.digest))
             save_sheets(node.home.sheets, sheets[-1:])  # one by one: a code without its sheet would wait for nobody
         show_progress(len(wanting), len(wanting))
+        names = await unpublished_names(node)
     finally:
         await node.close()
     if not arguments.quiet:
@@ -221,7 +197,7 @@ async def import_offices(arguments: Arguments) -> int:
         zh = f"{count} 个单位先前的注册单仍然有效，没有重新打印；遗失的请用 network sheet 单位代码 另打一张"
         en = f"{count} offices keep the sheets they have; for one that was lost: network sheet OFFICE"
         print(arguments.say(zh, en))
-    return 0
+    return await tell_names(arguments, names) if names else 0
 
 
 async def list_network(arguments: Arguments) -> int:

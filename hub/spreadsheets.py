@@ -3,12 +3,13 @@
 Chinese spreadsheets save CSV as GBK (read as GB18030, which contains it) unless asked for UTF-8; both are taken. Rows
 come out by the English names of their columns and in their places: an empty row stays, so that whoever names a row
 counts as the spreadsheet does (`office.enrolling.FIRST_ROW`). Never judges what a row says.
-Next: `office.enrolling.parse_offices`, `hub.catalogue.importing.check_divisions`.
+Next: `office.enrolling.parse_offices`, `hub.catalogue.importing.check_divisions`, `hub.catalogue.workbook`.
 """
 
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 from zipfile import ZipFile
@@ -60,7 +61,7 @@ def read_rows(path: Path, columns: Sequence[Column]) -> list[Mapping[str, str]]:
     try:
         if path.stat().st_size > FILE_BYTES_MAX:
             raise _unreadable(path, *_TOO_LARGE)
-        rows = _read_xlsx(path) if path.suffix.lower() == ".xlsx" else _read_csv(path)
+        rows = next(iter(read_book(path).values())) if path.suffix.lower() == ".xlsx" else _read_csv(path)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         zh = "无法读取；请确认文件存在，并另存为 CSV 或 XLSX"
         raise _unreadable(path, zh, "cannot be read; save it as CSV or as XLSX") from error
@@ -99,17 +100,25 @@ def _read_csv(path: Path) -> list[list[str]]:
     return [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text, newline=""))]
 
 
-def _read_xlsx(path: Path) -> list[list[str]]:
+def read_book(path: Path) -> dict[str, list[list[str]]]:
+    """Every sheet of an XLSX file by its title, its cells as texts. Raises `Refused` `file_unreadable`."""
     import openpyxl
 
     try:
         with path.open("rb") as file:
-            if sum(part.file_size for part in ZipFile(file).infolist()) > UNPACKED_BYTES_MAX:
+            packed, unpacked = path.stat().st_size, sum(part.file_size for part in ZipFile(file).infolist())
+            if packed > FILE_BYTES_MAX or unpacked > UNPACKED_BYTES_MAX:
                 raise _unreadable(path, *_TOO_LARGE)
             book = openpyxl.load_workbook(file, read_only=True, data_only=True)
-            cells = book.worksheets[0].iter_rows(values_only=True, max_row=ROWS_MAX + 1)
-            return [[_text(cell) for cell in row] for row in cells]
-    except Refused:
+            if not book.worksheets:
+                raise _unreadable(path, "没有工作表；请核对文件", "has no sheet; check the file")
+            return {
+                sheet.title: [
+                    [_text(cell) for cell in row] for row in sheet.iter_rows(values_only=True, max_row=ROWS_MAX + 1)
+                ]
+                for sheet in book.worksheets
+            }
+    except (Refused, OSError):
         raise
     except Exception as error:
         # A damaged file makes the library stumble in a dozen ways, none of which it names.
@@ -117,7 +126,7 @@ def _read_xlsx(path: Path) -> list[list[str]]:
         raise _unreadable(path, zh, "is not an XLSX file; save it again") from error
 
 
-_TOO_LARGE: Final = ("大于任何单位表；请核对文件", "is larger than any list of offices; check the file")
+_TOO_LARGE: Final = ("大于县里的任何一张表；请核对文件", "is larger than any table of a county; check the file")
 
 
 def _unreadable(path: Path, zh: str, en: str) -> Refused:
@@ -125,7 +134,9 @@ def _unreadable(path: Path, zh: str, en: str) -> Refused:
 
 
 def _text(cell: object) -> str:
-    """A cell as text. Spreadsheets turn codes into numbers; 510824.0 is 510824."""
+    """A cell as text. Spreadsheets turn codes into numbers, 510824.0 is 510824, and days into moments of midnight."""
     if cell is None:
         return ""
+    if isinstance(cell, datetime):
+        return cell.date().isoformat()
     return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell).strip()

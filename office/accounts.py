@@ -15,10 +15,10 @@ import contextlib
 import hashlib
 import unicodedata
 from collections.abc import Collection
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import argon2
-from msgspec import Struct
+from msgspec import Struct, structs
 from sqlalchemy import Row, delete, insert, select, text, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -28,6 +28,9 @@ from schemas.casework.roles import Role
 from schemas.names import Instant, OfficeId, OfficerId, seat_of
 from schemas.refusals import Refused
 from sync.ports import Clock, Salts
+
+if TYPE_CHECKING:
+    from office.people import People
 
 PASSWORD_CHARACTERS_MIN: Final = 12
 PASSWORD_CHARACTERS_MAX: Final = 200
@@ -60,6 +63,9 @@ FAILURES_FORGOTTEN_MS: Final = 24 * 3600 * 1000
 KNOWN_MS: Final = 90 * 24 * 3600 * 1000
 """How long an address is remembered as one from which an account has signed in."""
 
+_APPROVING: Final = frozenset({Role.APPROVER, Role.LEADER})
+"""Who may give leave: the head of the organ, and whoever signs in their place."""
+
 _LOGIN_CHARACTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789._-")
 _LOGIN_CHARACTERS_MAX: Final = 40
 _NAME_CHARACTERS_MAX: Final = 120
@@ -78,7 +84,7 @@ class SignInRefused(Refused):
 
 
 class SignedIn(Struct, frozen=True):
-    """Who is at the screen: as much of an officer as pages, guards and the desk need."""
+    """Who is at the screen: as much of an officer as pages, guards and the desk need. The roles are those of today."""
 
     officer: OfficerId
     login: str
@@ -112,13 +118,23 @@ class DelayKeys(Struct, frozen=True):
 class Accounts:
     """Officers and sessions of one node, over its database."""
 
-    def __init__(self, write: AsyncEngine, read: AsyncEngine, seat: OfficeId, clock: Clock, salts: Salts) -> None:
+    def __init__(
+        self,
+        write: AsyncEngine,
+        read: AsyncEngine,
+        seat: OfficeId,
+        clock: Clock,
+        salts: Salts,
+        people: "People | None" = None,
+    ) -> None:
+        """`people`: who holds which post today; None = everybody is at any time what the account says."""
         """`write` and `read`: the node's engines (`office.database`). `seat`: the office whose device this is."""
         self._write = write
         self._read = read
         self._seat = seat
         self._clock = clock
         self._salts = salts
+        self._people = people
         self._hasher = argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
         self._hashing = asyncio.Semaphore(HASHES_AT_ONCE_MAX)
         self._decoy: str | None = None
@@ -214,10 +230,26 @@ class Accounts:
             for row in rows
         ]
 
+    async def list_on_duty(self) -> list[Officer]:
+        """Open accounts of those who are not away today, with the roles of today, by login."""
+        every = await self.list_officers()
+        if self._people is None:
+            return [one for one in every if one.active]
+        accounts = {one.officer: one.roles for one in every}
+        return [
+            structs.replace(one, roles=self._people.roles_today(one.officer, one.roles, accounts))
+            for one in every
+            if one.active and not self._people.is_away(one.officer)
+        ]
+
     async def list_leaders(self) -> list[Officer]:
         """The leaders on duty of the seat itself, not of its windows, by login: who may approve a reassignment."""
-        found = await self.list_officers()
-        return [one for one in found if one.active and one.office == self._seat and Role.LEADER in one.roles]
+        return [one for one in await self.list_on_duty() if one.office == self._seat and Role.LEADER in one.roles]
+
+    async def check_officer(self, officer: OfficerId) -> None:
+        """Raise `AccountRefused` unless `officer` has an open account at this node."""
+        if all(one.officer != officer or not one.active for one in await self.list_officers()):
+            raise _no_such_officer()
 
     async def check_leader(self, officer: OfficerId) -> None:
         """Raise `AccountRefused` unless `officer` is one of `list_leaders`."""
@@ -227,6 +259,21 @@ class Accounts:
                 "批准人须是本县中心在岗的值班领导；请从列表中选择，或请管理员先为其开户。",
                 "The approver must be a leader on duty of the county with an open account; choose one from the list, "
                 "or ask the administrator to make the account first.",
+            )
+
+    async def list_approvers(self, office: OfficeId) -> list[Officer]:
+        """Who leads or approves at `office`, or at the seat that it is a window of, by login."""
+        found = await self.list_on_duty()
+        return [one for one in found if one.office in (office, self._seat) and _APPROVING & one.roles]
+
+    async def check_approver(self, officer: OfficerId, office: OfficeId) -> None:
+        """Raise `AccountRefused` unless `officer` is one of `list_approvers`."""
+        if all(one.officer != officer for one in await self.list_approvers(office)):
+            raise AccountRefused(
+                "approver_not_here",
+                "批准人须是本单位在岗的审批人或值班领导；请从列表中选择，或请管理员先为其开户。",
+                "The approver must be an approver or a leader on duty of this office with an open account; choose one "
+                "from the list, or ask the administrator to make the account first.",
             )
 
     async def set_password(self, officer: OfficerId, password: str) -> None:
@@ -299,6 +346,14 @@ class Accounts:
                 "登录名或密码不正确；请重新输入，或请管理员重设密码。",
                 "Login or password is not right; type them again, or ask the administrator for a new password.",
             )
+        signed_in = await self._signed_in(row)
+        if not signed_in.roles:
+            raise SignInRefused(
+                "no_post_today",
+                "您今日在本单位没有有效的岗位或聘期，不能登录；请联系管理员，或由上级单位续聘。",
+                "You hold no post or term at this office today, so you are not signed in; ask the administrator, or "
+                "the office above to appoint you again.",
+            )
         name = base64.urlsafe_b64encode(self._salts.draw(SESSION_NAME_BYTES)).decode().rstrip("=")
         now = self._clock.now()
         async with self._write.begin() as connection:
@@ -309,10 +364,11 @@ class Accounts:
                 await connection.execute(delete(sessions).where(sessions.c.digest == _digest(previous)))
             opened = {"digest": _digest(name), "officer": row.officer, "opened_at": now, "seen_at": now}
             await connection.execute(insert(sessions).values(opened))
-        return name, _signed_in(row)
+        return name, signed_in
 
     async def find_session(self, name: str) -> SignedIn | None:
-        """Who holds this session; None when it is unknown, idle for 30 minutes, 12 hours old, or its account closed.
+        """Who holds this session; None when it is unknown, idle for 30 minutes, 12 hours old, its account closed, or
+        its officer's last post ended.
 
         While nothing can be written it counts as idle since the last time that something could.
         """
@@ -332,7 +388,16 @@ class Accounts:
             with contextlib.suppress(SQLAlchemyError):
                 async with self._write.begin() as connection:
                     await connection.execute(update(sessions).where(sessions.c.digest == digest).values(seen_at=now))
-        return _signed_in(row)
+        signed_in = await self._signed_in(row)
+        return signed_in if signed_in.roles else None
+
+    async def _signed_in(self, row: Row[tuple[object, ...]]) -> SignedIn:
+        officer, roles = OfficerId(row.officer), _roles(row.roles)
+        if self._people is not None:
+            is_alone = not self._people.is_standing_in(officer)
+            accounts = {} if is_alone else {one.officer: one.roles for one in await self.list_officers()}
+            roles = self._people.roles_today(officer, roles, accounts)
+        return SignedIn(officer, row.login, OfficeId(row.office), row.name, roles, row.language)
 
     async def sign_out(self, name: str) -> None:
         """End a session; one that does not exist is ended already."""
@@ -523,10 +588,6 @@ def _is_alive(opened_at: int, seen_at: int, now: Instant) -> bool:
 
 def _roles(words: str) -> frozenset[Role]:
     return frozenset(Role(word) for word in words.split())
-
-
-def _signed_in(row: Row[tuple[object, ...]]) -> SignedIn:
-    return SignedIn(OfficerId(row.officer), row.login, OfficeId(row.office), row.name, _roles(row.roles), row.language)
 
 
 def _no_such_officer() -> AccountRefused:

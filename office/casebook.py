@@ -10,19 +10,22 @@ Next: `office.routing` (audiences), `office.projection` (the tables), `office.de
 
 import logging
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, Protocol, TypeAlias
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final, TypeAlias
 
-from msgspec import Struct
-
-from office.dispositions import AWAITING_PREDECESSOR, FOLD_FAILED, FOREIGN_OFFICE, NO_BODY, NO_SUBJECT, REVOKED
+from office.case_rows import CaseRows, Cases, Item, Operation
+from office.dispositions import AWAITING_PREDECESSOR, FOLD_FAILED, FOREIGN_OFFICE, NO_BODY, REVOKED
 from office.own_faults import place_of
+from office.register import RegisterBook, records_for
 from office.routing import FOR_READERS, audience_of, readers_of
-from schemas.casework.casefile import NO_CASE, CaseFile, fold, follow
-from schemas.casework.events import Act, CaseEvent, CaseFiled, UnknownKind, decode_event
+from schemas.casework.casefile import NO_CASE, CaseFile
+from schemas.casework.events import Act, CaseEvent, CaseFiled, RosterAdded, UnknownKind, decode_event
+from schemas.casework.fold import fold, follow
 from schemas.casework.visibility import lineage
 from schemas.codec import Malformed
 from schemas.names import CaseId, OfficeId, seat_of
+from schemas.register import REGISTER, Published
+from schemas.register_fold import Register
 from sync import repair
 from sync.books import Books
 from sync.ports import Disposition, EntryKey, Interpretation, Outcome, Stored
@@ -36,111 +39,8 @@ REFOLD_CASES: Final = 200
 """Cases read at a time when many are folded again: about 1,400 entries, 1 MiB."""
 
 
-Item: TypeAlias = tuple[CaseEvent, Stored]
-"""One readable entry of a case: decoded, and as held."""
-
 Reading: TypeAlias = tuple[CaseEvent | Outcome, Stored]
 """An entry of a case: decoded, or why it cannot be folded; and as held."""
-
-
-class Operation(Struct, frozen=True):
-    """A user action of our own office that is already written: the entry of this case with this hash (RULINGS B10)."""
-
-    operation: bytes
-    subject: CaseId
-    kind: str
-    hash: bytes
-
-
-class CaseRows(Struct):
-    """What one transaction changes in the projections."""
-
-    cases: list[CaseFile]
-    operations: list[Operation]
-    readers: dict[tuple[CaseId, OfficeId], bool]
-    """(case, office outside the filing office's own line) → whether it reads the case now."""
-    entries: dict[CaseId, list[Item]]
-    """The entries that changed each case in this transaction."""
-    serial: int = 0
-    """Highest serial among the tracking numbers of our own filings; 0 = unchanged."""
-    begins: bool = False
-    """A rebuild begins with these rows: whatever the projections hold goes first."""
-    ends: bool = False
-    """A rebuild ends with these rows: until then a start begins it anew."""
-
-    def pieces(self) -> list["CaseRows"]:
-        """The same case by case, for a store that must find the one row that will not go in (RULINGS B11)."""
-        return [self._piece(case) for case in self.cases]
-
-    def _piece(self, case: CaseFile) -> "CaseRows":
-        subject = case.case
-        operations = [operation for operation in self.operations if operation.subject == subject]
-        readers = {key: present for key, present in self.readers.items() if key[0] == subject}
-        return CaseRows([case], operations, readers, {subject: self.entries.get(subject, [])}, self.serial)
-
-    def spoiled(self) -> list[Disposition]:
-        """What to note about the entries of rows that the database would not take."""
-        spoiled = [entry for items in self.entries.values() for _, entry in items]
-        return [Disposition((entry.journal, entry.seq), "quarantined", FOLD_FAILED) for entry in spoiled]
-
-
-class Cases(Protocol):
-    """Where case files are kept: tables of a real node, dictionaries of a simulated one."""
-
-    async def read(self, subjects: Sequence[CaseId]) -> dict[CaseId, CaseFile]:
-        """The committed case files of these cases, as far as there are any."""
-        ...
-
-    async def read_by(self, office: OfficeId) -> list[CaseId]:
-        """Cases that `office` reads."""
-        ...
-
-    async def find_operation(self, operation: bytes) -> Operation | None:
-        """The entry that a user action already made, or None."""
-        ...
-
-    async def last_serial(self) -> int:
-        """The highest serial that our own filings have used."""
-        ...
-
-
-class MemoryCases:
-    """`Cases` over dictionaries, for simulations and tests: give `project` to the `MemoryStore`."""
-
-    def __init__(self) -> None:
-        self.files: dict[CaseId, CaseFile] = {}
-        self.operations: dict[bytes, Operation] = {}
-        self.serial = 0
-
-    async def read(self, subjects: Sequence[CaseId]) -> dict[CaseId, CaseFile]:
-        """See `Cases.read`."""
-        return {subject: self.files[subject] for subject in subjects if subject in self.files}
-
-    async def read_by(self, office: OfficeId) -> list[CaseId]:
-        """See `Cases.read_by`."""
-        return [subject for subject, case in self.files.items() if office in readers_of(case)]
-
-    async def find_operation(self, operation: bytes) -> Operation | None:
-        """See `Cases.find_operation`."""
-        return self.operations.get(operation)
-
-    async def last_serial(self) -> int:
-        """See `Cases.last_serial`."""
-        return self.serial
-
-    def project(self, rows: object) -> None:
-        """Take the rows of a committed transaction."""
-        assert isinstance(rows, CaseRows)
-        self.files |= {case.case: case for case in rows.cases}
-        for operation in rows.operations:
-            self.operations.setdefault(operation.operation, operation)
-        self.serial = max(self.serial, rows.serial)
-
-    def copy(self) -> "MemoryCases":
-        """A backup, to go with `MemoryStore.copy`."""
-        twin = MemoryCases()
-        twin.files, twin.operations, twin.serial = dict(self.files), dict(self.operations), self.serial
-        return twin
 
 
 class CaseInterpreter:
@@ -150,13 +50,17 @@ class CaseInterpreter:
         self._cases = cases
         self._remembered = remembered
         self._books: Books | None = None
+        self._book = RegisterBook()
         self._known: OrderedDict[CaseId, CaseFile] = OrderedDict()
         self._changed: dict[CaseId, CaseFile] = {}
         self._pending: dict[CaseId, list[Item]] = {}
         self._operations: dict[bytes, Operation] = {}
         self._readers: dict[tuple[CaseId, OfficeId], bool] = {}
+        self._listed: dict[CaseId, dict[bytes, RosterAdded]] = {}
         self._serial: int | None = None
         self._serial_drawn = 0
+        self.on_offered: Callable[[CaseFile], None] = lambda case: None
+        """Told of every changed case with an open offer, just before it is written (`office.receiving`)."""
 
     def attach(self, books: Books) -> None:
         """Say whose books these are: the keyring tells which seat wrote an entry, the store holds all of a case."""
@@ -168,6 +72,11 @@ class CaseInterpreter:
         assert self._books is not None, "attach the books before the first entry"
         return self._books
 
+    @property
+    def cases(self) -> Cases:
+        """Where committed case files are kept."""
+        return self._cases
+
     # --- Interpreter port ------------------------------------------------------------------------------------------
 
     async def interpret(self, entries: Sequence[Stored]) -> Interpretation:
@@ -177,10 +86,13 @@ class CaseInterpreter:
         unknown: defaultdict[CaseId, list[int]] = defaultdict(list)
         journal = seat = None
         for position, entry in enumerate(entries):
+            subject = entry.subject
+            if subject is None:
+                outcomes[position] = self._take_record(entry)
+                continue
             if entry.journal is not journal:
                 journal, seat = entry.journal, self.books.seat_of_node(entry.journal.origin)
             event = _read(entry, seat)
-            subject = entry.subject or NO_CASE
             if not isinstance(event, Outcome):
                 items[subject].append((event, entry))
                 continue
@@ -220,9 +132,14 @@ class CaseInterpreter:
         changed = [subject for subject, case in self._changed.items() if office in readers_of(case)]
         return list(dict.fromkeys([*committed, *changed]))
 
+    async def records_for(self, office: OfficeId) -> list[Stored]:
+        """See `office.register.records_for`."""
+        return await records_for(self.books, office)
+
     def drain(self) -> CaseRows | None:
         """The projection rows gathered since the last drain, for the same transaction."""
-        if not self._changed and not self._operations:
+        records = self._book.drain()
+        if not self._changed and not self._operations and records is None:
             return None
         rows = CaseRows(
             list(self._changed.values()),
@@ -230,22 +147,56 @@ class CaseInterpreter:
             self._readers,
             self._pending,
             self._serial_drawn,
+            register=records,
+            listed=self._listed,
         )
         for subject, case in self._changed.items():
             self._remember(subject, case)
-        self._changed, self._operations, self._readers, self._pending = {}, {}, {}, {}
+            if case.offeree is not None:
+                self.on_offered(case)
+        self._changed, self._operations, self._readers, self._pending, self._listed = {}, {}, {}, {}, {}
         self._serial_drawn = 0
         return rows
+
+    async def load(self) -> None:
+        """See `sync.ports.Interpreter.load`."""
+        records = await self._cases.read_records()
+        self.reset()
+        self._book.load(records)
 
     def reset(self) -> None:
         """Forget everything that was not committed, and what depended on it."""
         self._known.clear()
-        self._changed, self._operations, self._readers, self._pending = {}, {}, {}, {}
+        self._changed, self._operations, self._readers, self._pending, self._listed = {}, {}, {}, {}, {}
         self._serial, self._serial_drawn = None, 0
 
     def forget(self) -> None:
         """Forget committed cases: a rebuild walks through all of them once."""
         self._known.clear()
+
+    # --- the register ----------------------------------------------------------------------------------------------
+
+    @property
+    def register(self) -> Register:
+        """What is published, as of this moment of the transaction. Ask each time: a failure makes another one."""
+        return self._book.register
+
+    def _take_record(self, entry: Stored) -> Outcome:
+        event, outcome = self._book.take(self.books, entry)
+        if event is not None:
+            self._note_record(event, entry.hash)
+        return outcome
+
+    def _note_record(self, event: Published, digest: bytes) -> None:
+        if seat_of(event.office) == self.books.seat.office:
+            self._operations.setdefault(event.operation, Operation(event.operation, NO_CASE, event.kind, digest))
+
+    async def _refold_register(self) -> list[Disposition]:
+        settled = await self._book.fold_again(self.books)
+        for digest, row in self._book.changes.items():
+            if row is not None:
+                self._note_record(row.event, digest)
+        return settled
 
     # --- for the desk, inside a transaction ------------------------------------------------------------------------
 
@@ -253,6 +204,12 @@ class CaseInterpreter:
         """The case as of this moment of the transaction, or None."""
         await self._load([subject])
         return self._find(subject)
+
+    async def find_cases(self, subjects: Sequence[CaseId]) -> dict[CaseId, CaseFile]:
+        """Those of these cases that are here, as of this moment of the transaction, with one read."""
+        await self._load(subjects)
+        found = {subject: self._find(subject) for subject in subjects}
+        return {subject: case for subject, case in found.items() if case is not None}
 
     async def find_operation(self, operation: bytes) -> Operation | None:
         """The entry that a user action already made, also earlier in this transaction, or None."""
@@ -268,16 +225,18 @@ class CaseInterpreter:
     # --- folding again ---------------------------------------------------------------------------------------------
 
     async def refold(
-        self, subjects: Iterable[CaseId], stated: Mapping[EntryKey, Disposition] | None = None
+        self, subjects: Iterable[CaseId | None], stated: Mapping[EntryKey, Disposition] | None = None
     ) -> Interpretation:
         """Fold these cases from all their entries: after a revocation or a release, an upgrade, a rebuild.
 
-        `stated`: what the store says of entries that are not simply folded. With it `settled` lists every difference
-        to it; without it only what changed against the case files before.
+        None among them: the register. `stated`: what the store says of entries that are not simply folded. With it
+        `settled` lists every difference to it; without it only what changed against the case files before.
         """
         interpretation = Interpretation([])
         settled: list[Disposition] = []
-        wanted = list(subjects)
+        asked = list(subjects)
+        wanted = [subject for subject in asked if subject is not None]
+        register = await self._refold_register() if None in asked else []
         for start in range(0, len(wanted), REFOLD_CASES):
             chunk = wanted[start : start + REFOLD_CASES]
             await self._load(chunk)
@@ -285,7 +244,7 @@ class CaseInterpreter:
             self._refold(held, {subject: [] for subject in chunk}, interpretation)
             if stated is not None:
                 settled += self._differences(held, stated)
-        interpretation.settled = settled if stated is not None else interpretation.settled
+        interpretation.settled = register + (settled if stated is not None else interpretation.settled)
         return interpretation
 
     def _differences(
@@ -392,10 +351,12 @@ class CaseInterpreter:
             self._readers[(subject, office)] = False
 
     def _note_own(self, subject: CaseId, items: Sequence[Item]) -> None:
-        """Of our own office's entries, ours or regained: the operation, and the serial of a filing."""
+        """Of our own office's entries, ours or regained: the operation, and the serial of a filing. Of all: lists."""
         seat = self.books.seat.office
         desks = f"{seat}."
         for event, entry in items:
+            if isinstance(event, RosterAdded):
+                self._listed.setdefault(subject, {})[entry.hash] = event
             if event.office != seat and not event.office.startswith(desks):
                 continue
             done = Operation(event.operation, subject, event.kind, entry.hash)
@@ -436,15 +397,14 @@ _REVOKED: Final = Outcome("held", REVOKED)
 
 
 def _read(entry: Stored, seat: OfficeId | None) -> CaseEvent | Outcome:
-    """Decode an entry that a device of `seat` wrote, or say why it cannot count."""
-    if entry.subject is None:
-        return Outcome("quarantined", NO_SUBJECT)
+    """Decode an entry about a case that a device of `seat` wrote, or say why it cannot count."""
     if entry.body is None:
         return Outcome("held", NO_BODY)
     try:
         event = decode_event(entry.kind, entry.body)
     except UnknownKind as unknown:
-        return Outcome("unknown", unknown.code)
+        # Of the register, and yet about a case: nothing that a newer version could make sense of.
+        return Outcome("quarantined", "malformed") if entry.kind in REGISTER else Outcome("unknown", unknown.code)
     except Malformed as malformed:
         return Outcome("quarantined", malformed.code)
     if seat != event.office and seat != seat_of(event.office):

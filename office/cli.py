@@ -20,7 +20,10 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 from msgspec import Struct
 
 from office.cli_accounts import add_accounts
+from office.cli_case import add_case
+from office.cli_lists import add_lists
 from office.cli_looks import add_looks
+from office.cli_people import add_people
 from office.cli_prove import add_prove
 from office.paths import Home
 from office.sentences import explained, told
@@ -236,6 +239,7 @@ def _add_common(verbs: Verbs) -> None:
     )
     verify = verbs.add("verify", verify_node, checking, "verify --json")
     verify.add_argument("--json", action="store_true", help=say("末尾输出一行 JSON", "end with one JSON line"))
+    add_case(verbs)
     add_prove(verbs)
     folding = say(
         "丢弃页面所读的表，由条目重新生成；须先停止节点",
@@ -248,7 +252,9 @@ def _add_common(verbs: Verbs) -> None:
     )
     verbs.add("doctor", doctor_node, looking)
     add_accounts(verbs)
+    add_people(verbs)
     add_looks(verbs)
+    add_lists(verbs)
 
 
 def _add_sheet_options(enrol: argparse.ArgumentParser, verbs: Verbs) -> None:

@@ -38,6 +38,9 @@ POOL_TIMEOUT_S: Final = 5
 PEN_LOCK: Final = 0x746F6E6762616E
 """The advisory lock's number: "tongban" in ASCII. One database holds one node."""
 
+_SINGLE: Final = "single_statement"
+"""Execution option of a connection on which no transaction is begun."""
+
 SQLITE_DRIVER: Final = "sqlite+aiosqlite"
 POSTGRES_DRIVER: Final = "postgresql+asyncpg"
 
@@ -104,6 +107,14 @@ def _make_private(database: str | None) -> None:
         return  # Without a folder, or on a disk that cannot be written, SQLite's own complaint says more.
 
 
+def for_single_statements(read: AsyncEngine) -> AsyncEngine:
+    """The reading engine without a transaction around each statement, whose rounds cost more than the reading."""
+    if read.dialect.name == "sqlite":
+        # Not AUTOCOMMIT: SQLAlchemy would send our BEGIN all the same, and a pragma when the connection goes back.
+        return read.execution_options(**{_SINGLE: True})
+    return read.execution_options(isolation_level="AUTOCOMMIT")
+
+
 def on_failure(engines: Engines, tell: Callable[[BaseException], None]) -> None:
     """Have every failed statement of the writing engine told, before it is raised to whoever sent it."""
 
@@ -149,7 +160,8 @@ def _sqlite_readers(url: URL) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "begin")
     def begin(connection: Connection) -> None:  # pyright: ignore[reportUnusedFunction]
-        connection.exec_driver_sql("BEGIN")
+        if _SINGLE not in connection.get_execution_options():
+            connection.exec_driver_sql("BEGIN")
 
     return engine
 

@@ -1,156 +1,84 @@
-"""Our own pen: everything an officer can do to a case, one verb each.
+"""Our own pen: everything an officer can do to a case that is filed, one verb each.
 
-Every verb takes the officer, the case and an operation id: the same operation again gives the same entry, so a double
-click or a re-sent form is one act (RULINGS B10). The check sees the state inside the writing transaction and refuses
-*before* anything is written, with a code and a sentence in Chinese and English (DESIGN 1.5). The author is fixed when
-the act is written, never when it is sent.
-Never writes for an office that is not at this node and never looks at the line, except that a node known to have been
-rolled back puts the pen down for the cases concerned (RULINGS B5). Next: `schemas.casework.lifecycle` (the rules),
-`office.worklists` (the read side).
+Every verb takes the officer, the case and an operation id. Never looks at the line. Next: `office.intake` (filing),
+`office.pencil` (how it is written), `schemas.casework.lifecycle` (the rules), `office.worklists` (the read side).
 """
 
-import hashlib
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from datetime import timedelta
-from typing import Final, Protocol, TypeAlias
+from collections.abc import Callable, Sequence
+from datetime import date
+from typing import Final, Protocol
 
-from msgspec import Struct, structs
-
-from office.casebook import CaseInterpreter, Operation
+from office.casebook import CaseInterpreter
 from office.catalogue import Catalogue
-from office.slips import SECRET_SALT_BYTES, hash_secret, mark_of, reopened_secret, secret_of
-from office.texts import check_texts
+from office.pencil import Fields, Make, Officer, Pen, Pencil, Written, derived_operation
 from schemas.casework.casefile import CaseFile
-from schemas.casework.clocks import day_of
+from schemas.casework.clocks import accepted_on
 from schemas.casework.events import (
+    AcceptanceRefused,
     Act,
-    ActUnconfirmed,
-    Applicant,
     CaseClosed,
+    CaseConverted,
     CaseDecided,
-    CaseEvent,
-    CaseFiled,
+    CaseExpedited,
+    CaseRehomed,
+    CaseReopened,
+    CaseResumed,
+    CaseSuspended,
+    CaseTerminated,
     CaseWithdrawn,
-    Contribution,
     CustodyAccepted,
     CustodyDeclined,
     CustodyOffered,
     CustodyReassigned,
-    Handover,
-    Material,
-    Outcome,
+    FeePaid,
+    MeetingHeld,
+    OpinionGiven,
+    OpinionsRequested,
     PapersBrought,
     PapersReceived,
     PapersRequested,
     RecallRequested,
     RemarkAdded,
     ResultHandedOver,
-    decode_event,
-    encode_event,
+    SiteSurveyed,
+    StepCompleted,
+    TermExtended,
 )
-from schemas.casework.lifecycle import ACTS, NotPermitted, available_acts, check_role, permits_event
-from schemas.casework.roles import Role
+from schemas.casework.lifecycle import available_acts
+from schemas.casework.roles import Role, may_take_part
+from schemas.casework.stages import UNACCEPTED
+from schemas.casework.steps import Step
+from schemas.casework.values import HASHES_MAX, Excepted, Handover, Opinion, Outcome, PauseCause, Promise
 from schemas.casework.visibility import readers
-from schemas.codec import Malformed
-from schemas.identity import check_document_number
+from schemas.catalogue import Grant, ServiceItem, find_grant, may_decide
 from schemas.names import (
-    CASE_ID_BYTES,
-    OPERATION_BYTES,
     CaseId,
     OfficeId,
     OfficerId,
-    TrackingNumber,
-    followed,
     parent_seat,
-    seat_of,
-    tracking_number,
 )
 from schemas.refusals import Refused
-from sync.core.journal import Draft
-from sync.ports import Clock, Salts, Stored
+from sync.ports import Clock
 
-Fields: TypeAlias = tuple[object, ...] | Callable[[CaseFile], tuple[object, ...]]
-"""What an act carries beyond the five that every act carries; computed where it depends on the case."""
-
-EDITION_IN_USE_MAX: Final = timedelta(days=3653)
-"""No county works ten years with one edition of its catalogue: a later day is a wrong clock."""
-
-CUSTODY_ACTS: Final = frozenset(ACTS) - {CaseFiled.kind}
-"""What only a leader may write at a quarantined node. Filing and contributions stay free: no counter closes (B5)."""
+DECIDED_AT_ONCE: Final = "case.decided_at_once"
+"""What a counter does with a matter that is finished while the resident waits (即办). No kind of entry: it writes the
+acceptance, the decision and, if the result is taken along, its handing over."""
 
 
-class Officer(Protocol):
-    """Who acts: as much of an account as the desk needs (`office.accounts.SignedIn` is one)."""
+class Approvers(Protocol):
+    """Whose word this node can vouch for: its own accounts (`office.accounts.Accounts`)."""
 
-    @property
-    def officer(self) -> OfficerId:
-        """The author written into the act."""
+    async def check_leader(self, officer: OfficerId) -> None:
+        """Raise `Refused` for who is no leader on duty of this node's own office."""
         ...
 
-    @property
-    def office(self) -> OfficeId:
-        """The office acted for: the node's seat or a window of it."""
-        ...
-
-    @property
-    def roles(self) -> Collection[Role]:
-        """What the officer may take part in."""
+    async def check_approver(self, officer: OfficerId, office: OfficeId) -> None:
+        """Raise `Refused` for who neither leads nor approves at `office`, or at the seat that it is a window of."""
         ...
 
 
-class Pen(Protocol):
-    """Where drafts are written: the node's `sync.writer.Writer`, or a bare `sync.ledger.Ledger` in tests."""
-
-    async def record(self, drafting: Callable[[], Awaitable[Sequence[Draft]]]) -> list[Stored]:
-        """See `sync.ledger.Ledger.record`."""
-        ...
-
-
-class Written(Struct, frozen=True):
-    """An act that is durably in our journal."""
-
-    case: CaseId
-    entry: Stored
-    repeated: bool
-    """The operation had been written before: this is that entry."""
-
-
-class Slip(Struct, frozen=True):
-    """What the resident takes home. The secret is nowhere else; the journal holds its salted hash (RULINGS B7)."""
-
-    case: CaseId
-    entry: Stored
-    tracking: TrackingNumber
-    secret: str
-    repeated: bool
-
-
-class NodeQuarantined(Refused):
-    """This node was rolled back and has not yet caught up; the case may have moved on meanwhile (RULINGS B5)."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "node_quarantined",
-            "本机数据曾被恢复到较早状态，本件可能已有新的办理步骤；请连上线路补齐后再办，紧急时由值班领导办理并标注待核对。收件登记不受影响。",
-            "This node was restored to an earlier state and the case may have moved on; connect the line and let it "
-            "catch up first. If it cannot wait, a leader on duty may act, marked as unconfirmed. New filings are not "
-            "affected.",
-        )
-
-
-class OperationReused(Refused):
-    """One operation id for two different actions: a form's bug, never a person's."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "operation_reused",
-            "该表单已用于另一操作；请刷新页面后重新填写。",
-            "This form was already used for another action; reload the page and fill it in again.",
-        )
-
-
-class Desk:
-    """Everything an officer of this node can do. Every verb raises `Refused` with nothing written."""
+class Desk(Pencil):
+    """Everything an officer of this node can do to a case. Every verb raises `Refused` with nothing written."""
 
     def __init__(
         self,
@@ -158,87 +86,13 @@ class Desk:
         casebook: CaseInterpreter,
         catalogue: Catalogue,
         clock: Clock,
-        salts: Salts,
-        slip_key: bytes,
         is_office: Callable[[OfficeId], bool],
-        *,
-        check_leader: Callable[[OfficerId], Awaitable[None]],
-        check_room: Callable[[], None] = lambda: None,
+        approvers: Approvers,
     ) -> None:
-        """`slip_key`: 32 secret bytes of this node, from which slips' secrets are derived.
-
-        `is_office`: whether the county has this office, as far as this node knows. `check_leader`: raises `Refused`
-        for who is no leader on duty of this node's own office (`office.accounts`). `check_room`: raises `Refused` when
-        the disk has no room for new matters (`office.storage`).
-        """
-        self._pen = pen
-        self._casebook = casebook
-        self._clock = clock
-        self._salts = salts
-        self._slip_key = slip_key
+        """`is_office`: whether the county has this office, as far as this node knows."""
+        super().__init__(pen, casebook, catalogue, clock)
         self._is_office = is_office
-        self._check_leader = check_leader
-        self._check_room = check_room
-        self.catalogue = catalogue
-
-    # --- opening a case ----------------------------------------------------------------------------------------------
-
-    async def open_case(
-        self,
-        officer: Officer,
-        operation: bytes,
-        *,
-        item: str,
-        applicant: Applicant,
-        materials: Sequence[Material],
-        statement: str = "",
-        mandate: str = "",
-    ) -> Slip:
-        """Take a matter in: turn 1. The slip's secret comes from the operation, so a re-sent form prints the same slip.
-
-        Works with every line down and in a quarantined node. Raises `NotPermitted`, `UnknownItem`, `IdentityRefused`,
-        `DiskNearlyFull`; `OperationReused` when the form was another officer's, or for another person or item: nobody
-        is handed somebody else's slip.
-        """
-        self._check(officer, CaseFiled.kind, operation)
-        applicant = self._check_applicant(applicant)
-        edition = self.catalogue.in_force(self._clock.now())
-        found = edition.get_item(item)
-        secret = secret_of(self._slip_key, operation)
-        salt = self._salts.draw(SECRET_SALT_BYTES)
-
-        async def drafting() -> Sequence[Draft]:
-            if await self._is_done(operation, CaseFiled.kind, None):
-                return []
-            self._check_room()
-            event = CaseFiled(
-                1,
-                None,
-                operation,
-                officer.office,
-                officer.officer,
-                item,
-                edition.version,
-                await self._draw_tracking(officer.office),
-                salt + hash_secret(salt, secret),
-                applicant,
-                tuple(materials),
-                statement,
-                mandate,
-            )
-            permits_event(None, event, found)
-            return [Draft(CaseFiled.kind, CaseId(self._salts.draw(CASE_ID_BYTES)), _encode(event))]
-
-        written = await self._write(officer, operation, drafting)
-        filed = decode_event(CaseFiled.kind, written.entry.body or b"")
-        assert isinstance(filed, CaseFiled)
-        if (filed.item, _person(filed.applicant)) != (item, _person(applicant)):
-            raise OperationReused
-        return Slip(written.case, written.entry, filed.tracking, secret, written.repeated)
-
-    def reopen_slip(self, officer: Officer, case: CaseFile) -> str:
-        """The query code once more, when the printout is lost. Raises `office.slips.SlipRefused`."""
-        return reopened_secret(self._slip_key, case.filing, officer.officer)
+        self._approvers = approvers
 
     # --- moving the pen ----------------------------------------------------------------------------------------------
 
@@ -257,10 +111,35 @@ class Desk:
         return await self._act(officer, case, operation, CustodyOffered, (to, note), seen)
 
     async def accept_custody(
-        self, officer: Officer, case: CaseId, operation: bytes, *, note: str = "", seen: bytes | None = None
+        self,
+        officer: Officer,
+        case: CaseId,
+        operation: bytes,
+        *,
+        note: str = "",
+        promises: Sequence[Promise] = (),
+        seen: bytes | None = None,
     ) -> Written:
-        """Pick up an offered pen, or accept one's own filing."""
-        return await self._act(officer, case, operation, CustodyAccepted, (note,), seen)
+        """Pick up an offered pen, or accept one's own filing; `promises`: although these are missing (容缺受理)."""
+
+        def fields(file: CaseFile) -> tuple[object, ...]:
+            return note, tuple(promises), self._accepted_by_silence(file)
+
+        return await self._act(officer, case, operation, CustodyAccepted, fields, seen)
+
+    async def refuse_acceptance(
+        self,
+        officer: Officer,
+        case: CaseId,
+        operation: bytes,
+        *,
+        reason: str,
+        basis: str,
+        remedy: str,
+        seen: bytes | None = None,
+    ) -> Written:
+        """Not accept the matter, in writing (不予受理): it ends here, and the filing office tells the resident."""
+        return await self._act(officer, case, operation, AcceptanceRefused, (reason, basis, remedy), seen)
 
     async def decline_custody(
         self,
@@ -272,7 +151,7 @@ class Desk:
         basis: str = "",
         seen: bytes | None = None,
     ) -> Written:
-        """Not accept an offer, with a reason; the pen goes back to the offerer."""
+        """Not ours: the pen goes back to whoever sent it, with a reason. It ends nothing."""
         return await self._act(officer, case, operation, CustodyDeclined, (reason, basis), seen)
 
     async def request_recall(self, officer: Officer, case: CaseId, operation: bytes, *, reason: str) -> Written:
@@ -297,8 +176,28 @@ class Desk:
         self._check(officer, CustodyReassigned.kind, operation)
         self._check_office(to)
         if parent_seat(self._casebook.books.seat.office) is None:
-            await self._check_leader(approver)
+            await self._approvers.check_leader(approver)
         return await self._act(officer, case, operation, CustodyReassigned, (to, reason, approver), seen)
+
+    async def rehome_case(
+        self,
+        officer: Officer,
+        case: CaseId,
+        operation: bytes,
+        *,
+        to: OfficeId,
+        reason: str,
+        approver: OfficerId | None = None,
+        seen: bytes | None = None,
+    ) -> Written:
+        """Have the result handed over elsewhere: the custodian, or the county with one of its leaders as approver."""
+        self._check(officer, CaseRehomed.kind, operation)
+        self._check_office(to)
+        is_county = officer.office == self._casebook.books.seat.office and parent_seat(officer.office) is None
+        approver = approver or OfficerId("")
+        if approver or is_county:
+            await self._approvers.check_leader(approver)
+        return await self._act(officer, case, operation, CaseRehomed, (to, reason, approver), seen)
 
     # --- handling ----------------------------------------------------------------------------------------------------
 
@@ -310,10 +209,13 @@ class Desk:
         *,
         materials: Sequence[str],
         reason: str,
+        justification: str = "",
+        until: date | None = None,
         seen: bytes | None = None,
     ) -> Written:
-        """One notice of everything that is missing (一次性告知)."""
-        return await self._act(officer, case, operation, PapersRequested, (tuple(materials), reason), seen)
+        """One notice of everything that is missing (一次性告知); a second one says why the first did not name it."""
+        fields = (tuple(materials), reason, justification, until)
+        return await self._act(officer, case, operation, PapersRequested, fields, seen)
 
     async def bring_papers(
         self, officer: Officer, case: CaseId, operation: bytes, *, materials: Sequence[str], note: str = ""
@@ -331,13 +233,146 @@ class Desk:
         contributions: Sequence[bytes] | None = None,
         seen: bytes | None = None,
     ) -> Written:
-        """Take up what was brought. `contributions`: hashes of the entries; None = all not yet taken up."""
+        """Take up what was brought. `contributions`: hashes of the entries; None = the first 200 not yet taken up."""
 
         def fields(file: CaseFile) -> tuple[object, ...]:
-            hashes = [brought.hash for brought in file.brought] if contributions is None else contributions
+            hashes = [one.hash for one in file.brought[:HASHES_MAX]] if contributions is None else contributions
             return (tuple(materials), tuple(hashes))
 
         return await self._act(officer, case, operation, PapersReceived, fields, seen)
+
+    async def suspend_case(
+        self,
+        officer: Officer,
+        case: CaseId,
+        operation: bytes,
+        *,
+        cause: PauseCause,
+        document: str,
+        expected_until: date,
+        note: str = "",
+        seen: bytes | None = None,
+    ) -> Written:
+        """Stop the legal clock for a cause that the law names, by the paper that told the resident (中止计时)."""
+        return await self._act(officer, case, operation, CaseSuspended, (cause, document, expected_until, note), seen)
+
+    async def resume_case(
+        self, officer: Officer, case: CaseId, operation: bytes, *, result: str, seen: bytes | None = None
+    ) -> Written:
+        """What the case waited for is done; the clock runs again (恢复计时)."""
+        return await self._act(officer, case, operation, CaseResumed, (result,), seen)
+
+    async def extend_term(
+        self,
+        officer: Officer,
+        case: CaseId,
+        operation: bytes,
+        *,
+        days: int,
+        reason: str,
+        approver: OfficerId,
+        document: str = "",
+        seen: bytes | None = None,
+    ) -> Written:
+        """Lengthen the legal term by leave of somebody else who leads or approves here (延长办理期限)."""
+        await self._check_approver(officer, TermExtended.kind, operation, approver)
+        return await self._act(officer, case, operation, TermExtended, (days, reason, approver, document), seen)
+
+    async def complete_step(
+        self,
+        officer: Officer,
+        case: CaseId,
+        operation: bytes,
+        *,
+        step: Step,
+        opinion: str,
+        second_officer: OfficerId | None = None,
+        document: str = "",
+    ) -> Written:
+        """One of the nine steps is done; `second_officer` checked or sealed beside the author."""
+        fields = (step, opinion, second_officer or OfficerId(""), document)
+        return await self._contribute(officer, case, operation, StepCompleted, fields)
+
+    async def record_survey(
+        self,
+        officer: Officer,
+        case: CaseId,
+        operation: bytes,
+        *,
+        surveyors: Sequence[OfficerId],
+        on: date,
+        place: str,
+        findings: str,
+        agrees: bool,
+        photographs: Sequence[bytes] = (),
+    ) -> Written:
+        """A survey on the spot by two or more; the author is one of them, named or not (现场勘察)."""
+        people = tuple(dict.fromkeys((officer.officer, *surveyors)))
+        fields = (people, on, place, findings, agrees, tuple(photographs))
+        return await self._contribute(officer, case, operation, SiteSurveyed, fields)
+
+    async def pay_fee(
+        self, officer: Officer, case: CaseId, operation: bytes, *, receipt: str, amount_fen: int
+    ) -> Written:
+        """A fee was paid at the cashier, under this receipt's number."""
+        return await self._contribute(officer, case, operation, FeePaid, (amount_fen, receipt))
+
+    async def expedite_case(
+        self, officer: Officer, case: CaseId, operation: bytes, *, basis: str, approver: OfficerId
+    ) -> Written:
+        """Put the case on the green channel, by leave of somebody else who leads or approves here (绿色通道)."""
+        await self._check_approver(officer, CaseExpedited.kind, operation, approver)
+        return await self._contribute(officer, case, operation, CaseExpedited, (basis, approver))
+
+    async def convert_case(
+        self, officer: Officer, case: CaseId, operation: bytes, *, promise_days: int, reason: str
+    ) -> Written:
+        """A matter for on the spot could not be finished the same day: promise a day instead (即办转承诺)."""
+        return await self._contribute(officer, case, operation, CaseConverted, (promise_days, reason))
+
+    # --- with other departments --------------------------------------------------------------------------------------
+
+    async def request_opinions(
+        self,
+        officer: Officer,
+        case: CaseId,
+        operation: bytes,
+        *,
+        to: Sequence[OfficeId],
+        due: date,
+        meeting_on: date | None = None,
+        note: str = "",
+        seen: bytes | None = None,
+    ) -> Written:
+        """Copy the case to all departments concerned at once, and ask for their opinions (并联审批)."""
+        for office in to:
+            self._check_office(office)
+        return await self._act(officer, case, operation, OpinionsRequested, (tuple(to), due, meeting_on, note), seen)
+
+    async def give_opinion(
+        self, officer: Officer, case: CaseId, operation: bytes, *, opinion: Opinion, reason: str, basis: str = ""
+    ) -> Written:
+        """What this department says to a joint case."""
+        return await self._contribute(officer, case, operation, OpinionGiven, (opinion, reason, basis))
+
+    async def hold_meeting(
+        self,
+        officer: Officer,
+        case: CaseId,
+        operation: bytes,
+        *,
+        on: date,
+        invited: Sequence[OfficeId],
+        present: Sequence[OfficeId],
+        minutes: str,
+    ) -> Written:
+        """A joint meeting, who was invited and who came (联审会议)."""
+        for office in (*invited, *present):
+            self._check_office(office)
+        fields = (on, tuple(invited), tuple(present), minutes)
+        return await self._contribute(officer, case, operation, MeetingHeld, fields)
+
+    # --- deciding ----------------------------------------------------------------------------------------------------
 
     async def decide(
         self,
@@ -350,10 +385,54 @@ class Desk:
         basis: str,
         remedy: str = "",
         document: str = "",
+        grant: str = "",
+        on_behalf_of: str = "",
+        deemed: Sequence[OfficeId] = (),
+        excepted: Sequence[Excepted] = (),
         seen: bytes | None = None,
     ) -> Written:
-        """Grant, or refuse with reason, basis and remedy."""
-        return await self._act(officer, case, operation, CaseDecided, (outcome, reason, basis, remedy, document), seen)
+        """Grant, or refuse with reason, basis and remedy.
+
+        `grant`, `on_behalf_of`: number of the document and organ, of an entrusted decision. `deemed`: departments whose
+        silence counts as agreement. `excepted`: rows of a list that are not granted.
+        """
+        people = tuple(deemed), tuple(excepted)
+        fields = (outcome, reason, basis, remedy, document, grant, on_behalf_of, *people)
+        return await self._act(officer, case, operation, CaseDecided, fields, seen)
+
+    async def decide_at_once(
+        self,
+        officer: Officer,
+        case: CaseId,
+        operation: bytes,
+        *,
+        outcome: Outcome,
+        reason: str,
+        basis: str,
+        remedy: str = "",
+        document: str = "",
+        recipient: str = "",
+        how: Handover = Handover.COUNTER,
+        seen: bytes | None = None,
+    ) -> Written:
+        """Accept and decide, and with `recipient` hand over, in one transaction (即办): all of it or nothing.
+
+        The acceptance carries the operation, the other acts operations derived from it.
+        """
+
+        def make(number: int, act: type[Act], fields: Fields) -> Make:
+            own = derived_operation(b"at once", bytes([number]), operation) if number else operation
+            return self._making(officer, own, act, fields, seen if number == 0 else None)
+
+        decision = (outcome, reason, basis, remedy, document)
+        acts: list[tuple[type[Act], Fields]] = [
+            (CustodyAccepted, lambda file: ("", (), self._accepted_by_silence(file))),
+            (CaseDecided, decision),
+        ]
+        if recipient:
+            acts.append((ResultHandedOver, (recipient, how)))
+        making = [(act.kind, make(number, act, fields)) for number, (act, fields) in enumerate(acts)]
+        return await self._record(officer, case, operation, making)
 
     async def hand_over(
         self,
@@ -381,6 +460,26 @@ class Desk:
         """End the case on the resident's word, before a decision."""
         return await self._act(officer, case, operation, CaseWithdrawn, (reason,), seen)
 
+    async def terminate_case(
+        self, officer: Officer, case: CaseId, operation: bytes, *, reason: str, basis: str, seen: bytes | None = None
+    ) -> Written:
+        """End the case without a decision: it has lost its object, or nothing was brought in time (终止办理)."""
+        return await self._act(officer, case, operation, CaseTerminated, (reason, basis), seen)
+
+    async def reopen_case(
+        self,
+        officer: Officer,
+        case: CaseId,
+        operation: bytes,
+        *,
+        reason: str,
+        approver: OfficerId,
+        seen: bytes | None = None,
+    ) -> Written:
+        """Take an ended case up again, by leave of somebody else who leads or approves here (重新办理)."""
+        await self._check_approver(officer, CaseReopened.kind, operation, approver)
+        return await self._act(officer, case, operation, CaseReopened, (reason, approver), seen)
+
     async def add_remark(self, officer: Officer, case: CaseId, operation: bytes, *, text: str) -> Written:
         """A note for everybody who may see the case."""
         return await self._contribute(officer, case, operation, RemarkAdded, (text,))
@@ -388,134 +487,49 @@ class Desk:
     # --- what may be done --------------------------------------------------------------------------------------------
 
     def available(self, officer: Officer, case: CaseFile) -> tuple[str, ...]:
-        """The kinds that this officer may write now: the buttons of the case's page."""
+        """The kinds that this officer may write now, `DECIDED_AT_ONCE` among them: the buttons of the case's page."""
         if case.filing is None or officer.office not in readers(case):
             return ()
         present = self.catalogue.in_force(self._clock.now()).find_item(case.filing.item)
-        decidable = available_acts(case, officer.office, present, officer.roles)
-        lawful = available_acts(case, officer.office, self.catalogue.item_of(case), officer.roles)
-        return tuple(
+        asked = case, officer.office
+        today, grants = self.today, self._casebook.register.grants()
+        decidable = available_acts(*asked, present, officer.roles, today=today, grants=grants)
+        lawful = available_acts(*asked, self.catalogue.item_of(case), officer.roles, today=today, grants=grants)
+        kinds = tuple(
             kind
             for kind in dict.fromkeys((*lawful, *decidable))
             if kind in (decidable if kind == CaseDecided.kind else lawful)
             and (Role.LEADER in officer.roles or not self.is_unconfirmed(kind, case))
         )
+        return (*kinds, DECIDED_AT_ONCE) if self._is_for_now(officer, case, present, kinds) else kinds
 
-    # --- how it is done ----------------------------------------------------------------------------------------------
+    def _is_for_now(self, officer: Officer, case: CaseFile, item: ServiceItem | None, kinds: tuple[str, ...]) -> bool:
+        """Whether the officer may finish the matter while the resident waits, by the office's own right."""
+        return (
+            item is not None
+            and item.is_on_the_spot
+            and case.stage in UNACCEPTED
+            and CustodyAccepted.kind in kinds
+            and may_take_part(CaseDecided.kind, officer.roles)
+            and may_decide(item, officer.office)
+        )
 
-    async def _act(
-        self,
-        officer: Officer,
-        case: CaseId,
-        operation: bytes,
-        act: type[Act],
-        fields: Fields,
-        seen: bytes | None,
-    ) -> Written:
-        """Write the next act. `seen`: the last act that the officer's page showed; another one since then refuses."""
+    def find_grant(self, officer: Officer, case: CaseFile) -> Grant | None:
+        """The grant by which the officer's office decides the case today; None where it needs none, or has none."""
+        item = (
+            self.catalogue.in_force(self._clock.now()).find_item(case.filing.item) if case.filing is not None else None
+        )
+        if item is None or may_decide(item, officer.office):
+            return None
+        return find_grant(self._casebook.register.grants(), item, officer.office, self.today)
 
-        def make(file: CaseFile) -> CaseEvent:
-            if seen is not None and followed(seen) != file.tip:
-                raise NotPermitted("not_following")
-            rest = fields(file) if callable(fields) else fields
-            return act(file.turn + 1, file.tip or None, operation, officer.office, officer.officer, *rest)
+    def _accepted_by_silence(self, case: CaseFile) -> date | None:
+        """Since when the law takes the case as accepted: the act records what is so already (art. 32, RULINGS B8)."""
+        return accepted_on(case, self.calendar, self.today) if case.stage in UNACCEPTED else None
 
-        return await self._record(officer, case, operation, act.kind, make)
-
-    async def _contribute(
-        self,
-        officer: Officer,
-        case: CaseId,
-        operation: bytes,
-        contribution: type[Contribution],
-        fields: tuple[object, ...],
-    ) -> Written:
-        def make(file: CaseFile) -> CaseEvent:
-            return contribution(max(file.turn, 1), operation, officer.office, officer.officer, *fields)
-
-        return await self._record(officer, case, operation, contribution.kind, make)
-
-    async def _record(
-        self,
-        officer: Officer,
-        case: CaseId,
-        operation: bytes,
-        kind: str,
-        make: Callable[[CaseFile], CaseEvent],
-    ) -> Written:
+    async def _check_approver(self, officer: Officer, kind: str, operation: bytes, approver: OfficerId) -> None:
         self._check(officer, kind, operation)
-
-        async def drafting() -> Sequence[Draft]:
-            if await self._is_done(operation, kind, case):
-                return []
-            file = await self._casebook.find_case(case)
-            # A case that the office has no part in is not even confirmed to exist.
-            if file is None or (file.filing is not None and officer.office not in readers(file)):
-                raise NotPermitted("no_such_case")
-            if file.filing is None:
-                raise NotPermitted("filing_awaited")
-            unconfirmed = self.is_unconfirmed(kind, file)
-            if unconfirmed and Role.LEADER not in officer.roles:
-                raise NodeQuarantined
-            event = make(file)
-            permits_event(file, event, self.catalogue.find_item(file, kind, file.filing.item, self._clock.now()))
-            drafts = [Draft(kind, case, _encode(event))]
-            if unconfirmed:
-                beside = hashlib.sha256(b"unconfirmed" + operation).digest()[:OPERATION_BYTES]
-                note = ActUnconfirmed(file.turn + 1, beside, officer.office, officer.officer)
-                drafts.append(Draft(note.kind, case, _encode(note)))
-            return drafts
-
-        return await self._write(officer, operation, drafting)
-
-    async def _write(
-        self, officer: Officer, operation: bytes, drafting: Callable[[], Awaitable[Sequence[Draft]]]
-    ) -> Written:
-        """Write, or find what this very officer wrote with this operation. Raises `OperationReused` for another's."""
-        written = await self._pen.record(drafting)
-        if written:
-            entry = written[0]
-            assert entry.subject is not None
-            return Written(entry.subject, entry, repeated=False)
-        done = await self._casebook.find_operation(operation)
-        assert done is not None
-        entry = await self._get_entry(done)
-        if entry.body is None:
-            raise OperationReused
-        event = decode_event(entry.kind, entry.body)
-        if (event.office, event.officer) != (officer.office, officer.officer):
-            raise OperationReused
-        return Written(done.subject, entry, repeated=True)
-
-    async def _get_entry(self, done: Operation) -> Stored:
-        entries = await self._casebook.books.store.entries_about([done.subject])
-        return next(entry for entry in entries if entry.hash == done.hash)
-
-    async def _is_done(self, operation: bytes, kind: str, case: CaseId | None) -> bool:
-        """Whether this very action is already written. Raises `OperationReused` when its id made something else."""
-        done = await self._casebook.find_operation(operation)
-        if done is None:
-            return False
-        if done.kind != kind or (case is not None and done.subject != case):
-            raise OperationReused
-        return True
-
-    # --- checks ------------------------------------------------------------------------------------------------------
-
-    def _check(self, officer: Officer, kind: str, operation: bytes) -> None:
-        if len(operation) != OPERATION_BYTES:
-            raise Refused(
-                "operation_malformed",
-                "表单编号不完整；请刷新页面后重新填写。",
-                "The form's own number is not complete; reload the page and fill it in again.",
-            )
-        if seat_of(officer.office) != self._casebook.books.seat.office:
-            raise Refused(
-                "not_at_this_node",
-                "该账号不属于本机所在单位；请到本单位的设备上办理。",
-                "This account does not belong to this node's office; work at your own office's device.",
-            )
-        check_role(kind, officer.roles)
+        await self._approvers.check_approver(approver, officer.office)
 
     def _check_office(self, office: OfficeId) -> None:
         if not self._is_office(office):
@@ -524,48 +538,4 @@ class Desk:
                 "本县没有这个单位；请从列表中选择接收单位。",
                 "The county has no such office; choose one from the list.",
             )
-
-    def _check_applicant(self, applicant: Applicant) -> Applicant:
-        """Check the document's number. A wrong clock refuses nobody: the day is not before the county's last beacon,
-        and near the edition's own.
-        """
-        now = max(self._clock.now(), self._casebook.books.beacon_at)
-        first = self.catalogue.in_force(now).effective_from
-        today = min(max(day_of(now), first), first + EDITION_IN_USE_MAX)
-        number = check_document_number(applicant.document_type, applicant.document_number, today)
-        return structs.replace(applicant, document_number=number)
-
-    def is_unconfirmed(self, kind: str, case: CaseFile) -> bool:
-        """Whether such an act would rest on what we may have lost: a neighbour that ever held or is offered this case
-        has yet to tell us how it went on. Only a leader may write it then, and it is marked (RULINGS B5).
-        """
-        if kind not in CUSTODY_ACTS:
-            return False
-        books = self._casebook.books
-        suspects = {link.neighbour for link in books.links.values() if link.quarantined}
-        if not suspects:
-            return False
-        offices = (*case.holders, *([case.offeree] if case.offeree else []))
-        return any(books.hop(office) in suspects for office in offices)
-
-    async def _draw_tracking(self, office: OfficeId) -> TrackingNumber:
-        mark = mark_of(self._casebook.books.own.epoch)
-        return tracking_number(seat_of(office), mark, await self._casebook.draw_serial())
-
-
-def _person(applicant: Applicant) -> tuple[str, str, str]:
-    """Who somebody is, however the rest of the form was corrected."""
-    return applicant.name, applicant.document_type, applicant.document_number
-
-
-def _encode(event: CaseEvent) -> bytes:
-    """The body's bytes. Raises `Refused` for texts that no other node would read back, or that hide something."""
-    check_texts(event)
-    try:
-        return encode_event(event)
-    except Malformed as malformed:
-        raise Refused(
-            "text_unacceptable",
-            "有一栏过长或为空：名称 120 字以内，说明 4000 字以内；请改正后重试。",
-            "A field is too long or empty: names have at most 120 characters, texts 4,000; correct it and try again.",
-        ) from malformed
+        self._check_not_ended(office)

@@ -15,6 +15,7 @@ NO_SUBJECT: Final = "no_subject"
 NO_BODY: Final = "no_body"
 FOLD_FAILED: Final = "fold_failed"
 REVOKED: Final = "revoked"
+REGISTER_FOREIGN: Final = "register_foreign"
 
 CODES: Final[dict[str, tuple[str, str]]] = {
     AWAITING_PREDECESSOR: (
@@ -48,6 +49,10 @@ CODES: Final[dict[str, tuple[str, str]]] = {
     REVOKED: (
         "写入该步骤的设备已被注销，须由县中心核对后放行。",
         "The device that wrote the step was revoked; the county must review and release it.",
+    ),
+    REGISTER_FOREIGN: (
+        "该条公告的事项不归写入单位管理（如乡镇发布全县目录、代其他乡镇发布开放时间），不予采信；请县中心核查写入设备。",
+        "What this publishes is not its writer's to publish; it does not count. The county must examine that device.",
     ),
     "malformed": (
         "该步骤的内容无法读取；请写入单位的管理员检查软件。",

@@ -11,15 +11,16 @@ Next: `office.web.local` (the routes), `office.cli` and `hub.cli` (the verbs).
 import hmac
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from office.node import Node, Progress, Ready, is_loopback, no_conditions, no_progress
 from office.paths import Home, remove, write_private
+from office.publishing import Publication
 from office.status import Status, status_of
-from schemas.names import NodeId
+from schemas.names import NodeId, OfficeId, OfficerId
 from schemas.refusals import Refused
 from sync.books import Books
 from sync.core.errors import LocalFault, RemoteFault
@@ -27,10 +28,15 @@ from sync.exchange import LineDown, Tally
 from sync.http import JSON_TYPE, Wire
 from sync.ports import Salts
 
+if TYPE_CHECKING:
+    from office.moving import Carried
+
 COUNTERSIGN_PATH: Final = "/local/countersign"
 REVOKE_PATH: Final = "/local/revoke"
 SYNC_PATH: Final = "/local/sync"
 STATUS_PATH: Final = "/local/status"
+PUBLISH_PATH: Final = "/local/publish"
+CARRY_OUT_PATH: Final = "/local/carry-out"
 
 TOKEN_BYTES: Final = 32
 """256 random bits, good for one start of the node."""
@@ -55,6 +61,27 @@ class Revoke(Struct, frozen=True, forbid_unknown_fields=True):
 
     device: NodeId
     reason: str
+
+
+class Publish(Struct, frozen=True, forbid_unknown_fields=True):
+    """Write into the register."""
+
+    what: Publication
+
+
+class CarryOut(Struct, frozen=True, forbid_unknown_fields=True):
+    """One run of a move."""
+
+    office: OfficeId
+    officer: OfficerId
+    approver: OfficerId
+    reason: str
+
+
+class WrittenEntries(Struct, frozen=True):
+    """How many entries were written; 0: all of it was there."""
+
+    count: int
 
 
 class WrittenEntry(Struct, frozen=True):
@@ -164,6 +191,16 @@ class RunningNode:
         """See `office.enrolling.Enrolling.revoke`."""
         return await self._ask(REVOKE_PATH, Revoke(device, reason), WrittenEntry)
 
+    async def publish(self, publication: Publication) -> WrittenEntries:
+        """See `office.publishing.Publishing.publish`."""
+        return await self._ask(PUBLISH_PATH, Publish(publication), WrittenEntries)
+
+    async def carry_out(self, old: OfficeId, officer: OfficerId, approver: OfficerId, reason: str) -> "Carried":
+        """See `office.moving.Moving.carry_out`."""
+        from office.moving import Carried
+
+        return await self._ask(CARRY_OUT_PATH, CarryOut(old, officer, approver, reason), Carried)
+
     async def sync(self) -> Talked:
         """Let it talk with the node above now, and wait for the end of that conversation."""
         return await self._ask(SYNC_PATH, None, Talked)
@@ -229,6 +266,21 @@ async def find_status(folder: Path) -> Status:
         return await status_of(node)
     finally:
         await node.close()
+
+
+async def publish(folder: Path, publication: Publication) -> int:
+    """Publish with a node's pen, whoever has it. Returns how many entries were written. Raises the refusal."""
+
+    async def here(node: Node) -> int:
+        return await node.publishing.publish(publication)
+
+    async def there(running: RunningNode) -> int:
+        return (await running.publish(publication)).count
+
+    async def ready(node: Node) -> None:
+        await node.publishing.check(publication)
+
+    return await at_the_pen(folder, here, there, ready=ready)
 
 
 async def at_the_pen(

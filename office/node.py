@@ -11,44 +11,59 @@ import csv
 import hashlib
 import hmac
 import io
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import date
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from sqlalchemy import select
 
 from office.accounts import Accounts
-from office.casebook import CaseInterpreter, CaseRows
+from office.case_rows import CaseRows
+from office.casebook import CaseInterpreter
 from office.catalogue import Catalogue
 from office.clock import SystemClock, SystemJitter, SystemSalts
 from office.database import Engines, PenLock, database_url, on_failure, open_engines
 from office.desk import Desk
+from office.dues import Dues
 from office.enrolling import Enrolling
+from office.intake import Intake
 from office.migrations import is_of_this_version, migrate
 from office.paths import Home, WritingLock, read_private, remove, write_private
+from office.people import People
+from office.persons import person_key
 from office.projection import SqlCases
+from office.publishing import Publishing
+from office.receiving import Receiving
+from office.reminders import Reminders
 from office.seat import load_seat, load_seat_file
-from office.seeds import SAMPLE_COUNTY, load_catalogue, load_divisions
+from office.seeds import SAMPLE_COUNTY, load_calendar, load_catalogue, load_divisions
 from office.settings import Settings, load_settings
 from office.storage import FolderDisk, Storage
 from office.tables import offices
 from office.worklists import Worklists
+from schemas.calendar import WorkCalendar
+from schemas.casework.clocks import day_of
 from schemas.casework.events import EVENTS
 from schemas.catalogue import Edition
 from schemas.divisions import DivisionTree, InvalidDivision, division_code, parse_divisions
 from schemas.names import CaseId, OfficeId, seat_of, within
+from schemas.register import REGISTER
 from sync.books import Books, Seat
 from sync.core.errors import LocalFault
 from sync.core.journal import Draft
 from sync.courier import LineState
 from sync.http import is_loopback
 from sync.ledger import Ledger
-from sync.ports import Stored, empty_batch
+from sync.ports import Disposition, EntryKey, Stored, empty_batch
 from sync.sealing import SEAL_KEY_BYTES, AesGcmSealer
 from sync.store import SqlStore
 from sync.tables import entries
 from sync.writer import Writer
+
+if TYPE_CHECKING:
+    from office.moving import Moving
 
 DATA_KEY_BYTES: Final = SEAL_KEY_BYTES
 
@@ -107,7 +122,7 @@ class Node:
         self.storage = Storage(FolderDisk((ballast or home.ballast).parent), ballast, self.clock, self.salts)
         on_failure(engines, self.storage.hear)
         sealer = AesGcmSealer(data_key)
-        self.cases = SqlCases(engines.read, sealer)
+        self.cases = SqlCases(engines.read, sealer, person_key(data_key), lambda case: self.dues.of(case))
         self.store = SqlStore(engines.write, engines.read, sealer=sealer, project=self.cases.project)
         self.casebook = CaseInterpreter(self.cases, remembered=settings.cases_remembered)
         self.books = Books(seat, self.store, self.casebook, self.clock, self.salts)
@@ -116,20 +131,41 @@ class Node:
         self.writer = Writer(self.ledger, tidy=self.store.tidy)
         self.pen = WakingPen(self.writer)
         self.divisions = load_tree(home, seat.office)
-        self.catalogue = load_editions(home)
-        self.accounts = Accounts(engines.write, engines.read, seat.office, self.clock, self.salts)
-        self.desk = Desk(
+        self.catalogue = load_editions(home, lambda: self.casebook.register.editions())
+        self.dues = Dues(self.catalogue, lambda: self.calendar)
+        self.reminders = Reminders(engines.write, engines.read, self.cases, self.dues, self.clock)
+        self.people = People(self.casebook, self.clock, seat.office, lambda: self.calendar, self.office_name)
+        self.accounts = Accounts(engines.write, engines.read, seat.office, self.clock, self.salts, self.people)
+        self.intake = Intake(
             self.pen,
             self.casebook,
             self.catalogue,
             self.clock,
             self.salts,
             _slip_key(data_key),
-            self.is_office,
-            check_leader=self.accounts.check_leader,
             check_room=self.storage.check_filing,
         )
-        self.worklists = Worklists(engines.read, self.cases, self.store, self.books, seat.office)
+        self.desk = Desk(
+            self.pen,
+            self.casebook,
+            self.catalogue,
+            self.clock,
+            self.is_office,
+            self.accounts,
+        )
+        self.receiving = Receiving(self.pen, self.casebook, seat.office)
+        self.publishing = Publishing(
+            self.pen,
+            self.casebook,
+            seat.office,
+            self.is_office,
+            lambda: self.today,
+            check_officer=self.accounts.check_officer,
+            check_leader=self.accounts.check_leader,
+        )
+        self.worklists = Worklists(
+            engines.read, self.cases, self.store, self.books, seat.office, lambda: self.dues.days(self.today)
+        )
         self.enrolling = Enrolling(
             engines.write, engines.read, self.writer, self.clock, self.salts, address_of(settings)
         )
@@ -138,6 +174,15 @@ class Node:
         """What the courier says of the line upward; None at the county, and while nobody talks upward."""
         self._names: dict[OfficeId, str] = {}
         self._locks: Locks | None = None
+
+    @property
+    def moving(self) -> "Moving":
+        """Moves of offices. Made when asked for: a village never needs it."""
+        from office.moving import Moving
+
+        return Moving(
+            self.pen, self.casebook, self.catalogue, self.clock, self.publishing, self.accounts, self.office_name
+        )
 
     # --- life ------------------------------------------------------------------------------------------------------
 
@@ -223,6 +268,8 @@ class Node:
         await self.ledger.open_epoch(restored=self.home.restored.exists())
         remove(self.home.restored)
         self.writer.start()
+        await self.receiving.sweep(self.engines.read)
+        await self.reminders.refresh()
 
     async def close(self) -> None:
         """Finish what was taken, give everything back."""
@@ -242,32 +289,31 @@ class Node:
         self.casebook.reset()
         stated = {disposition.key: disposition for disposition in await self.store.dispositions()}
         await self._commit(CaseRows([], [], {}, {}, begins=True))
+        await self._refold([None], stated)
         subjects = await self.subjects()
         for start in range(0, len(subjects), REBUILD_CASES):
             progress(start, len(subjects))
-            reading = await self.casebook.refold(subjects[start : start + REBUILD_CASES], stated)
-            batch = empty_batch()
-            batch.dispositions = reading.settled
-            batch.projected = self.casebook.drain()
-            await self.store.commit(batch)
+            await self._refold(subjects[start : start + REBUILD_CASES], stated)
             self.casebook.forget()
         await self._commit(CaseRows([], [], {}, {}, ends=True))
         progress(len(subjects), len(subjects))
         return len(subjects)
 
     async def _fold_understood(self) -> None:
-        """After an upgrade: fold the cases that hold entries of a kind which this version understands at last."""
+        """After an upgrade: fold what holds entries of a kind which this version understands at last."""
         stated = {disposition.key: disposition for disposition in await self.store.dispositions()}
-        subjects: set[CaseId] = set()
+        subjects: set[CaseId | None] = set()
         for (journal, seq), disposition in stated.items():
             if disposition.state != "unknown":
                 continue
             for entry in await self.store.entries(journal, seq, seq + 1):
-                if entry.subject is not None and entry.kind in EVENTS:
+                if entry.kind in (EVENTS if entry.subject is not None else REGISTER):
                     subjects.add(entry.subject)
-        if not subjects:
-            return
-        reading = await self.casebook.refold(sorted(subjects), stated)
+        if subjects:
+            await self._refold(subjects, stated)
+
+    async def _refold(self, subjects: Iterable[CaseId | None], stated: Mapping[EntryKey, Disposition]) -> None:
+        reading = await self.casebook.refold(subjects, stated)
         batch = empty_batch()
         batch.dispositions = reading.settled
         batch.projected = self.casebook.drain()
@@ -292,6 +338,16 @@ class Node:
         return self.books.seat.office
 
     @property
+    def today(self) -> date:
+        """The day in China by the node's own clock."""
+        return day_of(self.clock.now())
+
+    @property
+    def calendar(self) -> WorkCalendar:
+        """Working days: what came with the program, and over it what the county has published."""
+        return self.casebook.register.calendar(load_calendar())
+
+    @property
     def county(self) -> OfficeId:
         """The county in whose tree this node stands."""
         return OfficeId(seat_of(self.seat)[:6])
@@ -299,15 +355,16 @@ class Node:
     async def load_names(self) -> None:
         """Read what offices are called: at start, and, while the county's node is served, every minute anew.
 
-        A verb beside it may import the list at any time. Other nodes are told names when they are enrolled.
+        A verb beside it may import the list at any time. Other nodes are told names when they are enrolled,
+        and from then on by the register.
         """
         async with self.engines.read.connect() as connection:
             rows = (await connection.execute(select(offices.c.office, offices.c.name))).all()
         self._names = {OfficeId(office): name for office, name in rows}
 
     def office_name(self, office: OfficeId) -> str:
-        """What an office is called; its code where this node has no name for it."""
-        name = self._names.get(office)
+        """What an office is called: as published, else as this node was told; its code where it has no name for it."""
+        name = self.casebook.register.name_of(office, self.today) or self._names.get(office)
         if name is not None:
             return name
         division = self.divisions.find(seat_of(office)) if self.divisions is not None else None
@@ -318,11 +375,13 @@ class Node:
 
     def known_offices(self) -> list[OfficeId]:
         """Offices of the county that a case may be sent to, as far as this node knows them, by code."""
-        return sorted({*self._names, *self.books.keyring.offices(), self.seat})
+        register, today = self.casebook.register, self.today
+        known = {*self._names, *register.offices(), *self.books.keyring.offices(), self.seat}
+        return sorted(office for office in known if register.find_ended(office, today) is None)
 
     def is_office(self, office: OfficeId) -> bool:
         """Whether the county has this office, as far as this node can tell: by its list or its tree of divisions."""
-        if office in self._names:
+        if office in self._names or self.casebook.register.find_office(office, self.today) is not None:
             return True
         seat, separator, desk = office.partition(".")
         if separator and not (desk.isascii() and desk.isalnum() and len(desk) <= DESK_CHARACTERS_MAX):
@@ -403,10 +462,13 @@ def _slip_key(data_key: bytes) -> bytes:
     return hmac.digest(data_key, b"tongban slips 1", hashlib.sha256)
 
 
-def load_editions(home: Home) -> Catalogue:
-    """The county's own editions, or the sample that ships with every node. Raises `LocalFault` for a damaged file."""
+def load_editions(home: Home, published: Callable[[], Sequence[Edition]]) -> Catalogue:
+    """What is published; until then the editions in the node's folder, or the sample that ships with every node.
+
+    Raises `LocalFault` for a damaged file.
+    """
     own = read_editions(home)
-    return Catalogue(own, [load_catalogue()]) if own else Catalogue([load_catalogue()])
+    return Catalogue(own or [load_catalogue()], [load_catalogue()] if own else (), published)
 
 
 def read_editions(home: Home) -> list[Edition]:

@@ -7,19 +7,44 @@ Never decides anything and never writes outside `project`. Next: `office.caseboo
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import date
 from typing import Any, Final
 
 from msgspec import structs
-from sqlalchemy import ColumnElement, delete, false, or_, select, text
+from sqlalchemy import Column, ColumnElement, Table, delete, false, func, insert, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from office.casebook import CaseRows, Operation, guests_of
-from office.tables import FOLDED, SERIAL, case_readers, cases, counters, operations
+from office.case_rows import CASES_OF_PERSON_MAX, CaseRows, Operation
+from office.casebook import guests_of
+from office.database import for_single_statements
+from office.dues import NOTHING, Due, number_of
+from office.own_faults import place_of
+from office.persons import PersonIndex
+from office.register import RegisterRows, Row
+from office.tables import (
+    FOLDED,
+    SERIAL,
+    case_readers,
+    cases,
+    counters,
+    enquiries,
+    operations,
+    records,
+    roster_people,
+)
 from schemas.casework.casefile import CaseFile
+from schemas.casework.clocks import day_of
+from schemas.casework.events import RosterAdded
+from schemas.casework.stages import ENDED, Stage
 from schemas.codec import decode, encode
-from schemas.names import CaseId, OfficeId, seat_of
+from schemas.names import CaseId, Instant, OfficeId, seat_of
+from schemas.register import EnquiryRecorded, decode_record
+from schemas.register_fold import Record
 from sync.ports import Sealer
+
+log = logging.getLogger(__name__)
 
 CASE_COLUMNS: Final = tuple(column.name for column in cases.columns)
 
@@ -42,6 +67,10 @@ _INSERT_OPERATION: Final = (
     "INSERT INTO operations (operation, subject, kind, hash) VALUES (:operation, :subject, :kind, :hash) "
     "ON CONFLICT DO NOTHING"
 )
+_INSERT_PERSON: Final = (
+    "INSERT INTO roster_people (person, subject, item, filed_on) VALUES (:person, :subject, :item, :filed_on) "
+    "ON CONFLICT DO NOTHING"
+)
 _INSERT_READER: Final = "INSERT INTO case_readers (office, subject) VALUES (:office, :subject) ON CONFLICT DO NOTHING"
 _RAISE_COUNTER: Final = (
     "INSERT INTO counters (name, value) VALUES (:name, :value) "
@@ -50,12 +79,20 @@ _RAISE_COUNTER: Final = (
 
 
 class SqlCases:
-    """`office.casebook.Cases` over the node's database. Give `project` to the store."""
+    """`office.case_rows.Cases` over the node's database. Give `project` to the store."""
 
-    def __init__(self, read: AsyncEngine, sealer: Sealer) -> None:
+    def __init__(
+        self,
+        read: AsyncEngine,
+        sealer: Sealer,
+        person_key: bytes,
+        due: Callable[[CaseFile], Due] = lambda case: NOTHING,
+    ) -> None:
+        """`person_key`: of the blind index of persons (`office.persons.person_key`). `due`: `office.dues.Dues.of`."""
         self._read = read
-        # One statement needs no transaction around it: the rounds would cost more than the reading, at every page.
-        self._auto = read.execution_options(isolation_level="AUTOCOMMIT")
+        self._due = due
+        self._persons = PersonIndex(person_key)
+        self._auto = for_single_statements(read)
         self._sealer = sealer
 
     # --- reading ---------------------------------------------------------------------------------------------------
@@ -76,9 +113,39 @@ class SqlCases:
             rows = (await connection.execute(select(cases.c.subject).where(scope_of(office)))).scalars()
             return [CaseId(subject) for subject in rows]
 
+    async def read_at(self, office: OfficeId) -> list[CaseId]:
+        """See `Cases.read_at`."""
+        async with self._read.connect() as connection:
+            rows = (await connection.execute(select(cases.c.subject).where(_is_at(office)))).scalars()
+            return sorted(CaseId(subject) for subject in rows)
+
+    async def read_of_person(self, document_type: str, document_number: str) -> list[CaseFile]:
+        """See `Cases.read_of_person`."""
+        mark = self._persons.mark(document_type, document_number)
+        on_list = select(roster_people.c.subject).where(roster_people.c.person == mark)
+        newest = select(cases.c.name, cases.c.file).order_by(cases.c.filed_at.desc()).limit(CASES_OF_PERSON_MAX)
+        found: list[CaseFile] = []
+        async with self._auto.connect() as connection:
+            for condition in (cases.c.person == mark, cases.c.subject.in_(on_list)):
+                for name, file in (await connection.execute(newest.where(condition))).all():
+                    found.append(self.open_file(name, file))
+        return found
+
+    async def lists_naming(self, people: Collection[tuple[str, str]], item: str, since: date) -> list[CaseId]:
+        """See `Cases.lists_naming`."""
+        marks = [self._persons.mark(*person) for person in people]
+        named = (roster_people.c.item == item) & (roster_people.c.filed_on >= number_of(since))
+        found: dict[CaseId, None] = {}
+        async with self._auto.connect() as connection:
+            for start in range(0, len(marks), KEYS_PER_QUERY_MAX):
+                some = roster_people.c.person.in_(marks[start : start + KEYS_PER_QUERY_MAX])
+                query = select(roster_people.c.subject).where(some, named).distinct()
+                found |= dict.fromkeys(CaseId(subject) for subject in (await connection.execute(query)).scalars())
+        return list(found)
+
     async def find_operation(self, operation: bytes) -> Operation | None:
         """See `Cases.find_operation`."""
-        async with self._read.connect() as connection:
+        async with self._auto.connect() as connection:
             row = (
                 await connection.execute(select(operations).where(operations.c.operation == operation))
             ).one_or_none()
@@ -87,6 +154,40 @@ class SqlCases:
     async def last_serial(self) -> int:
         """See `Cases.last_serial`."""
         return await self._count(SERIAL)
+
+    async def read_records(self) -> list[Record]:
+        """See `Cases.read_records`. A row that does not open is left out: `verify` names it, `rebuild` mends it."""
+        found: list[Record] = []
+        query = select(records.c.kind, records.c.ordinal, records.c.seq, records.c.hash, records.c.body)
+        async with self._auto.connect() as connection:
+            for kind, ordinal, seq, digest, body in (await connection.execute(query)).all():
+                try:
+                    found.append(Record(decode_record(kind, self._sealer.open(digest, body)), ordinal, seq, digest))
+                except (ValueError, KeyError) as error:
+                    log.error("a row of the register cannot be read: %s", place_of(error))
+        return found
+
+    async def find_register_differences(self, rows: RegisterRows) -> list[bytes]:
+        """Of these entries, those whose rows are not what `rows` gives: for `verify`."""
+        wanted = {
+            (table.name, value["hash"]): value for table, values in self._register_values(rows) for value in values
+        }
+        here: dict[tuple[str, object], dict[str, object]] = {}
+        hashes = list(rows.changes)
+        async with self._auto.connect() as connection:
+            for start in range(0, len(hashes), KEYS_PER_QUERY_MAX):
+                some = hashes[start : start + KEYS_PER_QUERY_MAX]
+                for table in (records, enquiries):
+                    found = await connection.execute(select(table).where(table.c.hash.in_(some)))
+                    here |= {(table.name, row["hash"]): dict(row) for row in found.mappings()}
+        differing = {key[1] for key in wanted.keys() | here.keys() if wanted.get(key) != here.get(key)}
+        return [digest for digest in hashes if digest in differing]
+
+    async def count_register(self) -> int:
+        """How many rows the tables of the register have."""
+        counts = [select(func.count()).select_from(table).scalar_subquery() for table in (records, enquiries)]
+        async with self._auto.connect() as connection:
+            return await connection.scalar(select(counts[0] + counts[1])) or 0
 
     async def is_folded(self) -> bool:
         """Whether the projections hold every case: not in a fresh store, nor after a rebuild that was broken off."""
@@ -102,11 +203,17 @@ class SqlCases:
             value = await connection.scalar(select(counters.c.value).where(counters.c.name == name))
         return value or 0
 
-    async def find_differences(self, files: Mapping[CaseId, CaseFile], done: Mapping[bytes, Operation]) -> list[CaseId]:
-        """Of these cases, those whose rows are not what `files` and `done` give, column by column: for `verify`."""
+    async def find_differences(
+        self,
+        files: Mapping[CaseId, CaseFile],
+        done: Mapping[bytes, Operation],
+        listed: Mapping[CaseId, Mapping[bytes, RosterAdded]],
+    ) -> list[CaseId]:
+        """Of these cases, those whose rows are not what the rest gives, column by column: for `verify`."""
         subjects = list(files)
         readers: dict[CaseId, set[str]] = {subject: set() for subject in subjects}
         acts: dict[CaseId, set[bytes]] = {subject: set() for subject in subjects}
+        people: dict[CaseId, set[bytes]] = {subject: set() for subject in subjects}
         rows: dict[CaseId, tuple[object, ...]] = {}
         async with self._read.connect() as connection:
             for start in range(0, len(subjects), KEYS_PER_QUERY_MAX):
@@ -117,6 +224,8 @@ class SqlCases:
                     readers[CaseId(row.subject)].add(row.office)
                 for row in await connection.execute(select(operations).where(operations.c.subject.in_(some))):
                     acts[CaseId(row.subject)].add(row.operation)
+                for row in await connection.execute(select(roster_people).where(roster_people.c.subject.in_(some))):
+                    people[CaseId(row.subject)].add(row.person)
         wanted: dict[CaseId, set[bytes]] = {subject: set() for subject in subjects}
         for operation in done.values():
             wanted[operation.subject].add(operation.operation)
@@ -126,6 +235,8 @@ class SqlCases:
             if rows.get(subject) != self._row(file)
             or readers[subject] != guests_of(file)
             or acts[subject] != wanted[subject]
+            # A part that no longer counts leaves its marks behind: whoever asks reads the list itself.
+            or not people[subject].issuperset(one["person"] for one in self._people(file, listed.get(subject, {})))
         ]
 
     def open_file(self, name: bytes, file: bytes) -> CaseFile:
@@ -142,12 +253,48 @@ class SqlCases:
         await self._upsert_cases(connection, [self._row(case) for case in rows.cases])
         if rows.operations:
             await connection.execute(text(_INSERT_OPERATION), [structs.asdict(done) for done in rows.operations])
+        people = [one for case in rows.cases for one in self._people(case, rows.listed.get(case.case, {}))]
+        if people:
+            await connection.execute(text(_INSERT_PERSON), people)
         if rows.readers:
             await self._move_readers(connection, rows.readers)
         if rows.serial:
             await connection.execute(text(_RAISE_COUNTER), {"name": SERIAL, "value": rows.serial})
+        if rows.register is not None:
+            await self._write_register(connection, rows.register)
         if rows.ends:
             await connection.execute(text(_RAISE_COUNTER), {"name": FOLDED, "value": 1})
+
+    async def _write_register(self, connection: AsyncConnection, rows: RegisterRows) -> None:
+        gone = list(rows.changes)
+        for start in range(0, len(gone), KEYS_PER_QUERY_MAX):
+            some = gone[start : start + KEYS_PER_QUERY_MAX]
+            for table in (records, enquiries):
+                await connection.execute(delete(table).where(table.c.hash.in_(some)))
+        for table, values in self._register_values(rows):
+            if values:
+                await connection.execute(insert(table), values)
+
+    def _register_values(self, rows: RegisterRows) -> tuple[tuple[Table, list[dict[str, object]]], ...]:
+        kept = [row for row in rows.changes.values() if row is not None]
+        return (
+            (records, [self._record_values(row) for row in kept if not isinstance(row.event, EnquiryRecorded)]),
+            (enquiries, [_enquiry_values(row, row.event) for row in kept if isinstance(row.event, EnquiryRecorded)]),
+        )
+
+    def _record_values(self, row: Row) -> dict[str, object]:
+        event = row.event
+        return {
+            "hash": row.hash,
+            "kind": event.kind,
+            "key": event.key,
+            "effective_from": event.first_day,
+            "effective_until": event.last_day,
+            "office": event.office,
+            "ordinal": row.ordinal,
+            "seq": row.seq,
+            "body": self._sealer.seal(row.hash, row.body),
+        }
 
     async def _upsert_cases(self, connection: AsyncConnection, rows: list[tuple[object, ...]]) -> None:
         if not rows:
@@ -170,6 +317,18 @@ class SqlCases:
                 lost = (case_readers.c.office == office) & (case_readers.c.subject == subject)
                 await connection.execute(delete(case_readers).where(lost))
 
+    def _people(self, case: CaseFile, parts: Mapping[bytes, RosterAdded]) -> list[dict[str, object]]:
+        """The rows of `roster_people` for these parts of a list; none while its filing is missing."""
+        if not parts or case.filing is None:
+            return []
+        shared = {
+            "subject": case.case,
+            "item": case.filing.item,
+            "filed_on": number_of(day_of(case.filed_at or Instant(0))),
+        }
+        rows = (row for part in parts.values() for row in part.rows)
+        return [{"person": self._persons.mark(row.document_type, row.document_number), **shared} for row in rows]
+
     def _row(self, case: CaseFile) -> tuple[object, ...]:
         clear = encode(case)
         name = hashlib.sha256(case.case + clear).digest()
@@ -183,15 +342,30 @@ class SqlCases:
             case.offeree,
             filing.item if filing is not None else None,
             filing.office if filing is not None else None,
+            case.home,
             seat[:6] if len(seat) in (6, 9, 12) else None,
             seat[:9] if len(seat) in (9, 12) else None,
             seat if len(seat) == 12 else None,
             filing.tracking if filing is not None else None,
             filing.applicant.name if filing is not None else None,
+            self._persons.mark(filing.applicant.document_type, filing.applicant.document_number)
+            if filing is not None
+            else None,
             case.filed_at,
+            *self._due(case),
             name,
             self._sealer.seal(name, clear),
         )
+
+
+def _enquiry_values(row: Row, event: EnquiryRecorded) -> dict[str, object]:
+    return {
+        "hash": row.hash,
+        "at": row.at,
+        "office": event.office,
+        "item": event.item,
+        "outcome": event.outcome.value,
+    }
 
 
 async def _files(connection: AsyncConnection, subjects: Sequence[CaseId]) -> Sequence[Any]:
@@ -204,7 +378,7 @@ async def _files(connection: AsyncConnection, subjects: Sequence[CaseId]) -> Seq
 
 async def clear_projections(connection: AsyncConnection) -> None:
     """Empty every projection, inside a transaction that folds them again."""
-    for table in (cases, case_readers, operations, counters):
+    for table in (cases, case_readers, roster_people, operations, counters, records, enquiries):
         await connection.execute(delete(table))
 
 
@@ -219,3 +393,14 @@ def scope_of(office: OfficeId) -> ColumnElement[bool]:
         return or_(cases.c.filing_office == office, guests)
     level = {6: cases.c.county, 9: cases.c.town, 12: cases.c.village}.get(len(seat))
     return or_(level == seat, guests) if level is not None else false()
+
+
+def _is_at(office: OfficeId) -> ColumnElement[bool]:
+    """`CaseFile.is_at` as a condition."""
+    over = [stage.value for stage in (*ENDED, Stage.HANDED_OVER)]
+
+    def names(column: Column[str]) -> ColumnElement[bool]:
+        return (column == office) | column.startswith(f"{office}.", autoescape=True)
+
+    is_due = names(cases.c.home) & cases.c.stage.not_in(over)
+    return (cases.c.stage != Stage.CLOSED.value) & or_(names(cases.c.custodian), names(cases.c.offeree), is_due)

@@ -13,11 +13,12 @@ from typing import Final
 
 from msgspec import Struct
 
-from office.desk import Pen
 from office.dispositions import REVOKED
+from office.pencil import Pen
 from office.worklists import FINGERPRINT_CHARACTERS, event_of
-from schemas.casework.casefile import CaseFile, fold
+from schemas.casework.casefile import CaseFile
 from schemas.casework.events import Act, CaseEvent, CaseFiled
+from schemas.casework.fold import fold
 from schemas.codec import encode
 from schemas.names import CaseId, OfficeId, followed, parent_seat, seat_of, within
 from schemas.refusals import Refused

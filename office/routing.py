@@ -14,6 +14,7 @@ from schemas.casework.casefile import NO_CASE, CaseFile
 from schemas.casework.events import EVENTS
 from schemas.casework.visibility import readers
 from schemas.names import OfficeId
+from schemas.register import REGISTER, EnquiryRecorded
 
 
 class Audience(StrEnum):
@@ -23,6 +24,8 @@ class Audience(StrEnum):
     """Every reader of the case: filing office, past and present custodians, offeree, and all above them."""
     ABOVE = "above"
     """Only the offices above the author, which get it in runs: in-house steps, which are nobody else's business."""
+    BELOW = "below"
+    """Every seat below the author, and those above as always: the register (`schemas.register`)."""
 
 
 IN_HOUSE_PREFIX: Final = "house."
@@ -30,6 +33,12 @@ IN_HOUSE_PREFIX: Final = "house."
 
 AUDIENCES: Final[dict[str, Audience]] = dict.fromkeys(EVENTS, Audience.READERS)
 """Kind → audience. Every act takes a turn, so every reader must have it (RULINGS B1); contributions are for all too."""
+
+RECORD_AUDIENCES: Final[dict[str, Audience]] = {
+    **dict.fromkeys(REGISTER, Audience.BELOW),
+    EnquiryRecorded.kind: Audience.ABOVE,
+}
+"""The same for what is about no case. Enquiries are counted above, and are nobody's business below."""
 
 FOR_READERS: Final = frozenset(kind for kind, audience in AUDIENCES.items() if audience is Audience.READERS)
 """Kinds that go to exactly the readers of their case."""
@@ -55,6 +64,11 @@ def rule_for(kind: str) -> Audience:
     if kind.startswith(IN_HOUSE_PREFIX):
         return Audience.ABOVE
     return AUDIENCES.get(kind, Audience.READERS)
+
+
+def rule_for_record(kind: str) -> Audience:
+    """The table's answer for a kind that is about no case. A kind of a newer version goes down: it may be needed."""
+    return RECORD_AUDIENCES.get(kind, Audience.BELOW)
 
 
 def readers_of(case: CaseFile) -> frozenset[OfficeId]:

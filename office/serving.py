@@ -59,6 +59,12 @@ BEACON_LOOK_S: Final = 600
 NAMES_LOOK_S: Final = 60
 """How soon a running hub knows a list of offices that was imported beside it."""
 
+REMINDERS_LOOK_S: Final = 60
+"""How soon due days follow a calendar that arrived, and a new day its reminders."""
+
+RECEIVE_PAUSE_S: Final = 1.0
+"""What arrives within this time is received in one go; after a failure it is tried again as soon."""
+
 log: Final = logging.getLogger("tongban.serving")
 
 
@@ -119,7 +125,11 @@ async def serve(node: Node, listener: Listener) -> None:
     if node.books.parent is None:
         gc.set_threshold(*COUNTY_COLLECTS)
     talking = asyncio.create_task(courier.run(), name="courier") if courier is not None else None
-    tending = [asyncio.create_task(tend(node, keep_ballast, LOOK_AGAIN_S), name="ballast")]
+    tending = [
+        asyncio.create_task(tend(node, keep_ballast, LOOK_AGAIN_S), name="ballast"),
+        asyncio.create_task(tend(node, receive_offers, RECEIVE_PAUSE_S), name="receiving"),
+        asyncio.create_task(tend(node, keep_reminders, REMINDERS_LOOK_S), name="reminders"),
+    ]
     if node.books.parent is None:
         tending.append(asyncio.create_task(tend(node, light_beacon, BEACON_LOOK_S), name="beacon"))
         tending.append(asyncio.create_task(tend(node, Node.load_names, NAMES_LOOK_S), name="names"))
@@ -190,6 +200,17 @@ async def light_beacon(node: Node) -> None:
     # Either way: a clock that once stood in the future must not keep the county silent until then.
     if abs(node.clock.now() - node.books.beacon_at) >= BEACON_EVERY_MS:
         await node.writer.alone(node.ledger.light_beacon)
+
+
+async def receive_offers(node: Node) -> None:
+    """Say of the cases offered to this node that they are here, when some have come."""
+    await node.receiving.wait()
+    await node.receiving.receive()
+
+
+async def keep_reminders(node: Node) -> None:
+    """Due days that a publication moved, and the reminders of the day."""
+    await node.reminders.tend()
 
 
 async def keep_ballast(node: Node) -> None:
@@ -275,6 +296,7 @@ async def talk_here(node: Node) -> Talked:
     line = HttpLine(node.writer, Wire(node.parent_address, idle_s=node.settings.idle_timeout_s))
     try:
         tally = await converse(node.writer, line)
+        await node.receiving.receive()
     finally:
         line.hang_up()
     return talked(node.books, tally)

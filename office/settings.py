@@ -50,6 +50,13 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Silence after which a connection is given up. On idleness, never on the whole transfer."""
     cases_remembered: Annotated[int, Meta(ge=16, le=1_000_000)] = 1000
     """Case files kept in memory, about 2 KiB each; a hub does well with 20000."""
+    service_phone: str = ""
+    """Telephone of this office, printed on slips and notices where the catalogue names no other."""
+    complaint_phone: str = ""
+    """Where to complain, printed on slips and notices where the catalogue names no other."""
+    query_address: str = ""
+    """Address of the page where residents look up their case, as https://host/query. The slip's QR code leads there,
+    with number and code behind a #, so that they reach no server's log; empty = the QR code holds number and code."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """How much is written to the log. Never personal data, whatever the level."""
 

@@ -31,7 +31,7 @@ class Status(Struct, frozen=True):
     held: int
     """Entries of everybody that are here."""
     cases: dict[str, int]
-    """The office's own cases by queue: all, held, offered, open."""
+    """The office's own cases by queue: all, open, held, offered, overdue, due_today, due_soon."""
     set_aside: int
     findings: int
     is_quarantined: bool
@@ -40,6 +40,11 @@ class Status(Struct, frozen=True):
     storage: StorageState
     courier: LineState | None = None
     """The line upward; None at the county, and when the node is not running."""
+    edition: str = ""
+    """Version of the catalogue that judges today."""
+    is_sample: bool = False
+    incomplete_editions: dict[str, int] = {}
+    """Published versions of which items are still to come, and how many: not in force here until then."""
 
 
 async def status_of(node: Node, *, is_running: bool = False) -> Status:
@@ -52,6 +57,7 @@ async def status_of(node: Node, *, is_running: bool = False) -> Status:
         for row in await node.store.receipts()
         if row.journal.origin == device and parent_seat(row.office) is None
     ]
+    edition = node.catalogue.in_force(node.clock.now())
     return Status(
         books.seat.office,
         node.office_name(node.seat),
@@ -67,6 +73,9 @@ async def status_of(node: Node, *, is_running: bool = False) -> Status:
         tuple(await neighbours_of(books, node.store)),
         node.storage.state(),
         node.line_up,
+        edition.version,
+        edition.is_sample,
+        node.casebook.register.incomplete_editions(),
     )
 
 
@@ -84,7 +93,17 @@ def describe(status: Status, say: Callable[[str, str], str]) -> list[str]:
             f"办件 {cases['all']} · 在办 {cases['open']} · 隔离 {aside}",
             f"cases {cases['all']} · open {cases['open']} · set aside {aside}",
         ),
+        say(
+            f"今日到期 {cases['due_today']} · 已逾期 {cases['overdue']}",
+            f"due today {cases['due_today']} · overdue {cases['overdue']}",
+        ),
     ]
+    sample = say("（样例，非本县现行目录）", " (a sample, no county's own)") if status.is_sample else ""
+    lines.append(say(f"事项目录 {status.edition}{sample}", f"catalogue {status.edition}{sample}"))
+    for version, count in sorted(status.incomplete_editions.items()):
+        zh = f"事项目录 {version} 已发布，尚有 {count} 项未到，收齐前不生效：请保持线路畅通。"
+        en = f"catalogue {version} is published; {count} items are still to come, until then it is not in force."
+        lines.append(say(zh, en))
     for line in status.lines:
         waiting = f"{line.waiting}{'+' if line.is_more else ''}"
         lines.append(say(f"{line.office} · 待送 {waiting}", f"{line.office} · waiting {waiting}"))

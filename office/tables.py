@@ -1,24 +1,42 @@
 """Tables of the office: cases as screens read them, which device work they came from, offices and enrolment codes.
 
-`cases`, `case_readers`, `operations`, `counters` are projections: dropped and folded again from entries at will
-(DESIGN 1.8). `offices` and `enrolment_codes` are the county's own list and are backed up. What a person may not see in
-a stolen file is inside `cases.file`, sealed; names stay clear for search (RULINGS C7).
-Texts have no length here: what arrived is bounded already, and must never fail in a column. Never holds anything that
-cannot be read back from entries or imported again. Next: `office.projection`,
+`cases`, `case_readers`, `roster_people`, `operations`, `counters`, `records`, `enquiries` are projections: dropped and
+folded again from entries at will (DESIGN 1.8). `offices` and `enrolment_codes` are the county's own list and are backed
+up. What a person may not see in a stolen file is inside `cases.file`, sealed; names stay clear for search, and persons
+are found by keyed marks (RULINGS C7).
+Texts have no length here: what arrived is bounded already, and must never fail in a column. Never holds anything but
+`reminders` that cannot be read back from entries or imported again. Next: `office.projection`,
 `office.worklists` (who reads), `office.enrolling`.
 """
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, Text, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    event,
+    text,
+)
 
 from schemas.names import OPERATION_BYTES
+from sync.tables import FILL_PERCENT, tell_postgresql
 
 office_metadata = MetaData()
 """All tables of this module; `office.migrations` creates them beside the others."""
 
+event.listen(office_metadata, "before_create", tell_postgresql)
+
 _HELD: Final = text("custodian IS NOT NULL")
 _OFFERED: Final = text("offeree IS NOT NULL")
+_DUE: Final = text("due_day IS NOT NULL")
 """A case is with one or the other: the index of each holds only its own. Any equality on the column implies it."""
 
 cases = Table(
@@ -31,23 +49,30 @@ cases = Table(
     Column("offeree", Text, comment="set while an offer is open"),
     Column("item", Text, comment="code in the catalogue"),
     Column("filing_office", Text),
+    Column("home", Text, comment="where the result is handed over"),
     Column("county", Text, comment="the filing office's county: scope is equality on levels, never a text prefix"),
     Column("town", Text, comment="… its township"),
     Column("village", Text, comment="… its village"),
     Column("tracking", Text, comment="number on the slip"),
     Column("applicant", Text, comment="name, clear for search; everything else of the person is in file"),
+    Column("person", LargeBinary(16), comment="office.persons: mark of the applicant's document"),
     Column("filed_at", BigInteger, comment="claimed, milliseconds since 1970 UTC"),
+    Column("due_day", Integer, comment="as 20261122, of the running clock that is due first; null = none runs"),
+    Column("due_kind", Text, comment="schemas.casework.clocks.ClockKind"),
+    Column("due_provisional", Boolean, comment="counted over days that no notice names yet"),
     Column(
         "name", LargeBinary(32), nullable=False, comment="SHA-256 of the file's clear bytes: what the seal is bound to"
     ),
     Column("file", LargeBinary, nullable=False, comment="the CaseFile, sealed"),
     Index("cases_by_time", "filed_at"),
     Index("cases_of_town", "town", "filed_at"),
-    Index("cases_held", "custodian", sqlite_where=_HELD, postgresql_where=_HELD),
-    Index("cases_offered", "offeree", sqlite_where=_OFFERED, postgresql_where=_OFFERED),
+    Index("cases_held", "custodian", sqlite_where=_HELD),
+    Index("cases_offered", "offeree", sqlite_where=_OFFERED),
     Index("cases_by_number", "tracking"),
+    Index("cases_due", "due_day", sqlite_where=_DUE),
+    Index("cases_of_person", "person"),
     # A case's row is rewritten at every act: room in its page spares the indexes.
-    postgresql_with={"fillfactor": 80},
+    info={FILL_PERCENT: 80},
 )
 
 case_readers = Table(
@@ -58,6 +83,16 @@ case_readers = Table(
     Index("case_readers_of", "subject"),
 )
 """Readers outside the filing office's own line: windows, other townships. The line itself is in `cases`."""
+
+roster_people = Table(
+    "roster_people",
+    office_metadata,
+    Column("person", LargeBinary(16), primary_key=True, comment="office.persons: mark of the row's document"),
+    Column("subject", LargeBinary(16), primary_key=True, comment="the list"),
+    Column("item", Text, nullable=False),
+    Column("filed_on", Integer, nullable=False, comment="claimed day of the filing, as 20261122"),
+)
+"""Who is on which list of persons: a list is one case of many."""
 
 operations = Table(
     "operations",
@@ -86,6 +121,49 @@ SERIAL: Final = "serial"
 
 FOLDED: Final = "folded"
 """Counter: 1 once the projections hold every case; absent in a fresh store and while a rebuild is under way."""
+
+records = Table(
+    "records",
+    office_metadata,
+    Column("hash", LargeBinary(32), primary_key=True, comment="of the entry"),
+    Column("kind", Text, nullable=False),
+    Column("key", Text, nullable=False, comment="schemas.register: what it is about"),
+    Column("effective_from", Date, comment="null = always"),
+    Column("effective_until", Date, comment="null = until another one counts"),
+    Column("office", Text, nullable=False, comment="who published it"),
+    Column("ordinal", BigInteger, nullable=False, comment="of the author's epoch"),
+    Column("seq", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False, comment="the entry's, sealed like it under its hash"),
+    Index("records_of", "kind", "key"),
+)
+"""The register, enquiries excepted: every statement that counts, and not only the one that counts today."""
+
+enquiries = Table(
+    "enquiries",
+    office_metadata,
+    Column("hash", LargeBinary(32), primary_key=True, comment="of the entry"),
+    Column("at", BigInteger, nullable=False, comment="claimed, milliseconds since 1970 UTC"),
+    Column("office", Text, nullable=False),
+    Column("item", Text, nullable=False, comment="code; empty = about no item"),
+    Column("outcome", Text, nullable=False),
+    Index("enquiries_of", "office", "at"),
+)
+"""Who asked is not known here or anywhere: only that somebody did."""
+
+reminders = Table(
+    "reminders",
+    office_metadata,
+    Column("subject", LargeBinary(16), primary_key=True),
+    Column("clock", Text, primary_key=True, comment="schemas.casework.clocks.ClockKind"),
+    Column("about", Text, primary_key=True, comment="the department or material of that clock, else empty"),
+    Column("kind", Text, primary_key=True, comment="office.reminders.ReminderKind"),
+    Column("due_day", Integer, primary_key=True, autoincrement=False, comment="as 20261122"),
+    Column("noted_at", BigInteger, nullable=False, comment="by this node's clock"),
+    Column("old_day", Integer, comment="moved: when it had been due"),
+    Column("reason", Text, nullable=False, comment="moved: the document that moved it"),
+    Index("reminders_by_time", "noted_at"),
+)
+"""What this node said when of a due day, each once. Not a projection: nobody else knows when it was said."""
 
 offices = Table(
     "offices",

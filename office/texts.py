@@ -12,7 +12,6 @@ from typing import Final, cast
 
 from msgspec import Struct
 
-from schemas.casework.events import CaseEvent
 from schemas.refusals import Refused
 
 _UNSEEN: Final = frozenset({"Cc", "Cf", "Zl", "Zp"})
@@ -23,7 +22,12 @@ them: registers hold rare characters of names there.
 _IN_PROSE: Final = frozenset("\n\t\u180e\u200c\u200d")
 """What free text needs all the same: lines, tables that were pasted, and the joiners of Mongolian and of emoji."""
 
-PROSE: Final = frozenset({"statement", "mandate", "note", "reason", "basis", "remedy", "text"})
+PROSE: Final = frozenset(
+    {
+        *("statement", "mandate", "read_back", "note", "reason", "basis", "remedy", "text"),
+        *("justification", "opinion", "findings", "minutes", "result"),
+    }
+)
 """Fields of events that hold free text; all others are names, numbers and titles."""
 
 
@@ -45,7 +49,7 @@ def has_unseen(text: str, *, is_prose: bool) -> bool:
     return any(unicodedata.category(one) in _UNSEEN and one not in allowed for one in text)
 
 
-def check_texts(event: CaseEvent) -> None:
+def check_texts(event: Struct) -> None:
     """Raise `UnseenCharacter` unless every text of the event can be seen."""
     if any(has_unseen(text, is_prose=field in PROSE) for field, text in _texts(event, "")):
         raise UnseenCharacter

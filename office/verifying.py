@@ -16,10 +16,13 @@ from typing import Final, TypeVar
 from msgspec import Struct
 
 from office.access_log import AccessLog
-from office.casebook import CaseInterpreter, MemoryCases
+from office.case_rows import MemoryCases
+from office.casebook import CaseInterpreter
 from office.node import Node, Progress, no_progress
+from office.register import RegisterBook, RegisterRows
 from schemas.codec import Malformed, decode
 from schemas.names import CaseId, JournalId
+from schemas.register import REGISTER
 from schemas.wire import (
     KIND_EPOCH_OPENED,
     KIND_RECEIPTED,
@@ -354,6 +357,7 @@ class _Walk:
         subjects = await node.subjects()
         rows = set(await node.cases.subjects())
         self.report.cases = len(rows)
+        await self._register()
         for subject in sorted(rows - set(subjects)):
             en = "a row for which there is no entry"
             self.find("table_differs", f"case {subject.hex()}", "表中有此件，却没有任何条目", en)
@@ -365,6 +369,30 @@ class _Walk:
                 stated = {disposition.key: disposition for disposition in await node.store.dispositions()}
                 for where, zh, en in await self._fold(chunk, stated):
                     self.find("table_differs", where, zh, en)
+
+    async def _register(self) -> None:
+        """Every row of the register is what its entry gives, and there is no other row."""
+        # Before the entries: whatever comes while they are read has its row later.
+        rows_here = await self.node.cases.count_register()
+        for kind in REGISTER:
+            after = 0
+            while page := await self.node.store.entries_of_kind(kind, after=after, limit=CHUNK_ENTRIES):
+                after = page[-1].arrival
+                rows_here -= await self._register_page(page)
+        if rows_here > 0:
+            en = "the register has rows for which there is no entry"
+            self.find("table_differs", "register", "登记表中有行，却没有任何条目", en)
+
+    async def _register_page(self, page: Sequence[Stored]) -> int:
+        """Compare the rows of these entries. Returns how many there must be."""
+        book = RegisterBook()
+        settled = {disposition.key for disposition in await book.fold_page(self.node.books, page)}
+        differing = set(await self.node.cases.find_register_differences(RegisterRows(book.changes)))
+        for entry in page:
+            if entry.hash in differing or (entry.journal, entry.seq) in settled:
+                en = "the register's row, or how the entry stands, is not what the entry says"
+                self.find("table_differs", f"{entry.journal} #{entry.seq}", "登记表所载或该条目的状态与条目不符", en)
+        return sum(1 for row in book.changes.values() if row is not None)
 
     async def _fold(
         self, subjects: Sequence[CaseId], stated: Mapping[EntryKey, Disposition]
@@ -382,7 +410,7 @@ class _Walk:
             journal, seq = settled.key
             due = f"{settled.state or 'folded'} {settled.code}".strip()
             found.append((f"{journal} #{seq}", f"该条目的状态应为 {due}", f"should stand as {due}"))
-        differing = await self.node.cases.find_differences(scratch.files, scratch.operations)
+        differing = await self.node.cases.find_differences(scratch.files, scratch.operations, scratch.listed)
         zh, en = "表中所载与本件的条目不符", "the rows are not what the case's entries say"
         return found + [(f"case {subject.hex()}", zh, en) for subject in differing]
 

@@ -6,7 +6,8 @@ Never masks (pages do, by `schemas.casework.visibility.sight_of`), never writes,
 is not in its scope, not even that it exists. Next: `office.web`, which shows this.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Final, Protocol
 
@@ -14,11 +15,14 @@ from msgspec import Struct, structs
 from sqlalchemy import ColumnElement, false, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from office.dues import number_of
 from office.projection import SqlCases, scope_of
-from office.tables import cases
+from office.tables import cases, enquiries
 from schemas.casework.casefile import CaseFile
+from schemas.casework.clocks import CHINA_TIME
 from schemas.casework.events import Act, CaseEvent, UnknownKind, decode_event
-from schemas.casework.lifecycle import ENDED, NotPermitted, Stage
+from schemas.casework.lifecycle import NotPermitted
+from schemas.casework.stages import ENDED, Stage
 from schemas.codec import Malformed, decode
 from schemas.names import CaseId, Instant, JournalId, NodeId, OfficeId, find_tracking_number, seat_of
 from schemas.wire import KIND_RECEIPTED, Receipted
@@ -51,8 +55,18 @@ class Queue(StrEnum):
     """The office has the pen."""
     OFFERED = "offered"
     """The office must answer an offer."""
+    WAITING = "waiting"
+    """One of these two, of items for which nobody else of the office answers."""
+    OVERDUE = "overdue"
+    """Some clock has run out."""
+    DUE_TODAY = "due_today"
+    DUE_SOON = "due_soon"
+    """After today, within the next working days (`office.dues.DUE_SOON_DAYS`)."""
     OPEN = "open"
     """Not yet closed or withdrawn."""
+
+
+BY_DUE_DAY: Final = frozenset({Queue.OVERDUE, Queue.DUE_TODAY, Queue.DUE_SOON})
 
 
 class Traced(Struct, frozen=True):
@@ -128,7 +142,17 @@ class Journeys(Protocol):
 class Worklists:
     """All questions of screens about cases, over the node's read engine."""
 
-    def __init__(self, read: AsyncEngine, files: SqlCases, store: Store, books: Journeys, seat: OfficeId) -> None:
+    def __init__(
+        self,
+        read: AsyncEngine,
+        files: SqlCases,
+        store: Store,
+        books: Journeys,
+        seat: OfficeId,
+        due_days: Callable[[], tuple[date, date]],
+    ) -> None:
+        """`due_days`: today, and the last day that counts as soon."""
+        self._due_days = due_days
         self._read = read
         self._files = files
         self._store = store
@@ -142,20 +166,25 @@ class Worklists:
         *,
         search: str = "",
         by_name: bool = False,
+        elsewhere: Collection[str] = (),
         page: int = 1,
         size: int = PAGE_CASES,
     ) -> CasePage:
-        """The cases of an office, newest first. `search`: a tracking number; with `by_name` also the beginning of a
-        name, among the cases at which the office is at work: elsewhere a search would spell out a masked name.
+        """The cases of an office, newest first; of a queue by due day the one that is due first.
+
+        `elsewhere`: items for which somebody else of the office answers (`office.people`).
+
+        `search`: a tracking number; with `by_name` also the beginning of a name, among the cases at which the office
+        is at work: elsewhere a search would spell out a masked name.
         """
         size = min(max(size, 1), PAGE_CASES_MAX)
-        condition = scope_of(office) & _queue(office, queue)
+        condition = scope_of(office) & self._queue(office, queue, elsewhere)
         if search.strip():
             condition &= _search(search.strip()[:SEARCH_CHARACTERS_MAX], office if by_name else None)
         query = (
             select(cases.c.name, cases.c.file)
             .where(condition)
-            .order_by(cases.c.filed_at.desc(), cases.c.subject)
+            .order_by(cases.c.due_day if queue in BY_DUE_DAY else cases.c.filed_at.desc(), cases.c.subject)
             .limit(size + 1)
             .offset((max(page, 1) - 1) * size)
         )
@@ -165,14 +194,22 @@ class Worklists:
         files = [self._files.open_file(name, file) for name, file in rows[:size]]
         return CasePage(tuple(await self._trace(files)), total or 0, len(rows) > size)
 
-    async def count(self, office: OfficeId) -> dict[Queue, int]:
+    async def count(self, office: OfficeId, elsewhere: Collection[str] = ()) -> dict[Queue, int]:
         """How many cases each queue of an office holds."""
         counts: dict[Queue, int] = {}
         async with self._read.connect() as connection:
             for queue in Queue:
-                condition = scope_of(office) & _queue(office, queue)
+                condition = scope_of(office) & self._queue(office, queue, elsewhere)
                 counts[queue] = (await connection.scalar(select(func.count()).select_from(cases).where(condition))) or 0
         return counts
+
+    async def count_enquiries(self, office: OfficeId, day: date) -> int:
+        """How many enquiries an office counted on that day, by the claimed times."""
+        midnight = datetime.combine(day, time(), CHINA_TIME)
+        first, last = (int((midnight + timedelta(days=more)).timestamp() * 1000) for more in (0, 1))
+        of_day = (enquiries.c.office == office) & (enquiries.c.at >= first) & (enquiries.c.at < last)
+        async with self._read.connect() as connection:
+            return await connection.scalar(select(func.count()).select_from(enquiries).where(of_day)) or 0
 
     async def get_case(self, office: OfficeId, case: CaseId) -> Found:
         """One case with its timeline. Raises `NotPermitted` `no_such_case` when it is not in the office's scope."""
@@ -206,6 +243,26 @@ class Worklists:
     async def findings(self) -> list[Evidence]:
         """What the post found: forks, rollbacks, damage, losses."""
         return await self._store.evidence()
+
+    def _queue(self, office: OfficeId, queue: Queue, elsewhere: Collection[str]) -> ColumnElement[bool]:
+        if queue is Queue.WAITING:
+            # A case whose item nobody answers for, or is not known yet, waits for everybody.
+            mine = cases.c.item.is_(None) | cases.c.item.not_in(elsewhere)
+            return (self._queue(office, Queue.HELD, ()) | self._queue(office, Queue.OFFERED, ())) & mine
+        if queue is Queue.HELD:
+            return (cases.c.custodian == office) & (cases.c.stage != Stage.CLOSED.value)
+        if queue is Queue.OFFERED:
+            return cases.c.offeree == office
+        if queue is Queue.OPEN:
+            return cases.c.stage.not_in([stage.value for stage in ENDED])
+        today, soon = (number_of(day) for day in self._due_days())
+        if queue is Queue.OVERDUE:
+            return cases.c.due_day < today
+        if queue is Queue.DUE_TODAY:
+            return cases.c.due_day == today
+        if queue is Queue.DUE_SOON:
+            return (cases.c.due_day > today) & (cases.c.due_day <= soon)
+        return cases.c.subject.is_not(None)
 
     # --- timelines ---------------------------------------------------------------------------------------------------
 
@@ -339,21 +396,11 @@ def _place(traced: Traced) -> tuple[int, int, Instant, int]:
     return getattr(event, "after_turn", 0), 1, traced.entry.at, traced.entry.arrival
 
 
-def _queue(office: OfficeId, queue: Queue) -> ColumnElement[bool]:
-    if queue is Queue.HELD:
-        return (cases.c.custodian == office) & (cases.c.stage != Stage.CLOSED.value)
-    if queue is Queue.OFFERED:
-        return cases.c.offeree == office
-    if queue is Queue.OPEN:
-        return cases.c.stage.not_in([stage.value for stage in ENDED])
-    return cases.c.subject.is_not(None)
-
-
 def _search(search: str, working: OfficeId | None) -> ColumnElement[bool]:
     """A tracking number in any spelling; at work, as `Standing.AT_WORK` has it, also the beginning of a name."""
     number = find_tracking_number(search)
     found = cases.c.tracking == number if number is not None else false()
     if working is None:
         return found
-    at_work = or_(cases.c.filing_office == working, cases.c.custodian == working, cases.c.offeree == working)
+    at_work = or_(cases.c.home == working, cases.c.custodian == working, cases.c.offeree == working)
     return found | (cases.c.applicant.startswith(search, autoescape=True) & at_work)

@@ -2,27 +2,38 @@
 
 A case pins the edition it was filed under for its materials; competence and terms follow the edition in force on the
 day of the act (RULINGS B8). An edition is a value: its digest is the same on every machine.
-Never reads a file: rows come in already parsed (`hub.catalogue.importing` reads them). Next: `casework.lifecycle`,
-which asks `accepts` and `may_decide`.
+Never reads a file or a row: `schemas.catalogue_rows` makes editions of rows. Next: `casework.lifecycle`, which asks
+`accepts` and `may_decide`; `schemas.catalogue_compare` and `schemas.catalogue_figures` for what the county asks.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, Final, Literal
+from functools import lru_cache
+from typing import Final
 
-import msgspec
-import msgspec.structs
-from msgspec import Meta, Struct
+from msgspec import Struct
 
+from schemas.casework.steps import Step
 from schemas.codec import encode
 from schemas.divisions import Tier, tier_of_office
-from schemas.names import OfficeId
+from schemas.names import OfficeId, seat_of
 from schemas.refusals import Refused
 
-ITEMS_MAX: Final = 2000
-"""The largest centre in the sources has 686 items; an edition must still fit one message."""
+ITEMS_MAX: Final = 1000
+"""The largest centre in the sources has 686 items. The list of an edition, each item's code and digest, must fit one
+entry's body of 32 KiB: 1,000 × about 28 bytes (`MANIFEST_BYTES_MAX` for longer codes)."""
+
+MANIFEST_BYTES_MAX: Final = 31 * 1024
+"""What the list of an edition may take in one entry's body of 32 KiB; the rest is its version, dates and author."""
+
+ITEM_BYTES_MAX: Final = 31 * 1024
+"""One item travels in one entry's body of 32 KiB, beside its author; the longest of the sample is about 1.5 KiB."""
+
+ITEM_DIGEST_BYTES: Final = 16
+"""Leading bytes of an item's SHA-256 by which an edition names it."""
 
 
 class CaseType(StrEnum):
@@ -132,6 +143,24 @@ class ServiceItem(Struct, frozen=True):
     peak_months: tuple[int, ...] = ()
     listed_name: str | None = None
     remark: str = ""
+    conditions: str = ""
+    """Who may apply (申请条件)."""
+    procedure: str = ""
+    """How it is handled, as the public is told (办理程序)."""
+    fee_basis: str = ""
+    """What a fee rests on (收费依据)."""
+    contact: str = ""
+    """Where to ask: telephone, place, hours."""
+    complaint: str = ""
+    """Where to complain."""
+    suspended_from: date | None = None
+    """First day on which no new case is taken; cases that are open go on."""
+    suspended_until: date | None = None
+    """Last such day; None = until an edition says otherwise."""
+    suspension_document: str = ""
+    """The number of the document that suspends it."""
+    deems_opinions: bool = False
+    """A late or absent department's opinion in a joint case counts as agreement (DOMAIN T1)."""
 
     @property
     def is_on_the_spot(self) -> bool:
@@ -161,6 +190,9 @@ class Edition(Struct, frozen=True):
     """Demonstration data: no county's present catalogue."""
     items: dict[str, ServiceItem]
     """By code, in the order of codes."""
+    document: str = ""
+    """The number of the document by which it was approved."""
+    approver: str = ""
 
     @property
     def digest(self) -> bytes:
@@ -189,186 +221,248 @@ def find_edition_in_force(editions: Iterable[Edition], day: date) -> Edition | N
     return max(in_force, key=lambda edition: (edition.effective_from, edition.version), default=None)
 
 
+def digest_of_item(item: ServiceItem) -> bytes:
+    """The item's content in 16 bytes: an edition names items by code and digest, so that only new content travels."""
+    return hashlib.sha256(encode(item)).digest()[:ITEM_DIGEST_BYTES]
+
+
+# --- who may do what -------------------------------------------------------------------------------------------------
+
+
+class Grant(Struct, frozen=True):
+    """An authority handed downwards by document (权限下放, 委托)."""
+
+    number: str
+    """The document's number; one county gives it once."""
+    grantor: str
+    """The organ whose authority it is."""
+    is_entrusted: bool
+    """Entrusted (委托): the grantee decides in the grantor's name, which answers for it, and both names are shown.
+    Otherwise delegated (下放): it decides in its own."""
+    grantees: tuple[OfficeId, ...]
+    items: tuple[str, ...]
+    """Codes."""
+    effective_from: date
+    effective_until: date | None
+    """Last day; None = until it is ended."""
+    document: str
+
+    def is_in_force(self, day: date) -> bool:
+        """Whether the grant carries a decision of `day`."""
+        return self.effective_from <= day and (self.effective_until is None or day <= self.effective_until)
+
+
+class TierRight(Struct, frozen=True):
+    """One line of the list of what each tier takes in, decides and does for residents (受理、办理、代办目录)."""
+
+    item: str
+    """Code."""
+    tier: Tier
+    can_accept: bool
+    can_decide: bool
+    can_delegate: bool
+    """A village agent may stand in for the resident there."""
+
+
 def accepts(item: ServiceItem, office: OfficeId) -> bool:
     """Whether the catalogue lets an office of this tier take the item in."""
     return tier_of_office(office) in item.accepting_tiers
 
 
-def may_decide(item: ServiceItem, office: OfficeId) -> bool:
-    """Whether an office of this tier may decide. A village never does, whatever a catalogue says."""
+def is_suspended(item: ServiceItem, day: date) -> bool:
+    """Whether no new case of the item is taken on `day`; open ones go on."""
+    first, last = item.suspended_from, item.suspended_until
+    return first is not None and first <= day and (last is None or day <= last)
+
+
+def may_decide(item: ServiceItem, office: OfficeId, day: date | None = None, grants: Iterable[Grant] = ()) -> bool:
+    """Whether an office may decide: by its tier, or by a grant in force on `day`, the day of the decision.
+
+    A village never does, whatever a catalogue or a grant says (Administrative Licensing Law art. 24). Without a day no
+    grant counts.
+    """
     tier = tier_of_office(office)
-    return tier is not Tier.VILLAGE and any(decider.tier is tier for decider in item.deciders)
+    if tier is Tier.VILLAGE:
+        return False
+    if any(decider.tier is tier for decider in item.deciders):
+        return True
+    return day is not None and find_grant(grants, item, office, day) is not None
 
 
-# --- from rows -----------------------------------------------------------------------------------------------------
+def find_grant(grants: Iterable[Grant], item: ServiceItem, office: OfficeId, day: date) -> Grant | None:
+    """The grant by which `office` decides this item on `day`; of several the one that came into force last.
+
+    A grant to a seat is one to its desks.
+    """
+    own = {office, seat_of(office)}
+    in_force = [
+        grant for grant in grants if grant.is_in_force(day) and item.code in grant.items and own & set(grant.grantees)
+    ]
+    return max(in_force, key=lambda grant: (grant.effective_from, grant.number), default=None)
+
+
+def tier_matrix(edition: Edition) -> tuple[TierRight, ...]:
+    """Item × tier, villages first: what each tier may do with each item."""
+    return tuple(
+        TierRight(
+            item.code,
+            tier,
+            tier in item.accepting_tiers,
+            tier is not Tier.VILLAGE and any(decider.tier is tier for decider in item.deciders),
+            tier is Tier.VILLAGE and item.delegation is Delegation.YES,
+        )
+        for item in edition.items.values()
+        for tier in (Tier.VILLAGE, Tier.TOWNSHIP, Tier.COUNTY)
+    )
+
+
+# --- steps -----------------------------------------------------------------------------------------------------------
+
+
+class PlannedStep(Struct, frozen=True):
+    """One step that the catalogue foresees for an item."""
+
+    step: Step
+    name: str
+    """As the catalogue words it, or the step's own name."""
+    people: int = 1
+    """How many officers do it together: two survey a site."""
+    special: bool = False
+    """A special procedure (特别程序): the law leaves its time out of the term (Licensing Law art. 45)."""
+
+
+_SPECIAL_WORDS: Final = ("特别程序", "听证", "招标", "拍卖", "检验", "检测", "检疫", "鉴定", "评审", "评定")
+"""Art. 45 names these; a site survey is not among them and stops no clock (DOMAIN T9)."""
+
+_PAIR_WORDS: Final = ("勘察", "勘查", "踏勘", "入户调查")
+_PEOPLE: Final = re.compile(r"[（(]\s*([1-9])\s*人")
+
+_STEP_WORDS: Final = (
+    (Step.PUBLICITY, ("公示", "公告")),
+    (Step.SURVEY, (*_PAIR_WORDS, "调查", "核查", "现场")),
+    # Afterwards, with the file: the yearly look at those who receive an allowance.
+    (Step.ARCHIVE, ("归档", "年度")),
+    # Whatever is made or paid between the decision and its hand-over.
+    (Step.PRODUCTION, ("制证", "制卡", "制作", "缴费", "指派")),
+    (Step.SEALING, ("盖章", "用印")),
+    (Step.ISSUE, ("送达", "发证", "办证", "领取", "寄递", "告知")),
+    (Step.ACCEPTANCE, ("受理", "登记", "采集", "到场", "预约")),
+    (Step.DECISION, ("审批", "审定", "核定", "认定", "确认", "批准", "决定")),
+    (
+        Step.REVIEW,
+        (
+            *("初审", "审核", "审查", "联审", "会审", "复核", "查验", "核对", "核实", "核验", "录入"),
+            *("协查", "认证", "评议", "讨论", "评估", "尽调"),
+        ),
+    ),
+)
+"""Words by which a step is known; the first line that fits counts: 村评议公示 is a notice, 镇审核上报 a review."""
+
+_RANKS: Final = {
+    Step.ACCEPTANCE: 0,
+    Step.SURVEY: 1,
+    Step.REVIEW: 1,
+    Step.PUBLICITY: 1,
+    Step.DECISION: 2,
+    Step.PRODUCTION: 3,
+    Step.SEALING: 3,
+    Step.ISSUE: 4,
+    Step.ARCHIVE: 5,
+}
+"""What comes before what; within one rank the catalogue's own order stays."""
+
+_FRAME: Final = (PlannedStep(Step.ACCEPTANCE, "受理"), PlannedStep(Step.ARCHIVE, "归档"))
+"""Every case has these, whatever else is done at the counter before or with the file afterwards."""
+
+_USUAL: Final = (
+    PlannedStep(Step.REVIEW, "审查"),
+    PlannedStep(Step.DECISION, "决定"),
+    PlannedStep(Step.ISSUE, "送达"),
+)
+"""Every case has these as well, but for an item whose own steps do the same: 镇初审 is a review, 县审批 a decision."""
+
+
+def planned_steps(item: ServiceItem) -> tuple[PlannedStep, ...]:
+    """The steps of an item's cases in their order: what every case has, and what the catalogue names besides.
+
+    A word that is not known counts as a review (the report before an import names it).
+    """
+    return _plan(item.steps)
+
+
+@lru_cache(maxsize=ITEMS_MAX)
+def _plan(words: tuple[str, ...]) -> tuple[PlannedStep, ...]:
+    """Remembered: every act on a case asks."""
+    named = [read_step(word) or PlannedStep(Step.REVIEW, word) for word in words]
+    ordinary = {planned.step for planned in named if not planned.special}
+    plan = [
+        *(usual for usual in _FRAME if not any(usual.name in planned.name for planned in named)),
+        *named,
+        *(usual for usual in _USUAL if usual.step not in ordinary),
+    ]
+    return tuple(sorted(plan, key=lambda planned: _RANKS[planned.step]))
+
+
+def read_step(word: str) -> PlannedStep | None:
+    """What a word of the catalogue plans; None if no step is known by it."""
+    if any(special in word for special in _SPECIAL_WORDS):
+        return PlannedStep(Step.REVIEW, word, special=True)
+    step = next((step for step, words in _STEP_WORDS if any(known in word for known in words)), None)
+    if step is None:
+        return None
+    stated = _PEOPLE.search(word)
+    is_pair = step is Step.SURVEY and any(known in word for known in _PAIR_WORDS)
+    return PlannedStep(step, word, int(stated[1]) if stated else 2 if is_pair else 1)
+
+
+# --- publication -----------------------------------------------------------------------------------------------------
 
 
 class Fault(Struct, frozen=True, order=True):
-    """What is wrong with one row, for the report before anything is imported."""
+    """What is wrong with one row of a table, for the report before anything is imported or published."""
 
     row: int
     """From 1; 0 = the table as a whole."""
     item: str
     """Its code, as far as it can be read."""
     field: str
+    """The column: its English code, or what a spreadsheet calls it."""
     zh: str
     en: str
+    sheet: str = ""
+    """Which table, where a file has several; empty: the items'."""
+    column: str = ""
+    """The letter of a spreadsheet's column."""
 
 
-_CASE_TYPES: Final = {
-    "即办件": CaseType.INSTANT,
-    "承诺件": CaseType.PROMISED,
-    "联办件": CaseType.JOINT,
-    "上报件": CaseType.REPORTED_UPWARD,
-}
-_Days = Annotated[int, Meta(ge=0, le=365)]
-_Name = Annotated[str, Meta(min_length=1, max_length=120)]
-_Names = Annotated[tuple[_Name, ...], Meta(max_length=60)]
+def publishable(edition: Edition) -> tuple[Fault, ...]:
+    """What keeps an edition from publication: each empty one of the seven points that must be disclosed (七公开).
 
-
-class _LegalRow(Struct, forbid_unknown_fields=True):
-    n: _Days
-    unit: TermUnit
-    start: TermStart = msgspec.field(name="from")
-    ext: _Days = 0
-
-
-class _MaterialsRow(Struct, forbid_unknown_fields=True):
-    must: _Names = ()
-    defer: _Names = ()
-    verify: _Names = ()
-    pledge: _Names = ()
-
-
-class _NoticeRow(Struct, forbid_unknown_fields=True):
-    days: _Days
-    minor: bool = True
-
-
-class _ItemRow(Struct, forbid_unknown_fields=True):
-    """One row as the county writes it; `hub/catalogue/importing.py` says what each column means."""
-
-    code: Annotated[str, Meta(pattern=r"\A[A-Z0-9]{2,20}\Z")]
-    name: _Name
-    en: _Name
-    dept: _Name
-    listed: _Name | None
-    case_type: Literal["即办件", "承诺件", "联办件", "上报件"] = msgspec.field(name="type")
-    power: Literal["00", "01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "20"]
-    basis: Annotated[tuple[_Name, ...], Meta(min_length=1, max_length=20)]
-    legal: _LegalRow
-    promise: _Days
-    src: TermSource
-    mat: _MaterialsRow
-    fee: Annotated[int, Meta(ge=0, le=1_000_000)] | None
-    accept: Annotated[tuple[Tier, ...], Meta(min_length=1, max_length=3)]
-    decide: _Name
-    deleg: Delegation
-    flow: _Names
-    peak: Annotated[tuple[Annotated[int, Meta(ge=1, le=12)], ...], Meta(max_length=12)]
-    public: _Days | _NoticeRow = 0
-    note: Annotated[str, Meta(max_length=400)] = ""
-
-
-ITEM_FIELDS: Final = frozenset(field.encode_name for field in msgspec.structs.fields(_ItemRow))
-"""The columns that a row may have."""
-
-
-def parse_items(
-    version: str, effective_from: date, rows: Sequence[Mapping[str, object]], *, is_sample: bool = False
-) -> Edition | list[Fault]:
-    """An edition from rows already read from a file, or every fault found: one bad row must not hide the next."""
-    if not 0 < len(rows) <= ITEMS_MAX:
-        return [Fault(0, "", "items", f"目录应有 1 至 {ITEMS_MAX} 项", f"a catalogue has 1 to {ITEMS_MAX} items")]
-    items: dict[str, ServiceItem] = {}
-    faults: list[Fault] = []
-    for number, row in enumerate(rows, start=1):
-        parsed = _parse_item(number, row)
-        if isinstance(parsed, list):
-            faults += parsed
-        elif parsed.code in items:
-            faults.append(Fault(number, parsed.code, "code", "事项编码重复", "the code occurs twice"))
-        else:
-            items[parsed.code] = parsed
-    if faults:
-        return faults
-    return Edition(version, effective_from, None, is_sample, dict(sorted(items.items())))
-
-
-def _parse_item(number: int, row: Mapping[str, object]) -> ServiceItem | list[Fault]:
-    code = str(row.get("code", ""))[:20]
-    try:
-        read = msgspec.convert(row, _ItemRow)
-    except msgspec.ValidationError as error:
-        reason, _, path = str(error).partition(" - at ")
-        field = path.strip("`$.") or "row"
-        return [Fault(number, code, field, f"该栏不合要求：{reason}", reason)]
-    deciders = _parse_deciders(read.decide)
-    faults = [
-        Fault(number, code, field, zh, en)
-        for is_wrong, field, zh, en in (
-            (
-                not deciders,
-                "decide",
-                "决定机关应写作“层级/单位”，层级为 township 或 county",
-                "write tier/organ, tier township or county",
-            ),
-            (
-                _promise_exceeds(read),
-                "promise",
-                "承诺时限长于法定时限",
-                "the promised term is longer than the legal one",
-            ),
-            (len(set(read.accept)) < len(read.accept), "accept", "受理层级重复", "a tier occurs twice"),
-            (
-                not any((read.mat.must, read.mat.defer, read.mat.verify, read.mat.pledge)),
-                "mat",
-                "没有列出材料",
-                "no material is named",
-            ),
+    Name, legal basis, procedure, conditions, materials, promised term, and the fee with what it rests on. The promise
+    is a number in every item; a service without a fee needs no basis for one. () = may be published.
+    """
+    return tuple(
+        Fault(
+            0, item.code, field, f"缺少{name}，属七公开内容，发布前应补齐", f"{en} must be disclosed before publication"
         )
-        if is_wrong
-    ]
-    return faults or _item(read, deciders)
-
-
-def _parse_deciders(text: str) -> tuple[Decider, ...]:
-    """Read "county/民政局" or "township/小额 或 county/民政局"; () if a part does not read. A village cannot decide."""
-    deciders: list[Decider] = []
-    for part in text.split("或"):
-        tier, separator, organ = part.strip().partition("/")
-        if not separator or not organ or tier not in (Tier.TOWNSHIP.value, Tier.COUNTY.value):
-            return ()
-        deciders.append(Decider(Tier(tier), organ))
-    return tuple(deciders)
-
-
-def _promise_exceeds(row: _ItemRow) -> bool:
-    """Only like is compared with like: a promise is in working days, some legal terms are in calendar days."""
-    return row.legal.unit is not TermUnit.CALENDAR_DAYS and row.promise > row.legal.n
-
-
-def _item(row: _ItemRow, deciders: tuple[Decider, ...]) -> ServiceItem:
-    notice = row.public if isinstance(row.public, _NoticeRow) else _NoticeRow(row.public)
-    return ServiceItem(
-        code=row.code,
-        name=row.name,
-        name_en=row.en,
-        department=row.dept,
-        case_type=_CASE_TYPES[row.case_type],
-        power=row.power,
-        basis=row.basis,
-        legal=LegalTerm(row.legal.n, row.legal.unit, row.legal.start, row.legal.ext),
-        promise_days=row.promise,
-        term_source=row.src,
-        materials=Materials(row.mat.must, row.mat.defer, row.mat.verify, row.mat.pledge),
-        fee_yuan=row.fee,
-        accepting_tiers=row.accept,
-        deciders=deciders,
-        delegation=row.deleg,
-        steps=row.flow,
-        notice=PublicNotice(notice.days, notice.minor),
-        peak_months=row.peak,
-        listed_name=row.listed,
-        remark=row.note,
+        for item in edition.items.values()
+        for field, name, en in _undisclosed(item)
     )
+
+
+def _undisclosed(item: ServiceItem) -> Iterator[tuple[str, str, str]]:
+    materials = item.materials
+    points = (
+        (item.name, "name", "事项名称", "the name"),
+        (item.basis, "basis", "法律依据", "the legal basis"),
+        (item.procedure, "procedure", "办理程序", "the procedure"),
+        (item.conditions, "conditions", "申请条件", "the conditions"),
+        (
+            materials.required or materials.deferrable or materials.verified or materials.pledged,
+            "mat.must",
+            "申办材料",
+            "the materials",
+        ),
+        (item.fee_yuan == 0 or item.fee_basis, "fee_basis", "收费依据", "what the fee rests on"),
+    )
+    return ((field, name, en) for is_there, field, name, en in points if not is_there)

@@ -68,3 +68,26 @@ def reader(kind: type[T]) -> Callable[[bytes], T]:
     The caller bounds the bytes and makes a `Malformed` of the error.
     """
     return msgspec.msgpack.Decoder(kind).decode
+
+
+def holds_nul(data: bytes) -> bool:
+    """Whether a text in these MessagePack bytes holds U+0000, which PostgreSQL cannot store: it could never be shown.
+
+    Raises `Malformed` for bytes that nest too deep to tell.
+    """
+    try:
+        return _is_nul_inside(decode(data, object))
+    except RecursionError as error:
+        raise Malformed("malformed", "the bytes do not read as the stated message; fetch them again") from error
+
+
+def _is_nul_inside(value: object) -> bool:
+    match value:
+        case str():
+            return "\x00" in value
+        case list() | tuple():
+            return any(map(_is_nul_inside, value))  # pyright: ignore[reportUnknownArgumentType]
+        case dict():
+            return any(map(_is_nul_inside, (*value, *value.values())))  # pyright: ignore[reportUnknownArgumentType]
+        case _:
+            return False

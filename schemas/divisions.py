@@ -94,6 +94,11 @@ def tier_of_office(office: OfficeId) -> Tier:
     return tier if tier is not None else tier_of(division_of(office))
 
 
+def is_village_office(office: OfficeId) -> bool:
+    """Whether an office works at a village. Never raises: what is no office at all is none."""
+    return _TIER_OF_LENGTH.get(len(seat_of(office))) is Tier.VILLAGE
+
+
 class DivisionTree:
     """One county's tree of divisions. Immutable once made."""
 

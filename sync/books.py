@@ -211,8 +211,8 @@ class Books:
         self.sealed: dict[JournalId, int] = {}
         self.damaged: dict[EntryKey, bytes] = {}
         self.hopeless: set[EntryKey] = set()
-        self.refold_due: set[CaseId] = set()
-        """Cases of which a copy was put right: they may have been folded from the bad one."""
+        self.refold_due: set[CaseId | None] = set()
+        """Cases of which a copy was put right, and None for the register: folded from the bad one, perhaps."""
         self.tips_made: dict[JournalId, Tip] = {}
         """Where journals stand by their entries, made because a run did not fit what we kept of it."""
         self.has_made_tip = False
@@ -243,6 +243,7 @@ class Books:
         refused = await self.store.found(REFUSALS) - lost
         damaged, hopeless = await known_damage(self.store, lost)
         tips = {state.journal: await self._tip(state) for state in loaded.journals}
+        await self.interpreter.load()
         if self.left_epoch is not None and self.own not in tips:
             # The transaction that opened the present epoch was never committed.
             self.epoch, self.left_epoch = self.left_epoch, None
@@ -251,7 +252,6 @@ class Books:
         if self.epoch is not None:
             # A reload: how much of our journal is signed for is not known now, so the next entry is signed for at once.
             self.unsigned_bytes = CHECKPOINT_BYTES_MAX
-        self.interpreter.reset()
         self.arrival = loaded.arrival
         self.tips = tips
         for state in loaded.journals:

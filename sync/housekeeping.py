@@ -116,6 +116,7 @@ async def _first_load(books: Books, node: NodeId, seat: OfficeId) -> None:
         held = await books.store.entries_of_kind(kind)
         held += [entry for entry in books.batch.entries if entry.kind == kind]
         await post_excerpts(books, node, [entry for entry in held if seat in audience(books, entry)])
+    await post_excerpts(books, node, await books.interpreter.records_for(seat))
     for case in await books.interpreter.cases_of(seat):
         await share(books, case, frozenset({seat}))
 

@@ -195,7 +195,12 @@ class Ledger:
             drafts = await drafting()
         except Exception as reason:
             raise DraftingRefused(reason) from reason
-        return [await self._write(draft) for draft in drafts]
+        written: list[Stored] = []
+        for draft in drafts:
+            if draft.chained is not None:
+                draft = Draft(draft.kind, draft.subject, draft.chained(written[-1].hash))
+            written.append(await self._write(draft))
+        return written
 
     async def _record_line(self, kind: str, body: msgspec.Struct) -> Stored:
         return await self._write(Draft(kind, None, encode(body)))
@@ -219,8 +224,9 @@ class Ledger:
         )
         books.advance(own, after, [])
         hops = await folding.interpret(books, [entry])
-        if any(hop != books.parent for hop in hops[0]):
-            # RULINGS A11: what an office posts to anyone but its parent is attested when written.
+        if any(hop != books.parent for hop in hops[0]) or (draft.subject is None and not is_line(draft.kind)):
+            # RULINGS A11: what an office posts to anyone but its parent is attested when written. What is about no case
+            # is for devices that are yet to be enrolled, too.
             entry = msgspec.structs.replace(entry, signature=books.seat.signer.sign(attestation(entry.hash)))
         books.batch.entries.append(entry)
         await folding.take_in(books, entry)
@@ -500,7 +506,7 @@ class Ledger:
         """Write what waits for this exchange: one receipt, one pin (RULINGS A9), the checkpoint at our own end."""
         books = self.books
         if books.refold_due:
-            due, books.refold_due = books.refold_due, set[CaseId]()
+            due, books.refold_due = books.refold_due, set[CaseId | None]()
             await recovery.refold(books, due)
         for receipt in housekeeping.due_receipts(books, books.links[neighbour]) if receipts_due else ():
             await self._record_line(KIND_RECEIPTED, receipt)

@@ -262,7 +262,10 @@ class Store(Protocol):
         ...
 
     async def entries_of_kind(self, kind: str, *, after: int = 0, limit: int | None = None) -> list[Stored]:
-        """Entries of one `line.*` kind by arrival: all, or the first `limit` that arrived later than `after`."""
+        """Entries of one kind that are house-keeping (`line.*`) or about no case, by arrival.
+
+        All, or the first `limit` that arrived later than `after`. Of kinds that are about cases: any or none.
+        """
         ...
 
     async def entries_since(self, arrival: int, limit: int) -> list[Stored]:
@@ -352,8 +355,11 @@ class Interpreter(Protocol):
         """Fold entries that are being admitted; total: never raises for what arrived."""
         ...
 
-    async def refold(self, subjects: Iterable[CaseId]) -> Interpretation:
-        """Fold these cases again from all their entries that count: after a revocation (outcomes stay empty)."""
+    async def refold(self, subjects: Iterable[CaseId | None]) -> Interpretation:
+        """Fold these cases again from all their entries that count: after a revocation (outcomes stay empty).
+
+        None: everything that is about no case.
+        """
         ...
 
     async def readers(self, subjects: Sequence[CaseId]) -> dict[CaseId, frozenset[OfficeId]]:
@@ -364,10 +370,14 @@ class Interpreter(Protocol):
         """Cases that this office reads: for a replaced device's first load."""
         ...
 
+    async def records_for(self, office: OfficeId) -> list[Stored]:
+        """Entries about no case that this office must have, by arrival: for a new device's first load."""
+        ...
+
     def drain(self) -> object | None:
         """The projection rows gathered since the last drain, for the same transaction."""
         ...
 
-    def reset(self) -> None:
-        """Forget everything not yet committed."""
+    async def load(self) -> None:
+        """Forget everything not yet committed, and read again what is kept in memory: at start, after a failure."""
         ...

@@ -42,7 +42,7 @@ _D = tables.dispositions.c
 _LOOSE = text("loose")
 """Word for word as in the partial index, or SQLite does not use it."""
 
-_HOUSE_KEEPING = text(tables.HOUSE_KEEPING_SQL)
+_OF_NO_CASE = text(tables.OF_NO_CASE_SQL)
 
 
 def _entries_with(prev: ColumnElement[bytes | None]) -> Select[*tuple[Any, ...]]:
@@ -189,8 +189,8 @@ class SqlReader:
         return sorted(found, key=_arrival) if len(subjects) > KEYS_PER_QUERY_MAX else found
 
     async def entries_of_kind(self, kind: str, *, after: int = 0, limit: int | None = None) -> list[Stored]:
-        """See `Store.entries_of_kind`. Only `line.*` kinds have an index; another kind has no answer."""
-        found = _ENTRIES.where(_HOUSE_KEEPING, _E.kind == kind, _E.arrival > after)
+        """See `Store.entries_of_kind`."""
+        found = _ENTRIES.where(_OF_NO_CASE, _E.kind == kind, _E.arrival > after)
         return await self._entries(found.order_by(_E.arrival).limit(limit))
 
     async def entries_since(self, arrival: int, limit: int) -> list[Stored]:

@@ -19,6 +19,7 @@ from schemas.wire import (
     Page,
     Revoked,
     Want,
+    is_line,
 )
 from sync import repair
 from sync.books import Books, line_body
@@ -508,7 +509,7 @@ async def after_revocation(books: Books, revoked: Revoked) -> list[Stored]:
     states = {disposition.key: disposition.code for disposition in found}
     suspended = {key for key, code in states.items() if code == "revoked"}
     earliest = dict(sorted(suspended, reverse=True))
-    subjects: set[CaseId] = set()
+    subjects: set[CaseId | None] = set()
     raised: list[Stored] = []
     for journal in list(books.epochs_of.get(revoked.node, ())):
         # What lies before the position and is not suspended stays as it is.
@@ -520,16 +521,16 @@ async def after_revocation(books: Books, revoked: Revoked) -> list[Stored]:
             books.dispose(entry, "" if held else "held", "" if held else "revoked")
             if held:
                 raised.append(entry)
-            elif entry.subject is not None:
+            elif entry.subject is not None or not is_line(entry.kind):
                 subjects.add(entry.subject)
         await _send_home(books, journal, 0)
     await refold(books, subjects)
     return raised
 
 
-async def refold(books: Books, subjects: set[CaseId]) -> None:
-    """Fold cases again from all that counts of them now."""
-    reading = await books.interpreter.refold(sorted(subjects))
+async def refold(books: Books, subjects: set[CaseId | None]) -> None:
+    """Fold cases, and for None what is about no case, again from all that counts of them now."""
+    reading = await books.interpreter.refold(sorted(subjects, key=lambda subject: subject or b""))
     books.batch.dispositions += reading.settled
     for case, offices in reading.shared:
         await share(books, case, offices)

@@ -12,7 +12,7 @@ import msgspec
 
 from schemas.codec import Malformed
 from schemas.names import JournalId
-from schemas.wire import Answer, Excerpt, Line, Run, Want, entry_hash, header_prefix, line_digest
+from schemas.wire import Answer, Excerpt, Line, Run, Want, entry_hash, header_prefix, is_line, line_digest
 from sync.books import MISSING_MAX, Books
 from sync.core.journal import Checked, Tip, check_run, links_of
 from sync.core.link import Link
@@ -94,7 +94,7 @@ def _write_again(books: Books, held: Stored, line: Line) -> None:
         held, head=line.head, salt=line.salt, body=line.body, digest=line.digest, signature=signature
     )
     books.batch.repaired.append(good)
-    if good.subject is not None:
+    if good.subject is not None or not is_line(good.kind):
         books.refold_due.add(good.subject)
 
 

@@ -1,19 +1,30 @@
-"""The village desk's command line: `village-agent`. All its verbs are in `office.cli`; it runs on Windows too."""
+"""The village desk's command line: `village-agent`, nearly all of it in `office.cli`. It runs on Windows too."""
 
 import sys
 
-from office.cli import Application
+from office.cli import Application, Verbs
 from office.cli import main as run
+from village_agent.memory import keep_small
+
+
+def add_verbs(verbs: Verbs) -> None:
+    """Mount `moves`, the village's one verb of its own."""
+    from office.cli_moves import add_moves
+
+    add_moves(verbs)
+
 
 APPLICATION = Application(
     "village-agent",
     "The village desk: files cases, hands results over, works without a line.",
+    add_verbs,
     title_zh="村级服务台：收件、送达结果，断线时照常办理。",
 )
 
 
 def main() -> int:
     """Run one verb; returns the exit status."""
+    keep_small()
     return run(APPLICATION)
 
 

@@ -1,1 +1,4 @@
-"""The county's catalogue desk: editions come in from files, with a report before anything changes. See `importing`."""
+"""The county's catalogue desk: editions come in from files, with a report before anything changes.
+
+See `importing`, which reads, `preflight`, which judges, and `workbook`.
+"""

@@ -1,25 +1,27 @@
-"""Reads a catalogue (YAML), judges it and a table of divisions, and reports every fault before anything is imported.
+"""Reads a catalogue (YAML or XLSX), judges it and a table of divisions, and reports every fault before an import.
 
-A catalogue file holds `version` and `items`; each item has the columns
-  code; name, en; dept (responsible department); listed (name in the published list, or null); type (即办件 | 承诺件 |
-  联办件 | 上报件); power (GB/T 39046 A.1); basis (list); legal {n, unit: wd | cd | spot, from: accepted | received |
-  reply, ext}; promise (working days); src: law | sample | illus; mat {must, defer, verify, pledge} (lists); fee (yuan
-  or null); accept (list of tiers); decide (tier/organ, several joined by 或); deleg: yes | collect | no; flow (list);
-  public (days, or {days, minor}); peak (months); note.
-Never changes anything: what to do with an edition is the caller's. Rules of content are in `schemas.catalogue`.
+A YAML file holds `version` and `items`, perhaps `effective_from`, `document`, `approver`, `sample`, and `materials`,
+the county's dictionary (id, name, aliases). Each item has the columns of `schemas.catalogue_columns`, of which these
+may be nested: legal {n, unit, from, ext}, mat {must, defer, verify, pledge}, public {days, minor}. A workbook has the
+same columns, flat and with Chinese headings (`hub.catalogue.workbook`).
+Never changes anything: what to do with an edition is the caller's. Next: `hub.catalogue.preflight`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import yaml
-from msgspec import Struct, structs
+from msgspec import Struct
 
+from hub.catalogue.preflight import COVER, Draft, Preflight, judge, refused, report
 from office.enrolling import FIRST_ROW
 from office.texts import has_unseen
-from schemas.catalogue import ITEM_FIELDS, Edition, Fault, parse_items
+from schemas.catalogue import Fault
+from schemas.catalogue_columns import COLUMNS, GROUPS, LISTS
+from schemas.catalogue_rows import code_of
 from schemas.divisions import Division, DivisionTree, InvalidDivision, parse_row, tree_faults
 from schemas.names import OfficeId
 from schemas.refusals import Refused
@@ -28,27 +30,11 @@ FILE_BYTES_MAX: Final = 8 * 1024 * 1024
 """686 items, the largest catalogue known, are about 450 KiB."""
 
 
+_TOP: Final = {*COLUMNS, *GROUPS}
+
+
 class ImportRefused(Refused):
     """A file that cannot be read at all."""
-
-
-class Preflight(Struct, frozen=True):
-    """The report before an import: either an edition that may be published, or everything that is wrong."""
-
-    source: str
-    """File name, without its folder."""
-    edition: Edition | None
-    faults: tuple[Fault, ...]
-    mended: tuple[Fault, ...] = ()
-    """What was put right on reading and should be put right in the file."""
-
-    def text(self, language: str = "zh") -> str:
-        """The report as an operator reads it, one line a fault."""
-        if self.edition is None:
-            return _report(self.source, *_refused(self.faults), (*self.faults, *self.mended), language)
-        count, version = len(self.edition.items), self.edition.version
-        zh, en = f"共 {count} 项，版本 {version}，没有问题。", f"{count} items, edition {version}, no fault."
-        return _report(self.source, zh, en, self.mended, language)
 
 
 class DivisionsPreflight(Struct, frozen=True):
@@ -62,55 +48,87 @@ class DivisionsPreflight(Struct, frozen=True):
     def text(self, language: str = "zh") -> str:
         """The report as an operator reads it, one line a fault."""
         if self.tree is None:
-            return _report(self.source, *_refused(self.faults), self.faults, language)
+            return report(self.source, *refused(self.faults), self.faults, language)
         count, name = len(self.tree), self.tree.county.name
-        return _report(
+        return report(
             self.source, f"{name}，共 {count} 个区划，没有问题。", f"{name}, {count} divisions, no fault.", (), language
         )
 
 
-def _refused(faults: Sequence[Fault]) -> tuple[str, str]:
-    return f"有 {len(faults)} 处问题，未导入任何内容。", f"{len(faults)} faults, nothing imported."
+def read_any(path: Path, first: date | None = None, *, otherwise: date | None = None) -> Preflight:
+    """Read and judge a catalogue, workbook or text by the file's name.
+
+    `first`: the day from which it shall be in force, whatever the file says; `otherwise`: the day if the file says
+    none. Faults of content are in the report; raises `Refused` if the file cannot be read.
+    """
+    return judge(read_draft(path), first, otherwise=otherwise)
 
 
-def _report(source: str, zh: str, en: str, faults: Sequence[Fault], language: str) -> str:
-    is_english = language.startswith("en")
-    head = f"{source}: {en}" if is_english else f"{source}:{zh}"
-    return "\n".join([head, *(_fault_line(fault, is_english=is_english) for fault in faults)])
+def read_draft(path: Path) -> Draft:
+    """A catalogue as the file has it. Raises `Refused` if it cannot be read."""
+    if path.suffix.lower() != ".xlsx":
+        return read_yaml(path)
+    from hub.catalogue.workbook import read_workbook
+
+    return read_workbook(path)
 
 
-def read_catalogue(path: Path, effective_from: date, *, is_sample: bool = False) -> Preflight:
-    """Read a catalogue file. Faults of content are in the report; raises `ImportRefused` if the file cannot be read."""
-    text = _read_text(path)
+class _Loader(yaml.SafeLoader):
+    """Days stay texts, so that one that does not exist is a fault of its row; a column may be given once."""
+
+    def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> str:
+        """What a plain word is, days left aside."""
+        tag = str(super().resolve(kind, value, implicit))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+        return "tag:yaml.org,2002:str" if tag == "tag:yaml.org,2002:timestamp" else tag
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """Refuse a column that occurs twice: of two values one would be lost without a word."""
+        names = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
+        name, count = next(iter(names.most_common(1)), ("", 0))
+        if count > 1:
+            raise yaml.constructor.ConstructorError(None, None, f"{name} occurs twice", node.start_mark)
+        return super().construct_mapping(node, deep=deep)
+
+
+def read_yaml(path: Path) -> Draft:
+    """A catalogue in YAML. Raises `ImportRefused` if it cannot be read."""
+    loader = _Loader(_read_text(path))
     try:
-        document: object = yaml.safe_load(text)
+        root = loader.get_single_node()
+        document = loader.construct_document(root) if root is not None else None  # pyright: ignore[reportUnknownMemberType]
     except (yaml.YAMLError, RecursionError, ValueError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 1 if isinstance(mark, yaml.Mark) else 1
         raise ImportRefused(
             "catalogue_not_yaml",
-            f"{path.name} 不是有效的 YAML 文件；请检查缩进、引号和冒号后重试。",
-            f"{path.name} is not valid YAML; check indentation, quotes and colons and try again.",
+            f"{path.name} 不是有效的 YAML 文件（第 {line} 行附近）；请检查缩进、引号、冒号和重复的栏目后重试。",
+            f"{path.name} is not valid YAML, near line {line}; check indentation, quotes, colons and columns that "
+            "occur twice, and try again.",
         ) from error
-    version, rows = _rows(document)
-    if not version or rows is None:
+    finally:
+        loader.dispose()
+    fields = cast("dict[object, object]", document) if isinstance(document, dict) else {}
+    items = _rows(fields, "items", root)
+    if "version" not in fields or items is None:
         fault = Fault(0, "", "version, items", "文件应有 version 和 items 两栏", "the file needs version and items")
-        return Preflight(path.name, None, (fault,))
-    mended = tuple(fault for number, row in enumerate(rows, start=1) for fault in _mend(number, row))
-    parsed = parse_items(version, effective_from, rows, is_sample=is_sample)
-    if not isinstance(parsed, Edition):
-        return Preflight(path.name, None, tuple(sorted(parsed)), mended)
-    faults = _unseen_in(parsed)
-    return Preflight(path.name, None if faults else parsed, faults, mended)
+        return Draft(path.name, faults=(fault,))
+    cover = {name: fields[name] for name in COVER if name in fields}
+    mended = tuple(fault for number, row in items for fault in _mend(number, row))
+    return Draft(path.name, cover, items, _rows(fields, "materials", root) or (), warnings=mended)
 
 
-def _unseen_in(edition: Edition) -> tuple[Fault, ...]:
-    """Line ends, tabs and unseen characters in what filings repeat word for word: the desk would refuse every one."""
-    said = [("", edition.version)]
-    for item in edition.items.values():
-        said += [(item.code, name) for names in structs.astuple(item.materials) for name in names]
-    zh = "版本或材料名称含有换行、制表符或看不见的字符"
-    en = "the version or a material's name holds a line end, a tab or an unseen character"
-    codes = dict.fromkeys(code for code, text in said if has_unseen(text, is_prose=False))
-    return tuple(Fault(0, code, "version, mat", zh, en) for code in codes)
+def _rows(
+    fields: Mapping[object, object], name: str, root: yaml.Node | None
+) -> list[tuple[int, dict[str, object]]] | None:
+    """The rows of one list with the lines on which they begin; None if there is no such list."""
+    rows = fields.get(name)
+    if not isinstance(rows, list) or root is None:
+        return None
+    nodes = next(value for key, value in root.value if key.value == name).value
+    return [
+        (node.start_mark.line + 1, cast("dict[str, object]", row if isinstance(row, dict) else {}))
+        for node, row in zip(nodes, cast("list[object]", rows), strict=True)
+    ]
 
 
 def check_divisions(source: str, rows: Sequence[Mapping[str, str]], county: OfficeId) -> DivisionsPreflight:
@@ -171,43 +189,39 @@ def _unreadable(path: Path) -> ImportRefused:
 
 
 def _mend(number: int, row: dict[str, object]) -> list[Fault]:
-    """Join a text that YAML cut at an unquoted comma, and say so.
+    """Join texts that YAML cut at an unquoted comma, and say so.
 
-    Inside braces a comma ends a value, and what follows becomes a column of its own without a value. Nothing else looks
-    like that, so the text can be put together again without guessing.
+    Inside braces a comma ends a value, and what follows becomes a column of its own without a value; in a list it
+    leaves an entry with a bracket that does not close. Nothing else looks like that, so the text can be put together
+    again without guessing.
     """
-    mended: list[Fault] = []
+    mended: list[str] = []
     before = ""
     for column in list(row):
         text = row.get(before)
-        if column in ITEM_FIELDS or row[column] is not None or not isinstance(text, str):
+        if column in _TOP or row[column] is not None or not isinstance(text, str):
             before = column
             continue
         row[before] = f"{text},{column}"
         del row[column]
-        zh, en = (
-            "文字在逗号处被截断，已接回；请在文件中加引号",
-            "the text was cut at a comma and joined again; quote it in the file",
-        )
-        mended.append(Fault(number, str(row.get("code", ""))[:20], before, zh, en))
-    return mended
+        mended.append(before)
+    for column in sorted(LISTS & row.keys()):
+        entries = row[column]
+        if isinstance(entries, list) and (whole := _joined(cast("list[object]", entries))) != entries:
+            row[column] = whole
+            mended.append(column)
+    zh = "文字在逗号处被截断，已接回；请在文件中加引号"
+    en = "the text was cut at a comma and joined again; quote it in the file"
+    return [Fault(number, code_of(row), column, zh, en) for column in mended]
 
 
-def _rows(document: object) -> tuple[str, list[dict[str, object]] | None]:
-    """Version and rows of a document, as far as it has them."""
-    if not isinstance(document, dict):
-        return "", None
-    fields = cast("dict[object, object]", document)
-    items = fields.get("items")
-    if not isinstance(items, list):
-        return "", None
-    rows = [cast("dict[str, object]", row if isinstance(row, dict) else {}) for row in cast("list[object]", items)]
-    return str(fields.get("version") or ""), rows
-
-
-def _fault_line(fault: Fault, *, is_english: bool) -> str:
-    row = (f"row {fault.row}" if is_english else f"第 {fault.row} 行") if fault.row else ""
-    place = " · ".join(part for part in (f"{row} {fault.item}".strip(), fault.field) if part)
-    if is_english:
-        return f"  {place}: {fault.en}" if place else f"  {fault.en}"
-    return f"  {place}：{fault.zh}" if place else f"  {fault.zh}"
+def _joined(entries: list[object]) -> list[object]:
+    """A list in which an entry with an open bracket has what follows, up to where the bracket closes."""
+    whole: list[object] = []
+    for entry in entries:
+        last = whole[-1] if whole else None
+        if isinstance(last, str) and isinstance(entry, str) and last.count("(") > last.count(")"):
+            whole[-1] = f"{last},{entry}"
+        else:
+            whole.append(entry)
+    return whole

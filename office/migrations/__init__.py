@@ -14,14 +14,23 @@ from msgspec import Struct
 from sqlalchemy import Connection, inspect, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from office.tables import case_readers, cases, counters, office_metadata, operations
+from office.tables import (
+    case_readers,
+    cases,
+    counters,
+    enquiries,
+    office_metadata,
+    operations,
+    records,
+    roster_people,
+)
 from sync.core.errors import LocalFault
 from sync.tables import node_meta
 
-PROJECTIONS: Final = (cases, case_readers, operations, counters)
+PROJECTIONS: Final = (cases, case_readers, operations, counters, records, enquiries, roster_people)
 """Tables that are folded from entries."""
 
-PROJECTIONS_VERSION: Final = 1
+PROJECTIONS_VERSION: Final = 2
 """Raise it whenever a projection's table, or what the fold writes into it, changes: every node then folds again."""
 
 META_SCHEMA: Final = "schema"

@@ -1,4 +1,4 @@
-"""Sample data that ships with every node: one county's catalogue, divisions and the official working days.
+"""Sample data that ships with every node: one county's catalogue, divisions, the official working days, lunar months.
 
 Made by `python -m deploy.seed_import`, never by hand. The catalogue is a *sample* (`Edition.is_sample`): before real
 use the county imports its own. Never asks for YAML or for a calendar package: village computers have neither.
@@ -12,15 +12,17 @@ from typing import Final
 
 import msgspec
 
-from schemas.calendar import WorkCalendar
+from schemas.calendar import CalendarYear, WorkCalendar
 from schemas.catalogue import Edition
 from schemas.divisions import DivisionTree, parse_divisions
+from schemas.lunar import LunarTable
 
 SAMPLE_COUNTY: Final = "510824"
 """苍溪县."""
 
 CATALOGUE_FILE: Final = "catalogue.json"
 CALENDAR_FILE: Final = "calendar.json"
+LUNAR_FILE: Final = "lunar.json"
 DIVISIONS_FILE: Final = f"divisions-{SAMPLE_COUNTY}.csv"
 
 
@@ -38,8 +40,9 @@ def load_divisions() -> DivisionTree:
 
 @cache
 def load_calendar() -> WorkCalendar:
-    """The official working days known when this version was made."""
-    return msgspec.json.decode(_read(CALENDAR_FILE), type=WorkCalendar)
+    """The official working days known when this version was made, and the lunar months of some years to come."""
+    years = msgspec.json.decode(_read(CALENDAR_FILE), type=list[CalendarYear])
+    return WorkCalendar(years, msgspec.json.decode(_read(LUNAR_FILE), type=LunarTable))
 
 
 def _read(name: str) -> bytes:

@@ -10,39 +10,72 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from office.accounts import Officer
+from office.accounts import Officer, SignedIn
+from office.desk import DECIDED_AT_ONCE
 from office.web import labels
-from office.web.forms import FORMS, Field, Problem, Shape, Values
+from office.web.forms import FORMS, LISTS, Field, Problem, Shape, Values
 from office.web.site import Names
 from office.web.views import Sights
 from office.worklists import Found
 from schemas.casework.casefile import CaseFile
-from schemas.casework.lifecycle import NotPermitted, Stage
-from schemas.casework.visibility import FieldGroup, Sight
+from schemas.casework.contents import missing_for
+from schemas.casework.events import CaseDecided, CaseRehomed, CustodyAccepted, OpinionsRequested
+from schemas.casework.reasons import NotPermitted
+from schemas.casework.stages import UNACCEPTED, Stage
+from schemas.casework.steps import Step
+from schemas.casework.visibility import FieldGroup, Sight, does_casework
+from schemas.catalogue import CaseType, Grant, Materials, ServiceItem, planned_steps
 from schemas.names import OfficeId, parent_seat, seat_of
 
 if TYPE_CHECKING:
     from office.node import Node
 
-GRAVE: Final = frozenset({"custody.declined", "case.withdrawn", "custody.reassigned"})
+GRAVE: Final = frozenset(
+    {
+        *("custody.declined", "acceptance.refused", "case.withdrawn", "case.terminated", "case.reopened"),
+        *("custody.reassigned", "case.rehomed"),
+    }
+)
 """Acts that a person should not press by habit."""
 
 LIKELIEST_FIRST: Final[tuple[str, ...]] = (
+    DECIDED_AT_ONCE,
     "custody.accepted",
     "papers.received",
+    "case.resumed",
+    "opinion.given",
     "case.decided",
     "result.handed_over",
     "case.closed",
     "custody.offered",
     "papers.requested",
+    "step.completed",
     "papers.brought",
+    "opinions.requested",
+    "meeting.held",
+    "site.surveyed",
+    "fee.paid",
     "remark.added",
+    "case.suspended",
+    "term.extended",
+    "case.converted",
+    "case.expedited",
     "recall.requested",
     "custody.declined",
+    "acceptance.refused",
     "case.withdrawn",
+    "case.terminated",
+    "case.reopened",
+    "case.rehomed",
     "custody.reassigned",
 )
 """The order of the forms: what mostly comes next at the top, what is grave at the bottom."""
+
+BY_ACT: Final = frozenset({Step.ACCEPTANCE, Step.DECISION})
+"""Steps that an act of the case is itself."""
+
+SHOWN_FIRST: Final = 4
+"""Forms before the rest is folded away under «more»."""
 
 
 class Input(Struct, frozen=True):
@@ -55,7 +88,15 @@ class Input(Struct, frozen=True):
     required: bool
     value: str | tuple[str, ...]
     choices: tuple[tuple[str, str], ...] = ()
+    """(value, what it is called)."""
     offered: tuple[str, ...] = ()
+    """Texts to tick or, of promises, the materials that may come later."""
+    most: int = 0
+
+    @property
+    def days(self) -> dict[str, str]:
+        """Of promises: material → day."""
+        return dict(zip(self.value[::2], self.value[1::2], strict=False))
 
 
 class ActForm(Struct, frozen=True):
@@ -83,6 +124,30 @@ class Refusing(Struct, frozen=True):
     status: int
 
 
+class Staff(Struct, frozen=True):
+    """Who may be named in a form, as (officer, what they are called)."""
+
+    leaders: tuple[tuple[str, str], ...] = ()
+    approvers: tuple[tuple[str, str], ...] = ()
+    colleagues: tuple[tuple[str, str], ...] = ()
+
+
+def staff_of(
+    leaders: Sequence[Officer], approvers: Sequence[Officer], all_officers: Sequence[Officer], me: SignedIn
+) -> Staff:
+    """The officers of this node who can be named; nobody approves their own request, or seconds themselves."""
+    others = [one for one in all_officers if one.active and one.office == me.office]
+    return Staff(
+        _called(leaders),
+        _called([one for one in approvers if one.officer != me.officer]),
+        _called([one for one in others if one.officer != me.officer and does_casework(one.roles)]),
+    )
+
+
+def _called(officers: Sequence[Officer]) -> tuple[tuple[str, str], ...]:
+    return tuple((one.officer, f"{one.name} · {one.login}") for one in officers)
+
+
 class Drawing:
     """Draws the forms of one case for one reader."""
 
@@ -93,17 +158,20 @@ class Drawing:
         found: Found,
         sights: Sights,
         new_operation: Callable[[], str],
-        leaders: Sequence[Officer] = (),
+        staff: Staff,
+        grant: Grant | None = None,
     ) -> None:
         """`sights`: what of the case this reader is shown; a form offers nothing else. `new_operation` draws the number
-        of a form: each has its own (RULINGS B10). `leaders`: who may approve a reassignment.
+        of a form: each has its own (RULINGS B10). `grant`: by which the reader's office decides.
         """
         self._node = node
         self._names = names
         self._file = found.file
+        self._item = node.catalogue.item_of(found.file)
         self._shows_statement = sights[FieldGroup.STATEMENT] is Sight.CLEAR
         self._new_operation = new_operation
-        self._leaders = tuple((leader.officer, f"{leader.name} · {leader.login}") for leader in leaders)
+        self._staff = staff
+        self._grant = grant
 
     def forms(self, kinds: tuple[str, ...], refusing: Refusing | None = None) -> tuple[ActForm, ...]:
         """The forms of these kinds, in their order; the refused one open, with what was typed."""
@@ -111,72 +179,189 @@ class Drawing:
 
     def _form(self, kind: str, refusing: Refusing | None) -> ActForm:
         mine = refusing if refusing is not None and refusing.kind == kind else None
+        fields = [field for field in FORMS[kind] if mine is not None or self._has_occasion(kind, field)]
+        is_formal = kind == CustodyAccepted.kind and self._file.stage in UNACCEPTED
         return ActForm(
             kind,
             kind.replace(".", "-").replace("_", "-"),
-            labels.VERBS[kind],
+            labels.ACCEPT_FORMALLY if is_formal else labels.VERBS[kind],
             mine.operation if mine is not None else self._new_operation(),
-            tuple(self._input(kind, field, mine.values if mine is not None else {}) for field in FORMS[kind]),
+            tuple(self._input(kind, field, mine.values if mine is not None else {}) for field in fields),
             mine.problems if mine is not None else (),
             is_open=mine is not None,
             is_grave=kind in GRAVE,
         )
 
+    def _has_occasion(self, kind: str, field: Field) -> bool:
+        """Whether this case gives a reason to ask for a field that most cases of the act do not need."""
+        file = self._file
+        if field.name == "promises":
+            return file.stage in UNACCEPTED and bool(deferrable(file, self._item))
+        if field.name == "justification":
+            return file.requests > 0
+        if kind == CaseDecided.kind and field.name == "deemed":
+            return self._item is not None and self._item.deems_opinions and bool(file.silent)
+        if field.name in ("grant", "on_behalf_of"):
+            return self._grant is not None
+        if kind == CaseRehomed.kind and field.name == "approver":
+            return parent_seat(self._node.seat) is None
+        if field.name == "excepted":
+            return file.filing is not None and file.filing.roster is not None
+        return True
+
     def _input(self, kind: str, field: Field, values: Values) -> Input:
-        choices = tuple((value, self._names.text(label)) for value, label in field.choices.items())
-        offered: tuple[str, ...] = ()
-        preset: str | tuple[str, ...] = ""
-        if field.shape is Shape.OFFICE:
-            offices = destinations(self._node, self._file, kind)
-            choices = tuple((office, self._names.office(office)) for office in offices)
-            preset = offices[0] if len(offices) == 1 else ""
-        elif field.shape is Shape.LEADER:
-            choices = self._leaders
+        choices, offered = self._offers(kind, field)
+        preset: str | tuple[str, ...] = ()
+        if field.shape not in LISTS:
+            preset = choices[0][0] if field.shape is Shape.OFFICE and len(choices) == 1 else self._granted(field.name)
         elif field.shape is Shape.LIST and self._shows_statement:
-            offered, preset = materials_for(self._file, kind)
+            offered, preset = materials_for(self._file, self._item, kind)
+        elif field.shape is Shape.PROMISES:
+            preset = tuple(
+                text for one in self._file.promised_with(()) for text in (one.material, one.until.isoformat())
+            )
+        elif field.name in ("invited", "deemed"):
+            preset = departments(self._node, self._file, field.name)
         value = values.get(field.name, preset)
-        return Input(field.name, field.label, field.hint, field.shape.value, field.required, value, choices, offered)
+        return Input(
+            field.name,
+            field.label,
+            field.hint,
+            field.shape.value,
+            field.required,
+            value,
+            choices,
+            offered,
+            field.most,
+        )
+
+    def _granted(self, field: str) -> str:
+        """What the grant that is in force says for a field of the decision."""
+        if self._grant is None:
+            return ""
+        organ = self._grant.grantor if self._grant.is_entrusted else ""
+        return {"grant": self._grant.number, "on_behalf_of": organ}.get(field, "")
+
+    def _offers(self, kind: str, field: Field) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+        """(values to choose from with their names, texts to tick)."""
+        if field.shape is Shape.OFFICE:
+            return self._offices(destinations(self._node, self._file, kind)), ()
+        if field.shape is Shape.DEPARTMENTS:
+            return self._offices(departments(self._node, self._file, field.name)), ()
+        if field.shape is Shape.PROMISES:
+            return (), deferrable(self._file, self._item) if self._shows_statement else ()
+        if field.name == "step":
+            return tuple(
+                (step.value, self._names.text(labels.STEPS[step])) for step in steps_open(self._file, self._item)
+            ), ()
+        people = {
+            Shape.LEADER: self._staff.leaders,
+            Shape.APPROVER: self._staff.approvers,
+            Shape.COLLEAGUE: self._staff.colleagues,
+            Shape.PEOPLE: self._staff.colleagues,
+        }
+        if field.shape in people:
+            return people[field.shape], ()
+        return tuple((value, self._names.text(label)) for value, label in field.choices.items()), ()
+
+    def _offices(self, offices: Sequence[OfficeId]) -> tuple[tuple[str, str], ...]:
+        return tuple((office, self._names.office(office)) for office in offices)
 
 
-def offered(kinds: Collection[str], file: CaseFile) -> tuple[str, ...]:
-    """The acts to draw, likeliest first. Papers are taken up where some were asked for or brought, not before; and a
-    result goes back to the counter that filed before anybody hands it over elsewhere.
-    """
-    if not (file.wanted or file.brought):
-        kinds = [kind for kind in kinds if kind != "papers.received"]
-    goes_back = file.stage is Stage.DECIDED and file.custodian != file.filing_office
-    first = "custody.offered" if goes_back else ""
-    return tuple(sorted(kinds, key=lambda kind: (kind != first, LIKELIEST_FIRST.index(kind))))
+def offered(kinds: Collection[str], file: CaseFile, item: ServiceItem | None) -> tuple[str, ...]:
+    """The acts to draw, likeliest first, without those for which the case gives no occasion."""
+    first = ""
+    if file.stage is Stage.DECIDED and file.custodian != file.home:
+        first = (
+            "custody.offered"  # A result goes to the counter where it is due before anybody hands it over elsewhere.
+        )
+    elif item is not None and item.case_type is CaseType.JOINT and not file.course.consulted:
+        first = OpinionsRequested.kind
+    kept = [kind for kind in kinds if _has_occasion(kind, file, item)]
+    return tuple(sorted(kept, key=lambda kind: (kind != first, LIKELIEST_FIRST.index(kind))))
 
 
-def materials_for(file: CaseFile, kind: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _has_occasion(kind: str, file: CaseFile, item: ServiceItem | None) -> bool:
+    """Papers are taken up where some were asked for or brought, a fee where the item has one, and so on."""
+    if kind == "papers.received":
+        return bool(file.wanted or file.brought or file.course.promises)
+    if kind == "fee.paid":
+        return item is None or item.fee_yuan != 0
+    if kind == "case.converted":
+        return item is not None and item.is_on_the_spot and file.converted_days is None
+    if kind == "meeting.held":
+        return bool(file.course.consulted)
+    if kind == "case.expedited":
+        return not file.is_expedited
+    return True
+
+
+def deferrable(file: CaseFile, item: ServiceItem | None) -> tuple[str, ...]:
+    """Materials of the item that may come later and that were not handed in."""
+    if item is None:
+        return ()
+    return file.missing_of(item.materials.deferrable)
+
+
+def steps_open(file: CaseFile, item: ServiceItem | None) -> tuple[Step, ...]:
+    """The steps to choose from: those planned for the item first, what is recorded and what an act is left aside."""
+    planned = [one.step for one in planned_steps(item)] if item is not None else []
+    done = file.steps_done | BY_ACT
+    return tuple(step for step in dict.fromkeys((*planned, *Step)) if step not in done)
+
+
+def departments(node: "Node", file: CaseFile, field: str) -> tuple[OfficeId, ...]:
+    """Windows of departments; for those asked already, only they."""
+    if field == "deemed":
+        return file.silent
+    if field != "to" and file.course.consulted:
+        return file.course.consulted
+    return tuple(office for office in node.known_offices() if "." in office and office != file.custodian)
+
+
+def materials_for(file: CaseFile, item: ServiceItem | None, kind: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """(names to tick, names ticked beforehand) for an act that names materials."""
     brought = tuple(dict.fromkeys(name for contributed in file.brought for name in contributed.materials))
+    awaited = (*file.wanted, *(one.material for one in file.course.promises))
+    missing = missing_for(file, item) if item is not None and file.stage in UNACCEPTED else ()
     if kind == "papers.received":
-        return tuple(dict.fromkeys((*brought, *file.wanted))), brought
+        return tuple(dict.fromkeys((*brought, *awaited, *missing))), brought
     if kind == "papers.brought":
-        return file.wanted, ()
-    return tuple(material.name for material in file.filing.materials) if file.filing is not None else (), ()
+        return tuple(dict.fromkeys((*awaited, *missing))), ()
+    filed = (one.name for one in file.filing.materials) if file.filing is not None else ()
+    listed = item.materials if item is not None else Materials()
+    return tuple(dict.fromkeys((*listed.required, *listed.pledged, *listed.deferrable, *filed))), missing
 
 
 def destinations(node: "Node", file: CaseFile, kind: str) -> tuple[OfficeId, ...]:
     """Offices to which the case may sensibly go from here, the likeliest first; the desk has the last word."""
-    up, back = _line_above(node.seat), _line_of_filing(file)
+    up, back = _line_above(node), _line_of_home(file)
     order = [*back, *up] if file.decision is not None else [*up, *reversed(back)]
     order += file.holders
-    # Windows of departments, and for a reassignment everybody: the county decides where a silent office's case goes.
-    order += [office for office in node.known_offices() if "." in office or kind == "custody.reassigned"]
-    return tuple(office for office in dict.fromkeys(order) if office != file.custodian)
+    # Windows of departments, and where the county moves a case, or a resident asks for another place, everybody.
+    register = node.casebook.register
+    order = [office for office in order if register.find_ended(office, node.today) is None]
+    order += [office for office in node.known_offices() if "." in office or kind in _ANYWHERE]
+    elsewhere = file.home if kind == CaseRehomed.kind else file.custodian
+    return tuple(office for office in dict.fromkeys(order) if office != elsewhere)
 
 
-def _line_above(seat: OfficeId) -> list[OfficeId]:
-    above = parent_seat(seat)
-    return [above] if above is not None else []
+_ANYWHERE: Final = frozenset({"custody.reassigned", "case.rehomed"})
+"""Acts that may name every office of the county."""
 
 
-def _line_of_filing(file: CaseFile) -> list[OfficeId]:
-    """The filing office and the seats above it, lowest first."""
-    here = file.filing_office
+def _line_above(node: "Node") -> list[OfficeId]:
+    """The office above, or the one that it was merged into."""
+    above = parent_seat(node.seat)
+    if above is None:
+        return []
+    ended = node.casebook.register.find_ended(above, node.today)
+    return [ended.merged_into if ended is not None and ended.merged_into is not None else above]
+
+
+def _line_of_home(file: CaseFile) -> list[OfficeId]:
+    """The office where the result is handed over and the seats above it, lowest first."""
+    here = file.home
     line: list[OfficeId] = []
     while here is not None:
         line.append(here)

@@ -4,15 +4,19 @@ The table `VERBS` is the only place that knows both; fields come checked for sha
 what the desk checks. Next: `office.desk`.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from decimal import Decimal
 from typing import Final
 
 from office.accounts import SignedIn
-from office.desk import Desk, Written
-from office.web.forms import FORMS, Values
-from schemas.casework.events import Handover, Outcome
-from schemas.casework.lifecycle import NotPermitted
-from schemas.names import CASE_ID_BYTES, FOLLOWED_BYTES, OPERATION_BYTES, CaseId, OfficeId, OfficerId
+from office.desk import DECIDED_AT_ONCE, Desk
+from office.pencil import Written
+from office.web.forms import FORMS, Field, Shape, Values, find_day
+from schemas.casework.lifecycle import CONTRIBUTIONS
+from schemas.casework.reasons import NotPermitted
+from schemas.casework.steps import Step
+from schemas.casework.values import Excepted, Handover, Opinion, Outcome, PauseCause, Promise
+from schemas.names import CASE_ID_BYTES, FOLLOWED_BYTES, OPERATION_BYTES, CaseId
 from schemas.refusals import Refused
 
 Verb = Callable[..., Awaitable[Written]]
@@ -21,29 +25,54 @@ VERBS: Final[dict[str, Callable[[Desk], Verb]]] = {
     "custody.offered": lambda desk: desk.offer_custody,
     "custody.accepted": lambda desk: desk.accept_custody,
     "custody.declined": lambda desk: desk.decline_custody,
+    "acceptance.refused": lambda desk: desk.refuse_acceptance,
     "papers.requested": lambda desk: desk.request_papers,
     "papers.received": lambda desk: desk.receive_papers,
+    "case.suspended": lambda desk: desk.suspend_case,
+    "case.resumed": lambda desk: desk.resume_case,
+    "term.extended": lambda desk: desk.extend_term,
+    "opinions.requested": lambda desk: desk.request_opinions,
+    "opinion.given": lambda desk: desk.give_opinion,
+    "meeting.held": lambda desk: desk.hold_meeting,
+    "step.completed": lambda desk: desk.complete_step,
+    "site.surveyed": lambda desk: desk.record_survey,
+    "fee.paid": lambda desk: desk.pay_fee,
+    "case.expedited": lambda desk: desk.expedite_case,
+    "case.converted": lambda desk: desk.convert_case,
     "case.decided": lambda desk: desk.decide,
+    DECIDED_AT_ONCE: lambda desk: desk.decide_at_once,
     "result.handed_over": lambda desk: desk.hand_over,
     "case.closed": lambda desk: desk.close_case,
     "case.withdrawn": lambda desk: desk.withdraw_case,
+    "case.terminated": lambda desk: desk.terminate_case,
+    "case.reopened": lambda desk: desk.reopen_case,
     "custody.reassigned": lambda desk: desk.reassign_custody,
+    "case.rehomed": lambda desk: desk.rehome_case,
     "papers.brought": lambda desk: desk.bring_papers,
     "recall.requested": lambda desk: desk.request_recall,
     "remark.added": lambda desk: desk.add_remark,
 }
 """Kind → the desk's verb, whose keyword arguments are the fields of `FORMS`."""
 
-CONTRIBUTIONS: Final = frozenset({"papers.brought", "recall.requested", "remark.added"})
-"""Verbs that commute and so do not ask what the page showed."""
-
-TYPES: Final[dict[str, Callable[[str], object]]] = {
-    "to": OfficeId,
-    "approver": OfficerId,
+CHOSEN: Final[dict[str, Callable[[str], object]]] = {
     "outcome": Outcome,
     "how": Handover,
+    "cause": PauseCause,
+    "opinion": Opinion,
+    "step": Step,
+    "agrees": lambda answer: answer == "yes",
 }
-"""Field → its type, where it is not text."""
+"""Field that is chosen → its type."""
+
+TYPED: Final[dict[Shape, Callable[[str], object]]] = {
+    Shape.DATE: find_day,
+    Shape.NUMBER: int,
+    Shape.MONEY: lambda yuan: int(100 * Decimal(yuan)),
+}
+"""Shape → how its text is read."""
+
+ARGUMENTS: Final = {"amount_yuan": "amount_fen"}
+"""Field that a person gives in another unit than the desk takes."""
 
 
 class OperationMissing(Refused):
@@ -64,13 +93,36 @@ async def perform(
     verb = VERBS.get(kind)
     if verb is None or kind not in FORMS:
         raise NotPermitted("unknown_act")
-    arguments: dict[str, object] = {
-        name: TYPES[name](value) if name in TYPES and isinstance(value, str) else value
-        for name, value in values.items()
-    }
+    arguments = arguments_of(kind, values)
     if kind not in CONTRIBUTIONS:
         arguments["seen"] = seen
     return await verb(desk)(officer, case, operation, **arguments)
+
+
+def arguments_of(kind: str, values: Values) -> dict[str, object]:
+    """The keyword arguments of the desk's verb for a form that `office.web.forms.read_fields` has read."""
+    return {ARGUMENTS.get(field.name, field.name): _argument(field, values[field.name]) for field in FORMS[kind]}
+
+
+def _argument(field: Field, value: str | tuple[str, ...]) -> object:
+    """A field's value as the desk takes it; an empty day is None."""
+    if isinstance(value, tuple):
+        return _several(field.shape, value)
+    if field.shape is Shape.CHOICE:
+        return CHOSEN[field.name](value)
+    if field.shape in TYPED:
+        return TYPED[field.shape](value) if value else None
+    return value
+
+
+def _several(shape: Shape, texts: Sequence[str]) -> Sequence[object]:
+    if shape is Shape.PROMISES:
+        days = (find_day(day) for day in texts[1::2])
+        return [Promise(material, day) for material, day in zip(texts[::2], days, strict=True) if day is not None]
+    if shape is Shape.ROWS:
+        rows = (line.split(maxsplit=1) for line in texts)
+        return [Excepted(int(number), reason) for number, reason in rows]
+    return texts
 
 
 def read_operation(text: object) -> bytes:

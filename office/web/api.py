@@ -4,12 +4,18 @@
     POST   /api/session                 {"login", "password"}
     DELETE /api/session
     GET    /api/catalogue               items that this office may take in, with their materials
-    GET    /api/cases?queue=&page=      queue: open, held, offered, all
+    GET    /api/cases?queue=&page=      queue: open, waiting, held, offered, overdue, due_today, due_soon,
+                                        all
     POST   /api/cases/search            {"search", "page"}: a number, or the beginning of the name in a case that the
                                         office filed, holds or is offered
-    POST   /api/cases                   {"operation", "item", "applicant", "materials", "statement", "mandate"}
+    POST   /api/cases                   {"operation", "item", "applicant", "materials", "statement", "mandate",
+                                        "channel", "consents", "duplicates"}: `office.web.api_filing.FilingInput`;
+                                        409 with "duplicates" when the same matter is under way and not named there
+    POST   /api/lists                   {"item", "rows"}: a list of persons as one case; 422 with "rows" to correct
+    POST   /api/enquiries               {"operation", "item", "outcome"}: count an enquiry
     GET    /api/cases/{case}            one case with its timeline, its receipts and the acts that are lawful now
-    POST   /api/cases/{case}/acts       {"kind", "operation", "seen", "fields"}; fields as in `office.web.forms.FORMS`
+    POST   /api/cases/{case}/acts       {"kind", "operation", "seen", "fields"}; fields as in `office.web.forms.FORMS`,
+                                        all texts or lists of texts: days as 2026-12-01, `Shape` says what lists hold
     POST   /api/cases/{case}/unmask     {"purpose"}
     POST   /api/cases/{case}/proof      {"entry", "purpose"}: the bytes of a proof file; "entry" is the fingerprint of
                                         a step, the first 8 characters of its "hash"
@@ -31,16 +37,18 @@ from msgspec import Meta, Struct
 from office.storage import StorageState
 from office.web import guards
 from office.web.acting import perform, read_case_id, read_operation, read_seen
-from office.web.forms import FORMS, plain, read_fields
+from office.web.api_filing import count_enquiry, file_case, file_list
+from office.web.deadlines import ClockView, CustodyView, DueView, clock_views, custody_views, due_view
+from office.web.duties import left_to_others
+from office.web.forms import FORMS, read_fields
 from office.web.guards import CASEWORK, EVERYBODY, AnyRequest, Scope
 from office.web.inputs import peer_of, read_json
 from office.web.line import Neighbour, Pill, neighbours_of, pill_of
 from office.web.pages.cases import PAGES_MAX, Queue, proof_file, record_look
-from office.web.pages.filing import FILERS, groups_of
+from office.web.pages.filing import groups_of
 from office.web.pages.line import ROWS_MAX, SetAsideView, set_aside_view
 from office.web.site import csrf_token, language_for, site_of
 from office.web.views import CaseDetail, CaseSummary, detail_of, lifted, summary_of
-from schemas.casework.events import Applicant, Material, MaterialStatus
 from schemas.casework.lifecycle import NotPermitted
 from schemas.casework.roles import Role
 from schemas.casework.visibility import does_casework, sight_of
@@ -63,43 +71,6 @@ class SignIn(Struct, frozen=True, forbid_unknown_fields=True):
 
     login: str
     password: str
-
-
-class ApplicantInput(Struct, frozen=True, forbid_unknown_fields=True):
-    """The applicant of a filing."""
-
-    name: str
-    document_type: str
-    document_number: str
-    phone: str = ""
-
-
-class MaterialInput(Struct, frozen=True, forbid_unknown_fields=True):
-    """One material that was taken in."""
-
-    name: str
-    status: MaterialStatus = MaterialStatus.PROVIDED
-
-
-class FilingInput(Struct, frozen=True, forbid_unknown_fields=True):
-    """A filing."""
-
-    operation: str
-    item: str
-    applicant: ApplicantInput
-    materials: tuple[MaterialInput, ...] = ()
-    statement: str = ""
-    mandate: str = ""
-
-
-class SlipView(Struct, frozen=True):
-    """What the resident takes home."""
-
-    case: str
-    tracking: str
-    secret: str
-    hash: str
-    repeated: bool
 
 
 class ActInput(Struct, frozen=True, forbid_unknown_fields=True):
@@ -147,6 +118,8 @@ class CaseListView(Struct, frozen=True):
     total: int
     has_more: bool
     cases: tuple[CaseSummary, ...]
+    due: dict[str, DueView]
+    """By case: the running clock that is due first; a case of which nothing runs is not in it."""
 
 
 class CaseView(Struct, frozen=True):
@@ -154,6 +127,8 @@ class CaseView(Struct, frozen=True):
 
     case: CaseDetail
     acts: tuple[str, ...]
+    clocks: tuple[ClockView, ...]
+    custody: tuple[CustodyView, ...]
 
 
 class CatalogueView(Struct, frozen=True):
@@ -236,25 +211,6 @@ async def search_cases(request: AnyRequest) -> CaseListView:
     return await _list(request, Queue.ALL, given.page, given.search)
 
 
-@post("/cases", opt=guards.officer(Scope.READABLE_CASES, FILERS), status_code=201)
-async def file_case(request: AnyRequest) -> SlipView:
-    """File a case. The same operation again answers with the same slip."""
-    given = await read_json(request, FilingInput)
-    applicant = given.applicant
-    slip = await site_of(request).node.desk.open_case(
-        guards.get_signed_in(request),
-        read_operation(given.operation),
-        item=given.item,
-        applicant=Applicant(
-            applicant.name.strip(), applicant.document_type, applicant.document_number.strip(), applicant.phone.strip()
-        ),
-        materials=[Material(material.name, material.status) for material in given.materials],
-        statement=plain(given.statement),
-        mandate=plain(given.mandate),
-    )
-    return SlipView(slip.case.hex(), slip.tracking, slip.secret, slip.entry.hash.hex(), slip.repeated)
-
-
 @get("/cases/{case:str}", opt=guards.officer(Scope.READABLE_CASES, CASEWORK))
 async def show_case(request: AnyRequest, case: FromPath[str]) -> CaseView:
     """One case."""
@@ -322,6 +278,8 @@ router = Router(
         list_cases,
         search_cases,
         file_case,
+        file_list,
+        count_enquiry,
         show_case,
         act_on_case,
         unmask_case,
@@ -342,16 +300,24 @@ def _session(request: AnyRequest) -> SessionView:
 async def _list(request: AnyRequest, queue: Queue, number: int, search: str) -> CaseListView:
     node, signed_in = site_of(request).node, guards.get_signed_in(request)
     by_name = does_casework(signed_in.roles)
-    listed = await node.worklists.list_cases(signed_in.office, queue, search=search, by_name=by_name, page=number)
+    elsewhere = left_to_others(node, signed_in)
+    listed = await node.worklists.list_cases(
+        signed_in.office, queue, search=search, by_name=by_name, elsewhere=elsewhere, page=number
+    )
     rows = tuple(
         summary_of(found, sight_of(found.file, signed_in.office, signed_in.roles), node.seat) for found in listed.rows
     )
-    return CaseListView(listed.total, listed.has_more, rows)
+    views = {found.file.case.hex(): due_view(node, found.file) for found in listed.rows}
+    due = {case: view for case, view in views.items() if view is not None}
+    return CaseListView(listed.total, listed.has_more, rows, due)
 
 
 async def _case(request: AnyRequest, case: str, *, is_unmasked: bool = False) -> CaseView:
     node, signed_in = site_of(request).node, guards.get_signed_in(request)
     found = await node.worklists.get_case(signed_in.office, read_case_id(case))
     sights = sight_of(found.file, signed_in.office, signed_in.roles)
-    detail = detail_of(found, lifted(sights) if is_unmasked else sights, node.seat)
-    return CaseView(detail, node.desk.available(signed_in, found.file))
+    item = node.catalogue.item_of(found.file)
+    sights = lifted(sights) if is_unmasked else sights
+    detail = detail_of(found, sights, node.seat, item)
+    clocks, custody = clock_views(node, found.file, sights), custody_views(node, found.file)
+    return CaseView(detail, node.desk.available(signed_in, found.file), clocks, custody)

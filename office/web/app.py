@@ -17,7 +17,7 @@ from office.access_log import AccessLog
 from office.web import api
 from office.web.errors import on_exception
 from office.web.guards import Gate, check_declarations
-from office.web.pages import cases, filing, front, held, line
+from office.web.pages import cases, filing, front, held, line, people, reminders, rosters
 from office.web.security import REQUEST_BYTES_MAX, CookieNames, harden
 from office.web.site import Site, keep_site
 
@@ -38,7 +38,18 @@ def create_app(node: "Node", extra: Sequence[Router] = (), *, is_tls: bool) -> L
     state = State()
     keep_site(state, site)
     app = Litestar(
-        route_handlers=[front.router, cases.router, filing.router, line.router, held.router, api.router, *extra],
+        route_handlers=[
+            front.router,
+            cases.router,
+            filing.router,
+            rosters.router,
+            reminders.router,
+            line.router,
+            people.router,
+            held.router,
+            api.router,
+            *extra,
+        ],
         guards=[Gate(node.accounts, cookies.session).enforce],
         csrf_config=_form_protection(node.data_key, cookies, is_tls=is_tls),
         before_send=[harden(is_tls=is_tls)],

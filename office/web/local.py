@@ -4,6 +4,8 @@
     POST /local/revoke       {"device", "reason"}   an entry: a device ends
     POST /local/sync                                talk with the node above now; answers when that is over
     POST /local/status                              how the node stands (`office.status`)
+    POST /local/publish      {"what"}               entries of the register (`office.publishing.Publication`)
+    POST /local/carry-out    {"office", "officer", "approver", "reason"}    one run of a move (`office.moving`)
 
 Only from loopback, only with the token of this start (`guards.local`, `Doorman`). Refusals are {"code", "message"}.
 Must never show a case or a person: whoever runs the node is not thereby an officer.
@@ -19,11 +21,14 @@ from litestar.handlers import BaseRouteHandler
 
 from office.local import (
     CONVERSATION_S,
+    CarryOut,
     Countersign,
     Doorman,
     LocalRefusal,
+    Publish,
     Revoke,
     Talked,
+    WrittenEntries,
     WrittenEntry,
     no_parent,
     talked,
@@ -40,9 +45,12 @@ from sync.courier import Courier
 BODY_BYTES_MAX: Final = 4 * 1024
 """A device's name and a reason."""
 
+PUBLICATION_BYTES_MAX: Final = 8 * 1024 * 1024
+"""An edition: 1,000 items of about 2 KiB, and as much again for long texts."""
+
 
 def local_router(node: Node, courier: Courier | None, doorman: Doorman) -> Router:
-    """The four routes."""
+    """The six routes."""
     opt = guards.local()
 
     async def check_token(connection: AnyConnection, handler: BaseRouteHandler) -> None:
@@ -72,9 +80,22 @@ def local_router(node: Node, courier: Courier | None, doorman: Doorman) -> Route
         """How this node stands."""
         return await status_of(node, is_running=True)
 
+    @post("/publish", status_code=201, opt=opt, request_max_body_size=PUBLICATION_BYTES_MAX)
+    async def publish(request: AnyRequest) -> WrittenEntries:
+        """Write into the register."""
+        given = await read_json(request, Publish)
+        return WrittenEntries(await node.publishing.publish(given.what))
+
+    @post("/carry-out", status_code=201, opt=opt)
+    async def carry_out(request: AnyRequest) -> dict[str, int]:
+        """Bring over some cases of an office that moved."""
+        given = await read_json(request, CarryOut)
+        done = await node.moving.carry_out(given.office, given.officer, given.approver, given.reason)
+        return {"written": done.written, "left": done.left}
+
     return Router(
         "/local",
-        route_handlers=[countersign, revoke, sync, status],
+        route_handlers=[countersign, revoke, sync, status, publish, carry_out],
         guards=[check_token],
         request_max_body_size=BODY_BYTES_MAX,
         exception_handlers={Exception: _refuse, HTTPException: _refuse},

@@ -3,6 +3,7 @@
 Never holds anything of one request or one person. Next: `office.web.app`, which makes the one `Site`.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from hmac import compare_digest
 from importlib.resources import files
@@ -17,6 +18,7 @@ from litestar.utils.scope.state import ScopeState
 
 from office.access_log import AccessLog
 from office.accounts import SignedIn
+from office.receiving import BY_ITSELF
 from office.web import labels
 from office.web.assets import path_of
 from office.web.guards import CASEWORK, EVERYBODY, AnyRequest, find_signed_in
@@ -26,7 +28,7 @@ from office.web.security import CookieNames
 from schemas.casework.clocks import CHINA_TIME
 from schemas.casework.roles import ROLES_OF_ACT, Role
 from schemas.divisions import tier_of_office
-from schemas.names import OPERATION_BYTES, Instant, OfficeId
+from schemas.names import OPERATION_BYTES, Instant, OfficeId, OfficerId
 
 if TYPE_CHECKING:
     from office.node import Node
@@ -39,6 +41,7 @@ NAVIGATION: Final = (
     ("/cases", n_("Cases"), CASEWORK),
     ("/filing", n_("File a case"), ROLES_OF_ACT["case.filed"]),
     ("/line", n_("The line"), EVERYBODY),
+    ("/people", n_("People and desks"), EVERYBODY),
 )
 """(page, what it is called, roles of which an officer needs one to be let in)."""
 
@@ -64,6 +67,26 @@ class Names:
         if item is None:
             return code
         return item.name_en if self.language is Language.EN else item.name
+
+    def said(self, field: str, value: str | tuple[str, ...], officers: Mapping[OfficerId, str] | None = None) -> str:
+        """A field of an event in words. `officers`: what they are called, as far as that may be told."""
+        parts = (value,) if isinstance(value, str) else value
+        if field in labels.OFFICES:
+            parts = tuple(self.office(part) for part in parts)
+        elif field in labels.PEOPLE:
+            parts = tuple(self.person(part, officers) for part in parts)
+        elif field in labels.CHOICES:
+            parts = tuple(self.text(labels.CHOICES[field].get(part, part)) for part in parts)
+        elif field == "amount_fen":
+            parts = tuple(f"{int(part) / 100:,.2f}" for part in parts)
+        return self.text(n_(", ")).join(parts)
+
+    def person(self, officer: str, officers: Mapping[OfficerId, str] | None = None) -> str:
+        """What an officer is called, or else the login behind the office's code."""
+        login = officer.rpartition("/")[2]
+        if login == BY_ITSELF:
+            return self.text(labels.BY_ITSELF)
+        return (officers or {}).get(OfficerId(officer)) or login
 
 
 class Site:

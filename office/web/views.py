@@ -7,13 +7,24 @@ Next: `schemas.casework.visibility` for who sees what, `office.web.labels` for t
 """
 
 from collections.abc import Callable, Container, Mapping
-from typing import Final
+from typing import Final, cast
 
 from msgspec import Struct, structs
 
+from office.web.courses import CourseView, course_of, is_acceptance
 from office.worklists import FINGERPRINT_CHARACTERS, Found, Receipt, Traced
-from schemas.casework.events import Act, ActUnconfirmed, Applicant, CaseEvent, CaseFiled, Contribution
+from schemas.casework.events import (
+    Act,
+    ActUnconfirmed,
+    CaseEvent,
+    CaseFiled,
+    Contribution,
+    OpinionGiven,
+    RosterAdded,
+)
+from schemas.casework.values import Applicant, Excepted, Promise
 from schemas.casework.visibility import FieldGroup, Sight
+from schemas.catalogue import ServiceItem
 from schemas.identity import mask, mask_name, mask_phone
 from schemas.names import Instant, OfficeId, OfficerId, parent_seat, seat_of, within
 
@@ -25,20 +36,38 @@ Place = tuple[int, OfficeId, OfficerId]
 """(turn, office, officer) of an act."""
 
 GROUPS: Final[dict[str, FieldGroup]] = {
-    "to": FieldGroup.PROGRESS,
-    "how": FieldGroup.PROGRESS,
-    "approver": FieldGroup.PROGRESS,
-    "outcome": FieldGroup.DECISION,
-    "basis": FieldGroup.DECISION,
-    "remedy": FieldGroup.DECISION,
-    "document": FieldGroup.DECISION,
+    **dict.fromkeys(
+        (
+            *("to", "how", "approver", "deemed_on", "until", "cause", "expected_until", "days", "due", "meeting_on"),
+            *("step", "second_officer", "surveyors", "on", "invited", "present", "promise_days", "part"),
+        ),
+        FieldGroup.PROGRESS,
+    ),
+    **dict.fromkeys(
+        (
+            *("outcome", "basis", "remedy", "document", "grant", "on_behalf_of", "deemed"),
+            *("agrees", "amount_fen", "receipt"),
+        ),
+        FieldGroup.DECISION,
+    ),
     "recipient": FieldGroup.NAME,
-    "note": FieldGroup.STATEMENT,
-    "reason": FieldGroup.STATEMENT,
-    "text": FieldGroup.STATEMENT,
-    "materials": FieldGroup.STATEMENT,
+    **dict.fromkeys(
+        (
+            *("note", "reason", "text", "materials", "promises", "justification", "result", "opinion", "minutes"),
+            *("place", "findings", "excepted"),
+        ),
+        FieldGroup.STATEMENT,
+    ),
 }
 """Field of an event → how it is hidden. A field that is not named here is not shown at all."""
+
+ANSWERS: Final = frozenset(
+    {
+        *("case.decided", "custody.declined", "custody.reassigned", "acceptance.refused", "term.extended"),
+        *("case.terminated", "case.reopened", "case.converted"),
+    }
+)
+"""Why an office did these is part of its answer; a resident's reasons are not."""
 
 
 class Said(Struct, frozen=True):
@@ -68,6 +97,8 @@ class StepView(Struct, frozen=True):
     """Kind of the act that a note «not yet confirmed» is about; empty for every other entry."""
     is_unconfirmed: bool
     """This act has such a note (RULINGS B5)."""
+    is_acceptance: bool
+    """The acceptance from which the clocks run (受理); later ones only pick the case up."""
     path: tuple[OfficeId, ...]
     """Seats whose signatures this node gets to know: from the author's upward for what was written here or below us,
     only our own for what came from elsewhere."""
@@ -117,6 +148,8 @@ class CaseSummary(Struct, frozen=True):
     custodian: OfficeId | None
     offeree: OfficeId | None
     filing_office: OfficeId | None
+    home: OfficeId | None
+    """Where the result is handed over."""
     filed_at: Instant | None
     applicant: str
     path: tuple[OfficeId, ...]
@@ -148,6 +181,7 @@ class CaseDetail(Struct, frozen=True):
     is_partial: bool
     """Something that belongs to the case has not arrived here."""
     may_unmask: bool
+    course: CourseView
     steps: tuple[StepView, ...]
     receipts: tuple[ReceiptView, ...]
 
@@ -176,6 +210,7 @@ def summary_of(found: Found, sights: Sights, seat: OfficeId) -> CaseSummary:
         case.custodian,
         case.offeree,
         case.filing_office,
+        case.home,
         case.filed_at,
         _name(filing.applicant, sights) if filing is not None else "",
         line_upward(seat) if ours else (seat,),
@@ -183,8 +218,8 @@ def summary_of(found: Found, sights: Sights, seat: OfficeId) -> CaseSummary:
     )
 
 
-def detail_of(found: Found, sights: Sights, seat: OfficeId) -> CaseDetail:
-    """A case for its page."""
+def detail_of(found: Found, sights: Sights, seat: OfficeId, item: ServiceItem | None = None) -> CaseDetail:
+    """A case for its page. `item`: its item, if this node knows it."""
     case, filing = found.file, found.file.filing
     applicant = filing.applicant if filing is not None else None
     shows_statement = sights[FieldGroup.STATEMENT] is Sight.CLEAR
@@ -201,7 +236,9 @@ def detail_of(found: Found, sights: Sights, seat: OfficeId) -> CaseDetail:
         document_number=_contact(applicant.document_number, mask, sights) if applicant is not None else "",
         phone=_contact(applicant.phone, mask_phone, sights) if applicant is not None else "",
         statement=_text(filing.statement, sights[FieldGroup.STATEMENT]) if filing is not None else "",
-        mandate=_text(filing.mandate, sights[FieldGroup.STATEMENT]) if filing is not None else "",
+        mandate=_text(filing.mandate.read_back, sights[FieldGroup.STATEMENT])
+        if filing is not None and filing.mandate is not None
+        else "",
         materials=_materials(filing) if filing is not None and shows_statement else (),
         wanted=case.wanted if shows_statement else (),
         outcome=case.decision.outcome.value if case.decision is not None and shows_decision else "",
@@ -212,7 +249,8 @@ def detail_of(found: Found, sights: Sights, seat: OfficeId) -> CaseDetail:
         recall_requested=case.recall_requested,
         is_partial=bool(case.held) or filing is None,
         may_unmask=Sight.UNMASKABLE in sights.values(),
-        steps=tuple(_step(one, acts, noted, sights, seat) for one in found.traced),
+        course=course_of(found, item, sights),
+        steps=tuple(_step(one, found, acts, noted, sights, seat) for one in found.traced),
         receipts=tuple(_receipt(one) for one in found.receipts),
     )
 
@@ -242,7 +280,9 @@ def line_upward(seat: OfficeId) -> tuple[OfficeId, ...]:
     return tuple(line)
 
 
-def _step(one: Traced, acts: Mapping[Place, str], noted: Container[Place], sights: Sights, seat: OfficeId) -> StepView:
+def _step(
+    one: Traced, found: Found, acts: Mapping[Place, str], noted: Container[Place], sights: Sights, seat: OfficeId
+) -> StepView:
     """`acts`: kind of each act by its place; `noted`: places of the acts that are said to be unconfirmed."""
     entry, event = one.entry, one.event
     author = seat_of(event.office) if event is not None else seat
@@ -261,6 +301,7 @@ def _step(one: Traced, acts: Mapping[Place, str], noted: Container[Place], sight
         tuple(_said(event, sights)) if event is not None else (),
         acts.get(_place(event), "") if isinstance(event, ActUnconfirmed) else "",
         isinstance(event, Act) and _place(event) in noted,
+        is_acceptance(found, one),
         line_upward(author) if within(author, seat) else (seat,),
         tuple(sorted(one.held_by)),
     )
@@ -279,26 +320,37 @@ def _said(event: CaseEvent, sights: Sights) -> list[Said]:
     said: list[Said] = []
     for name, value in structs.asdict(event).items():
         group = _group_of(event, name)
-        if name in shared or group is None or not value or sights[group] is Sight.HIDDEN:
+        # A survey that found otherwise says so: that answer alone is worth showing when it is false.
+        if name in shared or group is None or not (value or value is False) or sights[group] is Sight.HIDDEN:
             continue
         said.append(Said(name, _field(value, group, sights[group])))
+    if isinstance(event, RosterAdded):
+        said.append(Said("row_count", str(len(event.rows))))
     return said
 
 
 def _group_of(event: CaseEvent, field: str) -> FieldGroup | None:
-    if field == "reason" and event.kind in ("case.decided", "custody.declined", "custody.reassigned"):
-        # Why an office decided or declined is part of its answer; a resident's reasons are not.
+    if field == "reason" and event.kind in ANSWERS:
+        return FieldGroup.DECISION
+    if field == "opinion" and isinstance(event, OpinionGiven):
         return FieldGroup.DECISION
     return GROUPS.get(field)
 
 
 def _field(value: object, group: FieldGroup, sight: Sight) -> str | tuple[str, ...]:
     if isinstance(value, tuple):
-        texts = tuple(str(part) for part in value)  # pyright: ignore[reportUnknownVariableType,reportUnknownArgumentType]
-        return texts if sight is Sight.CLEAR else MASKED_TEXT
+        return tuple(_word(part) for part in cast("tuple[object, ...]", value)) if sight is Sight.CLEAR else MASKED_TEXT
     if sight is Sight.CLEAR:
-        return str(value)
+        return _word(value)
     return mask_name(str(value)) if group is FieldGroup.NAME else MASKED_TEXT
+
+
+def _word(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Promise):
+        return f"{value.material} {value.until}"
+    return f"{value.row} {value.reason}" if isinstance(value, Excepted) else str(value)
 
 
 def _name(applicant: Applicant, sights: Sights) -> str:

@@ -1,56 +1,38 @@
-"""CaseFile: what is known of one case, and the fold that makes it from the case's entries.
+"""CaseFile: what is known of one case. A value: `schemas.casework.effects` says what each entry makes of it,
+`schemas.casework.fold` what the whole set does.
 
-The fold is total: it never refuses, reads no clock and asks for no permission. What breaks a rule is listed in
-`breaches`, what cannot count yet in `held`, what lost against another branch in `superseded`.
-`fold` is a function of the *set* of entries (RULINGS B2): neither order nor repetition of arrival changes its value.
-
-How an act is judged, given the state its predecessor left:
-- its predecessor is not here: **held**, until that arrives (RULINGS B1);
-- it does not hold the pen, or its turn does not follow: **void**, a breach; the turn stays free for the true custodian;
-- it holds the pen but the stage does not allow the act: it **takes its turn and changes nothing else**, a breach;
-- two acts follow the same one: RULINGS B2 and B3 choose; the other branch is superseded with all that follows it.
-
-Never validates competence or content (`lifecycle.permits` does so at the pen, the audit afterwards) and never looks at
-who relayed an entry. Next: `lifecycle` for the table, `visibility` for who sees which part.
+What breaks a rule is listed in `breaches`, what cannot count yet in `held`, what lost against another branch in
+`superseded`. All instants are claims of the offices' devices (RULINGS A6). Never validates competence or content
+(`lifecycle.permits` does so at the pen, the audit afterwards). Next: `visibility` for who sees which part, `clocks`
+for what is due when.
 """
 
-from collections.abc import Callable, Iterable
-from typing import Any, Final, Protocol, TypeAlias, TypeVar
+from collections.abc import Iterable
+from datetime import date
+from typing import Final
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from schemas.casework.events import (
-    Act,
+    CaseConverted,
     CaseDecided,
-    CaseEvent,
+    CaseExpedited,
     CaseFiled,
-    CaseWithdrawn,
-    Contribution,
-    CustodyAccepted,
-    CustodyDeclined,
-    CustodyOffered,
-    CustodyReassigned,
+    CaseReceived,
+    FeePaid,
+    MeetingHeld,
+    OpinionGiven,
     PapersBrought,
-    PapersReceived,
-    PapersRequested,
     RecallRequested,
-    ResultHandedOver,
+    RosterAdded,
+    SiteSurveyed,
+    StepCompleted,
 )
-from schemas.casework.lifecycle import IN_TRANSIT, TRANSITIONS, Actor, Stage, is_county_of
-from schemas.divisions import Tier, tier_of_office
-from schemas.names import CaseId, Instant, OfficeId, followed, seat_of
-from schemas.wire import Headed
-
-Item: TypeAlias = tuple[CaseEvent, Headed]
-"""One entry of a case, decoded, with its header."""
-
-
-class _Sortable(Protocol):
-    def __lt__(self, other: Any, /) -> bool: ...
-
-
-V = TypeVar("V", bound=_Sortable)
+from schemas.casework.stages import ENDED, IN_TRANSIT, Stage
+from schemas.casework.steps import Step
+from schemas.casework.values import MaterialStatus, Opinion, PauseCause, Promise
+from schemas.divisions import is_village_office
+from schemas.names import CaseId, Instant, OfficeId, OfficerId, seat_of, within
 
 NO_CASE = CaseId(b"")
 NO_TIP = b""
@@ -116,10 +98,87 @@ class Contributed(Struct, frozen=True, array_like=True, order=True, gc=False):
     hash: bytes
     operation: bytes
     ordinal: int
-    """Epoch ordinal of its entry: of two with one operation the lower (ordinal, hash) is the one that counts."""
+    """Epoch ordinal of its entry: of an office's two with one operation the lower (ordinal, hash) counts."""
     kind: str
     office: OfficeId
     materials: tuple[str, ...]
+    at: Instant = Instant(0)
+    facts: tuple[str, ...] = ()
+    """What the fold needs of it; `schemas.casework.effects.FACTS` says which, by kind."""
+
+
+class Span(Struct, frozen=True, array_like=True, gc=False):
+    """Since when the case lies with an office, up to the next span; None = on its way. Together they are its life."""
+
+    office: OfficeId | None
+    since: Instant
+
+
+class Pause(Struct, frozen=True, array_like=True, gc=False):
+    """A time in which the legal clock stood still (art. 45)."""
+
+    cause: PauseCause
+    document: str
+    expected_until: date
+    since: Instant
+    until: Instant | None = None
+    """None = still."""
+
+
+class Extension(Struct, frozen=True, array_like=True, gc=False):
+    """The legal term was made longer."""
+
+    days: int
+    approver: OfficerId
+    at: Instant
+
+
+class Notice(Struct, frozen=True, array_like=True, gc=False):
+    """One notice of missing papers (一次性告知)."""
+
+    office: OfficeId
+    at: Instant
+    is_justified: bool
+    before_acceptance: bool
+
+
+class Reopening(Struct, frozen=True, array_like=True, gc=False):
+    """The case was taken up again."""
+
+    office: OfficeId
+    approver: OfficerId
+    at: Instant
+
+
+class Course(Struct, frozen=True, array_like=True, gc=False):
+    """What happens to some cases only: kept apart, so that a plain case stays small."""
+
+    sender: OfficeId | None = None
+    """Who had offered the case to the office that picked it up unaccepted: declined, it goes back there."""
+    notices: tuple[Notice, ...] = ()
+    corrected_at: Instant | None = None
+    """When the papers asked for before acceptance were taken up; the last time."""
+    pauses: tuple[Pause, ...] = ()
+    extensions: tuple[Extension, ...] = ()
+    promises: tuple[Promise, ...] = ()
+    """Materials promised in writing, at the filing or at the acceptance, and not yet taken up."""
+    received: tuple[str, ...] = ()
+    """Materials taken up after the filing, each once, in the order taken up."""
+    consulted: tuple[OfficeId, ...] = ()
+    """Departments asked for their opinion, each once, in the order asked."""
+    consulted_at: Instant | None = None
+    opinions_due: date | None = None
+    meeting_on: date | None = None
+    deemed_on: date | None = None
+    """Accepted by silence on that day, as the accepting office recorded it."""
+    reopenings: tuple[Reopening, ...] = ()
+    replied_at: Instant | None = None
+    """When papers were taken up after acceptance; the last time."""
+    returned_turn: int = 0
+    """Turn at which it last came back to a village unaccepted: what was received before does not count any more."""
+
+
+PLAIN: Final = Course()
 
 
 class CaseFile(Struct, frozen=True, array_like=True, gc=False):
@@ -158,14 +217,39 @@ class CaseFile(Struct, frozen=True, array_like=True, gc=False):
     superseded: tuple[bytes, ...] = ()
     """Acts void with the branch that lost (RULINGS B2), sorted."""
     breaches: tuple[Breach, ...] = ()
+    accepted_by: OfficeId | None = None
+    """Who first accepted it."""
+    spans: tuple[Span, ...] = ()
+    """Where it lay, from the filing on."""
+    course: Course = PLAIN
     informed: tuple[OfficeId, ...] = ()
     """Offices that never held the pen on the branch that counts, yet must hear how the case goes on: an offeree passed
-    over by a reassignment, and whoever worked on a superseded branch. Sorted."""
+    over by a reassignment, a department consulted, a place of handing over, and whoever worked on a superseded branch.
+    Sorted."""
+    home: OfficeId | None = None
+    """Where the result is handed over: where it was filed, unless it was re-homed. None while the filing is missing."""
 
     @property
     def filing_office(self) -> OfficeId | None:
-        """Where the resident came, and where the result is handed over."""
+        """Where the resident came."""
         return self.filing.office if self.filing is not None else None
+
+    def is_at(self, office: OfficeId) -> bool:
+        """Whether an office, or a desk of it, still has to do with the case: it has the pen, or is offered it, or is to
+        hand its result over.
+        """
+        if self.stage is Stage.CLOSED:
+            return False
+        is_due = self.stage not in ENDED and self.stage is not Stage.HANDED_OVER
+        concerned = (self.custodian, self.offeree, self.home if is_due else None)
+        return any(one is not None and office in (one, seat_of(one)) for one in concerned)
+
+    def concerns(self, office: OfficeId) -> bool:
+        """Whether an office has the case at all, as `visibility.readers` has it: no other's word counts."""
+        if office in self.holders or office in self.informed or office == self.offeree:
+            return True
+        those = (*self.holders, *self.informed, *([self.offeree] if self.offeree is not None else ()))
+        return any(within(seat_of(one), office) for one in those)
 
     @property
     def brought(self) -> tuple[Contributed, ...]:
@@ -180,335 +264,119 @@ class CaseFile(Struct, frozen=True, array_like=True, gc=False):
             for c in self.contributions
         )
 
+    def contributed(self, kind: str) -> tuple[Contributed, ...]:
+        """The contributions of one kind, by turn and hash."""
+        return tuple(one for one in self.contributions if one.kind == kind)
 
-def follow(case: CaseFile | None, event: CaseEvent, header: Headed) -> CaseFile | None:
-    """The case after one more entry, where that equals folding the whole set; None where only a `fold` can place it."""
-    if case is None:
-        return _file(event, header) if _opens(event) else None
-    if isinstance(event, Act):
-        if event.turn != case.turn + 1 or event.after != case.tip or case.held:
+    @property
+    def received_at(self) -> Instant | None:
+        """When the first office above the village had the case: the law counts its five days from there (art. 32).
+
+        At one's own counter that is the filing. None while no such office has said so.
+        """
+        if self.filing is None:
             return None
-        return _act(case, event, header)
-    if case.filing is None or any(c.operation == event.operation for c in case.contributions):
-        return None
-    return replace(case, contributions=_with(case.contributions, _contributed(event, header)))
+        if not is_village_office(self.filing.office):
+            return self.filed_at
+        returned = self.course.returned_turn
+        received = [one.at for one in self._from_above(CaseReceived.kind) if one.turn > returned]
+        held = [span.since for span in self.spans if span.office is not None and not is_village_office(span.office)]
+        return min([*received, *(held[:1] if not returned else ())], default=None)
 
+    def promised_with(self, stated: tuple[Promise, ...]) -> tuple[Promise, ...]:
+        """What stays promised after an acceptance that states these: they, and what was promised at the filing with a
+        day and has not been taken up.
+        """
+        filed = (
+            Promise(one.name, one.until)
+            for one in (self.filing.materials if self.filing is not None else ())
+            if one.status is MaterialStatus.DEFERRED and one.until is not None
+        )
+        promised = {one.material: one for one in (*filed, *stated)}
+        return tuple(one for one in promised.values() if one.material not in self.course.received)
 
-def fold(entries: Iterable[Item]) -> CaseFile | None:
-    """The case that this *set* of entries makes, whatever their order and however often each occurs; None if empty."""
-    items = list(entries)
-    case: CaseFile | None = None
-    for event, header in items:
-        case = follow(case, event, header)
-        if case is None:
-            return _fold_set(items)
-    return case
-
-
-# --- one act on the case it follows --------------------------------------------------------------------------------
-
-
-def _opens(event: CaseEvent) -> bool:
-    return isinstance(event, CaseFiled) and event.turn == 1 and event.after is None
-
-
-def _file(event: CaseEvent, header: Headed) -> CaseFile:
-    assert isinstance(event, CaseFiled)
-    return CaseFile(
-        header.subject or NO_CASE,
-        Stage.FILED,
-        1,
-        followed(header.hash),
-        event.office,
-        None,
-        None,
-        (event.office,),
-        event,
-        header.at,
-    )
-
-
-def _act(case: CaseFile, event: Act, header: Headed) -> CaseFile:
-    """The next act: void if the office has no pen, without effect if the stage forbids it, else its effect."""
-    transition = TRANSITIONS.get((case.stage, event.kind))
-    if not _is_actor(case, event.office, transition.by if transition is not None else Actor.CUSTODIAN):
-        return replace(case, breaches=_with(case.breaches, Breach(event.turn, header.hash, NOT_CUSTODIAN)))
-    if transition is None:
-        return _without_effect(case, event, header, NOT_IN_THIS_STAGE)
-    taken = replace(case, stage=transition.stage, turn=event.turn, tip=followed(header.hash))
-    effect = _EFFECTS.get(event.kind)
-    return taken if effect is None else effect(case, taken, event, header)
-
-
-def _is_actor(case: CaseFile, office: OfficeId, actor: Actor) -> bool:
-    """Whether `office` is the one whose act this may be. In transit nobody is the custodian."""
-    if actor is Actor.CUSTODIAN:
-        return office == case.custodian
-    if actor is Actor.OFFEREE:
-        return office == case.offeree
-    return case.filing is not None and is_county_of(office, case.filing.office)
-
-
-def _without_effect(case: CaseFile, event: Act, header: Headed, code: str) -> CaseFile:
-    breaches = _with(case.breaches, Breach(event.turn, header.hash, code))
-    return replace(case, turn=event.turn, tip=followed(header.hash), breaches=breaches)
-
-
-# Effects: what an act changes beyond stage and turn. Each gets the case before, and as it is with both.
-
-
-def _offer(case: CaseFile, taken: CaseFile, event: CustodyOffered, header: Headed) -> CaseFile:
-    if event.to == case.custodian:
-        return _without_effect(case, event, header, OFFERED_TO_ITSELF)
-    return replace(taken, custodian=None, offerer=case.custodian, offeree=event.to)
-
-
-def _accept(case: CaseFile, taken: CaseFile, event: CustodyAccepted, header: Headed) -> CaseFile:
-    if case.stage in (Stage.FILED, Stage.OFFERED) and tier_of_office(event.office) is Tier.VILLAGE:
-        return _without_effect(case, event, header, VILLAGE_CANNOT_REVIEW)
-    if case.accepted_at is None and taken.stage is Stage.IN_REVIEW:
-        taken = replace(taken, accepted_at=header.at)
-    return _picked_up(taken, event.office)
-
-
-def _decline(case: CaseFile, taken: CaseFile, event: CustodyDeclined, header: Headed) -> CaseFile:
-    return _picked_up(taken, case.offerer)
-
-
-def _reassign(case: CaseFile, taken: CaseFile, event: CustodyReassigned, header: Headed) -> CaseFile:
-    if case.offeree is not None:
-        taken = replace(taken, informed=_with(case.informed, case.offeree))
-    return _picked_up(taken, event.to)
-
-
-def _picked_up(taken: CaseFile, custodian: OfficeId | None) -> CaseFile:
-    """Exactly one office holds the pen again."""
-    holders = taken.holders
-    if custodian is not None and custodian not in holders:
-        holders = (*holders, custodian)
-    return replace(taken, custodian=custodian, offerer=None, offeree=None, holders=holders)
-
-
-def _decide(case: CaseFile, taken: CaseFile, event: CaseDecided, header: Headed) -> CaseFile:
-    if tier_of_office(event.office) is Tier.VILLAGE:
-        return _without_effect(case, event, header, VILLAGE_CANNOT_REVIEW)
-    return replace(taken, decision=event, decided_at=header.at, wanted=())
-
-
-def _request_papers(case: CaseFile, taken: CaseFile, event: PapersRequested, header: Headed) -> CaseFile:
-    more = (name for name in dict.fromkeys(event.materials) if name not in case.wanted)
-    return replace(taken, wanted=(*case.wanted, *more), requests=case.requests + 1)
-
-
-def _receive_papers(case: CaseFile, taken: CaseFile, event: PapersReceived, header: Headed) -> CaseFile:
-    wanted = tuple(name for name in case.wanted if name not in event.materials)
-    return replace(taken, wanted=wanted, taken_up=tuple(sorted({*case.taken_up, *event.contributions})))
-
-
-def _end(case: CaseFile, taken: CaseFile, event: Act, header: Headed) -> CaseFile:
-    return replace(taken, ended_at=header.at)
-
-
-_EFFECTS: Final[dict[str, Callable[[CaseFile, CaseFile, Any, Headed], CaseFile]]] = {
-    CustodyOffered.kind: _offer,
-    CustodyAccepted.kind: _accept,
-    CustodyDeclined.kind: _decline,
-    CustodyReassigned.kind: _reassign,
-    CaseDecided.kind: _decide,
-    PapersRequested.kind: _request_papers,
-    PapersReceived.kind: _receive_papers,
-    ResultHandedOver.kind: _end,
-    CaseWithdrawn.kind: _end,
-}
-
-
-def _contributed(event: Contribution, header: Headed) -> Contributed:
-    materials = event.materials if isinstance(event, PapersBrought) else ()
-    return Contributed(
-        event.after_turn, header.hash, event.operation, header.epoch.ordinal, event.kind, event.office, materials
-    )
-
-
-def _with(values: tuple[V, ...], value: V) -> tuple[V, ...]:
-    """`values` and `value`, sorted, each once: what several arrivals leave must not show their order."""
-    return tuple(sorted({*values, value}))
-
-
-# --- the whole set -------------------------------------------------------------------------------------------------
-
-
-class _Node:
-    """One act in the tree of acts: each hangs below the act it names in `after`."""
-
-    __slots__ = ("children", "event", "handed_over", "header", "seats", "state")
-
-    def __init__(self, event: Act, header: Headed, state: CaseFile) -> None:
-        self.event = event
-        self.header = header
-        self.state = state
-        """The case after this act, had nothing else happened than its branch."""
-        self.children: list[_Node] = []
-        self.seats: set[OfficeId] = set()
-        """Seats that built on this act, near or far. A window is its seat's: one device writes for both, and forgets
-        what both did when it is restored."""
-        self.handed_over = isinstance(event, ResultHandedOver) and state.stage is Stage.HANDED_OVER
-        """Whether this act or one built on it handed the result over."""
+    def missing_of(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Which of these materials are neither with the filing nor brought since; what may come later is missing."""
+        filed = self.filing.materials if self.filing is not None else ()
+        here = {one.name for one in filed if one.status is not MaterialStatus.DEFERRED}
+        here.update(self.course.received, *(one.materials for one in self.contributed(PapersBrought.kind)))
+        return tuple(name for name in names if name not in here)
 
     @property
-    def seat(self) -> OfficeId:
-        """The seat whose device wrote the act."""
-        return seat_of(self.event.office)
+    def responsible(self) -> OfficeId | None:
+        """The office that answers for the case: which decided it, or else accepted it."""
+        return self.decision.office if self.decision is not None else self.accepted_by
 
     @property
-    def built_on(self) -> bool:
-        """Whether an office other than the act's own has built on it."""
-        return bool(self.seats - {self.seat})
+    def steps_done(self) -> frozenset[Step]:
+        """Which of the nine steps are recorded as done, acts left aside."""
+        done = {Step(one.facts[0]) for one in self._from_above(StepCompleted.kind)}
+        return frozenset(done | {Step.SURVEY} if self._from_above(SiteSurveyed.kind) else done)
 
-    def descendants(self) -> list["_Node"]:
-        """This act and all that were built on it."""
-        found: list[_Node] = [self]
-        for node in found:
-            found += node.children
-        return found
+    @property
+    def survey_parties(self) -> tuple[frozenset[str], ...]:
+        """Who was there at each survey of the site."""
+        return tuple(frozenset(one.facts[2:]) for one in self._from_above(SiteSurveyed.kind))
 
+    @property
+    def opinions(self) -> dict[OfficeId, Opinion]:
+        """What each department that was asked said last."""
+        said = sorted(self.contributed(OpinionGiven.kind), key=lambda one: (one.turn, one.ordinal, one.at, one.hash))
+        return {one.office: Opinion(one.facts[0]) for one in said if one.office in self.course.consulted}
 
-class _Tree:
-    """All acts of a case, each judged on the state its predecessor left."""
+    @property
+    def silent(self) -> tuple[OfficeId, ...]:
+        """Departments that were asked and have not said anything, in the order asked."""
+        opinions = self.opinions
+        return tuple(office for office in self.course.consulted if office not in opinions)
 
-    def __init__(self, acts: list[tuple[Act, Headed]]) -> None:
-        self.roots: list[_Node] = []
-        self.nodes: dict[bytes, _Node] = {}
-        self.held: set[bytes] = set()
-        self.void: set[bytes] = set()
-        self.breaches: set[Breach] = set()
-        self._turns = {header.hash: event.turn for event, header in acts}
-        # Should two hashes begin alike, the lower one is meant: the fold stays a function of the set.
-        hashes = sorted(self._turns, reverse=True)
-        self._named = {followed(link): link for link in hashes}
-        for event, header in sorted(acts, key=_by_turn):
-            self._place(event, header)
-        for node in sorted(self.nodes.values(), key=lambda node: -node.event.turn):
-            for child in node.children:
-                node.seats |= child.seats | {child.seat}
-                node.handed_over = node.handed_over or child.handed_over
+    @property
+    def has_met(self) -> bool:
+        """Whether an office that held the case recorded a joint meeting."""
+        return self._last_by_holder(MeetingHeld.kind) is not None
 
-    def _place(self, event: Act, header: Headed) -> None:
-        """Judge one act. Predecessors come first, because an act whose turn does not follow is void at once."""
-        if event.after is None:
-            self._place_first(event, header)
-            return
-        before = self._named.get(event.after)
-        if before is None:
-            self.held.add(header.hash)
-        elif event.turn != self._turns[before] + 1:
-            self._breach(event, header, OUT_OF_TURN)
-        elif before in self.held:
-            self.held.add(header.hash)
-        elif before in self.void:
-            self.void.add(header.hash)
-        else:
-            self._place_next(self.nodes[before], event, header)
+    @property
+    def absent(self) -> frozenset[OfficeId]:
+        """Offices that were invited to the last joint meeting and did not come."""
+        meeting = self._last_by_holder(MeetingHeld.kind)
+        return frozenset(OfficeId(name) for name in meeting.facts[1:]) if meeting is not None else frozenset()
 
-    def _place_first(self, event: Act, header: Headed) -> None:
-        if not isinstance(event, CaseFiled):
-            self._breach(event, header, FILING_EXPECTED)
-        elif event.turn != 1:
-            self._breach(event, header, OUT_OF_TURN)
-        else:
-            node = _Node(event, header, _file(event, header))
-            self.nodes[header.hash] = node
-            self.roots.append(node)
+    @property
+    def fees_fen(self) -> int:
+        """What was paid, in fen. No village takes money, so what one says it took is not counted."""
+        return sum(int(one.facts[0]) for one in self._from_above(FeePaid.kind))
 
-    def _place_next(self, parent: _Node, event: Act, header: Headed) -> None:
-        state = _act(parent.state, event, header)
-        if state.tip != followed(header.hash):
-            self._breach(event, header, NOT_CUSTODIAN)
-            return
-        node = _Node(event, header, state)
-        self.nodes[header.hash] = node
-        parent.children.append(node)
+    @property
+    def is_paid(self) -> bool:
+        """Whether the cashier has recorded a payment; nothing may be due after a reduction."""
+        return bool(self._from_above(FeePaid.kind))
 
-    def _breach(self, event: Act, header: Headed, code: str) -> None:
-        self.void.add(header.hash)
-        self.breaches.add(Breach(event.turn, header.hash, code))
+    @property
+    def is_expedited(self) -> bool:
+        """Green channel (绿色通道)."""
+        return bool(self._from_above(CaseExpedited.kind))
 
-    def winning_branch(self) -> list[_Node]:
-        """The acts that count, from the filing on (RULINGS B2, B3); empty while there is no filing."""
-        branch: list[_Node] = []
-        rivals = self.roots
-        while rivals:
-            winner = self._choose(rivals)
-            branch.append(winner)
-            rivals = winner.children
-        return branch
+    @property
+    def converted_days(self) -> int | None:
+        """Promise in working days after an on-the-spot case was converted by an office that held it; the last word
+        counts.
+        """
+        last = self._last_by_holder(CaseConverted.kind)
+        return int(last.facts[0]) if last is not None else None
 
-    def _choose(self, rivals: list[_Node]) -> _Node:
-        reassigned = [node for node in rivals if isinstance(node.event, CustodyReassigned)]
-        others = [node for node in rivals if not isinstance(node.event, CustodyReassigned)]
-        if reassigned and any(node.handed_over for node in others):
-            for node in reassigned:
-                self.breaches.add(Breach(node.event.turn, node.header.hash, REASSIGNMENT_VOID))
-            reassigned = []
-        best: dict[OfficeId, _Node] = {}
-        for node in sorted(reassigned or others, key=_precedence_within_a_seat):
-            best.setdefault(node.seat, node)
-        return min(best.values(), key=_precedence)
+    @property
+    def roster_rows_here(self) -> int:
+        """Rows of the list that have arrived from where it was filed, each part once."""
+        added = [one for one in self.contributed(RosterAdded.kind) if one.office == self.filing_office]
+        return sum({one.facts[0]: int(one.facts[1]) for one in added}.values())
 
+    def _last_by_holder(self, kind: str) -> Contributed | None:
+        """The last contribution of one kind by an office above the village that held the case."""
+        said = [one for one in self._from_above(kind) if one.office in self.holders]
+        return max(said, key=lambda one: (one.turn, one.at, one.hash), default=None)
 
-def _precedence_within_a_seat(node: _Node) -> tuple[bool, bool, int, bytes]:
-    """Among what one seat wrote: RULINGS B2 behind B3's exception. What that seat itself put into a resident's hands is
-    not taken away by an act that it has forgotten. Of other seats' acts no handing over says anything: anybody could
-    write one.
-    """
-    return not node.handed_over, *_precedence(node)
-
-
-def _precedence(node: _Node) -> tuple[bool, int, bytes]:
-    """RULINGS B2: the act on which another office has built, then the lower epoch ordinal, then the lower hash."""
-    return not node.built_on, node.header.epoch.ordinal, node.header.hash
-
-
-def _by_turn(item: tuple[Act, Headed]) -> tuple[int, bytes]:
-    return item[0].turn, item[1].hash
-
-
-def _fold_set(items: list[Item]) -> CaseFile | None:
-    """`fold` without its short cut: build the tree of acts, choose the branch, add what commutes."""
-    distinct = {header.hash: (event, header) for event, header in items}
-    if not distinct:
-        return None
-    acts = [(event, header) for event, header in distinct.values() if isinstance(event, Act)]
-    notes = [_contributed(event, header) for event, header in distinct.values() if isinstance(event, Contribution)]
-    tree = _Tree(acts)
-    branch = tree.winning_branch()
-    case = branch[-1].state if branch else CaseFile(items[0][1].subject or NO_CASE)
-    breached = {breach.hash for breach in tree.breaches if breach.code in VOID}
-    superseded = (tree.nodes.keys() | tree.void) - breached - {node.header.hash for node in branch}
-    # Only who worked on this very case must hear how it goes on, not who filed another one under its number.
-    of_this_case = branch[0].descendants() if branch else []
-    losers = [node for node in of_this_case if node.header.hash in superseded]
-    return replace(
-        case,
-        contributions=_each_once(notes) if branch else (),
-        held=tuple(sorted(tree.held if branch else tree.held.union(note.hash for note in notes))),
-        superseded=tuple(sorted(superseded)),
-        breaches=tuple(sorted({*case.breaches, *tree.breaches})),
-        informed=tuple(sorted({*case.informed, *_workers(losers)})),
-    )
-
-
-def _workers(nodes: Iterable[_Node]) -> set[OfficeId]:
-    """The offices that wrote these acts, or to which they offered or gave the case."""
-    offices: set[OfficeId] = set()
-    for node in nodes:
-        offices.add(node.event.office)
-        offices |= {office for office in (node.state.offeree, node.state.custodian) if office is not None}
-    return offices
-
-
-def _each_once(notes: list[Contributed]) -> tuple[Contributed, ...]:
-    """One contribution for each operation: a restored device may have written the same one again (RULINGS B10)."""
-    kept: dict[bytes, Contributed] = {}
-    for note in sorted(notes, key=lambda note: (note.ordinal, note.hash)):
-        kept.setdefault(note.operation, note)
-    return tuple(sorted(kept.values()))
+    def _from_above(self, kind: str) -> tuple[Contributed, ...]:
+        """The contributions of one kind but for those of villages, which may not make them, and of strangers."""
+        return tuple(
+            one for one in self.contributed(kind) if not is_village_office(one.office) and self.concerns(one.office)
+        )

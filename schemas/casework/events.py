@@ -8,35 +8,49 @@ Never decides what an event does (`casefile`) or who may write it (`lifecycle`).
 """
 
 from collections.abc import Callable
-from enum import StrEnum
+from datetime import date
 from typing import Annotated, ClassVar, Final, TypeAlias
 
 import msgspec
 from msgspec import Meta, Struct
 
+from schemas.casework.steps import Step
+from schemas.casework.values import (
+    Applicant,
+    Author,
+    Channel,
+    Consent,
+    Destination,
+    Destinations,
+    Excepted,
+    Follows,
+    Handover,
+    Hash,
+    Hashes,
+    Mandate,
+    Material,
+    Number,
+    Numbers,
+    Office,
+    Operation,
+    Opinion,
+    Outcome,
+    PauseCause,
+    Promise,
+    RosterRow,
+    Short,
+    Text,
+    Turn,
+    Word,
+    Words,
+)
 from schemas.codec import ENTRY_BODY_BYTES_MAX, UNREADABLE, Malformed, encode, reader
-from schemas.names import FOLLOWED_BYTES, HASH_BYTES, OPERATION_BYTES, OfficeId, OfficerId, TrackingNumber
+from schemas.names import HASH_BYTES, OfficerId
 
-Turn: TypeAlias = Annotated[int, Meta(ge=1, le=2**31 - 1)]
-"""1, 2, 3 … without gaps; fits a 32-bit column."""
-Follows: TypeAlias = Annotated[bytes, Meta(min_length=FOLLOWED_BYTES, max_length=FOLLOWED_BYTES)]
-"""The act followed, as `schemas.names.followed` shortens its hash."""
-Office: TypeAlias = Annotated[OfficeId, Meta(min_length=6, max_length=40)]
-"""A division's code and perhaps a desk. Bounded, because it is an indexed column wherever the case is listed."""
-Destination: TypeAlias = Annotated[OfficeId, Meta(pattern=r"\A([0-9]{6}|[0-9]{9}|[0-9]{12})(\.[a-z0-9]{1,20})?\Z")]
-"""An office that somebody else named: written like one, so that no case waits at an address that cannot exist."""
-Author: TypeAlias = Annotated[OfficerId, Meta(max_length=120)]
-Number: TypeAlias = Annotated[TrackingNumber, Meta(max_length=40)]
-Hash: TypeAlias = Annotated[bytes, Meta(min_length=HASH_BYTES, max_length=HASH_BYTES)]
-Operation: TypeAlias = Annotated[bytes, Meta(min_length=OPERATION_BYTES, max_length=OPERATION_BYTES)]
-"""The user action's own number: a double click or a re-sent form is one act (RULINGS B10)."""
-Word: TypeAlias = Annotated[str, Meta(min_length=1, max_length=120)]
-"""A name, number or title. The longest unit name in the national data has 33 characters, the longest item 40."""
-Short: TypeAlias = Annotated[str, Meta(max_length=120)]
-Text: TypeAlias = Annotated[str, Meta(max_length=4000)]
-"""Free text: 4,000 Chinese characters are 12,000 bytes, so two of them stay below the body's 32 KiB."""
-Words: TypeAlias = Annotated[tuple[Word, ...], Meta(max_length=60)]
-Hashes: TypeAlias = Annotated[tuple[Hash, ...], Meta(max_length=200)]
+ROSTER_ROWS_MAX: Final = 300
+"""Rows of one part of a list: at 80 bytes each 24 KB, below the body's 32 KiB."""
+ROSTER_PARTS_MAX: Final = 20
+"""6,000 persons: the largest village has fewer, and a list is one village's."""
 
 
 class UnknownKind(ValueError):
@@ -46,51 +60,6 @@ class UnknownKind(ValueError):
         super().__init__(f"unknown_kind: {kind!r} is held until this node is upgraded")
         self.code = "unknown_kind"
         self.kind = kind
-
-
-class MaterialStatus(StrEnum):
-    """How one material stands at filing; the words of the catalogue's material classes (GB/T 39554 practice)."""
-
-    PROVIDED = "provided"
-    """Taken in."""
-    DEFERRED = "deferred"
-    """May come later (容缺后补)."""
-    VERIFIED = "verified"
-    """Not asked for: checked against data (数据核验免交)."""
-    PLEDGED = "pledged"
-    """Replaced by a signed pledge (告知承诺)."""
-
-
-class Outcome(StrEnum):
-    """What was decided."""
-
-    GRANTED = "granted"
-    REFUSED = "refused"
-
-
-class Handover(StrEnum):
-    """How a result reached the resident."""
-
-    COUNTER = "counter"
-    HOME = "home"
-    COURIER = "courier"
-
-
-class Applicant(Struct, frozen=True, array_like=True, gc=False):
-    """The resident or organisation for whom the case is filed. Personal data: masked by default on every screen."""
-
-    name: Word
-    document_type: Word
-    """GA/T 2000.156 code as used by GB/T 39046, "111" = resident identity card."""
-    document_number: Word
-    phone: Short = ""
-
-
-class Material(Struct, frozen=True, array_like=True, gc=False):
-    """One material of the filing by its catalogue name."""
-
-    name: Word
-    status: MaterialStatus
 
 
 class Act(Struct, frozen=True, array_like=True, gc=False):
@@ -132,8 +101,15 @@ class CaseFiled(Act, frozen=True, array_like=True, gc=False):
     materials: Annotated[tuple[Material, ...], Meta(max_length=60)]
     statement: Text = ""
     """What the resident asks for, in their own words."""
-    mandate: Text = ""
-    """Written authority given to the agent: matter, scope, term (Civil Code art. 165); empty when filed in person."""
+    mandate: Mandate | None = None
+    """Written authority given to the agent; None when the applicant came in person."""
+    channel: Channel = Channel.COUNTER
+    consents: Annotated[tuple[Consent, ...], Meta(max_length=3)] = ()
+    duplicates: Numbers = ()
+    """Open cases of the same applicant and item that the officer was shown and filed beside all the same."""
+    roster: Hash | None = None
+    """A list of persons: SHA-256 over its rows (`schemas.casework.rosters`); the rows follow as `roster.added`."""
+    roster_rows: Annotated[int, Meta(ge=0, le=ROSTER_ROWS_MAX * ROSTER_PARTS_MAX)] = 0
 
 
 class CustodyOffered(Act, frozen=True, array_like=True, gc=False):
@@ -151,6 +127,10 @@ class CustodyAccepted(Act, frozen=True, array_like=True, gc=False):
     kind: ClassVar[str] = "custody.accepted"
 
     note: Text = ""
+    promises: Annotated[tuple[Promise, ...], Meta(max_length=20)] = ()
+    """Accepted although these are missing: promised in writing, each with its day (容缺受理)."""
+    deemed_on: date | None = None
+    """Accepted by silence on that day: the act records what the law has done already (art. 32, RULINGS B8)."""
 
 
 class CustodyDeclined(Act, frozen=True, array_like=True, gc=False):
@@ -163,6 +143,16 @@ class CustodyDeclined(Act, frozen=True, array_like=True, gc=False):
     """Legal ground; a non-acceptance is given in writing (Administrative Licensing Law art. 32)."""
 
 
+class AcceptanceRefused(Act, frozen=True, array_like=True, gc=False):
+    """Not accepted (不予受理): a written, dated answer with reason, basis and remedy (art. 32). Ends the matter."""
+
+    kind: ClassVar[str] = "acceptance.refused"
+
+    reason: Text
+    basis: Text
+    remedy: Text
+
+
 class PapersRequested(Act, frozen=True, array_like=True, gc=False):
     """One notice of everything that is missing (一次性告知). A second notice counts and is flagged by the audit."""
 
@@ -170,6 +160,10 @@ class PapersRequested(Act, frozen=True, array_like=True, gc=False):
 
     materials: Words
     reason: Text
+    justification: Text = ""
+    """Why the first notice did not name these; required from the second notice on."""
+    until: date | None = None
+    """By when the resident is asked to bring them."""
 
 
 class PapersReceived(Act, frozen=True, array_like=True, gc=False):
@@ -179,6 +173,50 @@ class PapersReceived(Act, frozen=True, array_like=True, gc=False):
 
     materials: Words
     contributions: Hashes = ()
+
+
+class CaseSuspended(Act, frozen=True, array_like=True, gc=False):
+    """The legal clock stands still for a cause that the law names; the resident is told how long (art. 45)."""
+
+    kind: ClassVar[str] = "case.suspended"
+
+    cause: PauseCause
+    document: Word
+    """Number of the paper by which the resident was told."""
+    expected_until: date
+    note: Text = ""
+
+
+class CaseResumed(Act, frozen=True, array_like=True, gc=False):
+    """What the case waited for is done; the clock runs again."""
+
+    kind: ClassVar[str] = "case.resumed"
+
+    result: Text
+
+
+class TermExtended(Act, frozen=True, array_like=True, gc=False):
+    """The legal term is longer, once, by leave of the head of the organ; the resident is told why (art. 42)."""
+
+    kind: ClassVar[str] = "term.extended"
+
+    days: Annotated[int, Meta(ge=1, le=90)]
+    """In the unit of the item's legal term."""
+    reason: Text
+    approver: Author
+    document: Short = ""
+
+
+class OpinionsRequested(Act, frozen=True, array_like=True, gc=False):
+    """The first window copied the case to all departments concerned at once (首接窗口抄送、并联审批)."""
+
+    kind: ClassVar[str] = "opinions.requested"
+
+    to: Annotated[Destinations, Meta(min_length=1)]
+    due: date
+    meeting_on: date | None = None
+    """A joint meeting on that day (联审会议)."""
+    note: Text = ""
 
 
 class CaseDecided(Act, frozen=True, array_like=True, gc=False):
@@ -193,6 +231,14 @@ class CaseDecided(Act, frozen=True, array_like=True, gc=False):
     """How to object; required for a refusal."""
     document: Short = ""
     """Number of the licence, certificate or notice issued."""
+    grant: Short = ""
+    """Number of the grant or entrustment under which this office decides (权限下放、委托)."""
+    on_behalf_of: Short = ""
+    """The organ whose decision it is, when it is not the deciding office's own: both names are shown."""
+    deemed: Destinations = ()
+    """Departments whose silence or absence was taken as agreement (超时默许、缺席默认), with the liability theirs."""
+    excepted: Annotated[tuple[Excepted, ...], Meta(max_length=500)] = ()
+    """Of a list: the rows that are not granted."""
 
 
 class ResultHandedOver(Act, frozen=True, array_like=True, gc=False):
@@ -221,6 +267,24 @@ class CaseWithdrawn(Act, frozen=True, array_like=True, gc=False):
     reason: Text
 
 
+class CaseTerminated(Act, frozen=True, array_like=True, gc=False):
+    """Ended without a decision (终止办理): the matter has lost its object, or nothing was brought in time."""
+
+    kind: ClassVar[str] = "case.terminated"
+
+    reason: Text
+    basis: Text
+
+
+class CaseReopened(Act, frozen=True, array_like=True, gc=False):
+    """Taken up again by the office that answers for it, by leave of a superior (重新办理)."""
+
+    kind: ClassVar[str] = "case.reopened"
+
+    reason: Text
+    approver: Author
+
+
 class CustodyReassigned(Act, frozen=True, array_like=True, gc=False):
     """The county alone moved the pen away from a silent office (RULINGS B3)."""
 
@@ -229,6 +293,20 @@ class CustodyReassigned(Act, frozen=True, array_like=True, gc=False):
     to: Destination
     reason: Text
     approver: Author
+
+
+class CaseRehomed(Act, frozen=True, array_like=True, gc=False):
+    """The result will be handed over elsewhere: the resident asks for it, or the office there has moved (RULINGS B4).
+
+    The pen stays where it is. The office of before, and the one that filed, stay readers.
+    """
+
+    kind: ClassVar[str] = "case.rehomed"
+
+    to: Destination
+    reason: Text
+    approver: Author = OfficerId("")
+    """Of the county's own word, a leader on duty; empty when the custodian writes it."""
 
 
 class PapersBrought(Contribution, frozen=True, array_like=True, gc=False):
@@ -265,6 +343,101 @@ class ActUnconfirmed(Contribution, frozen=True, array_like=True, gc=False):
     kind: ClassVar[str] = "act.unconfirmed"
 
 
+class CaseReceived(Contribution, frozen=True, array_like=True, gc=False):
+    """The offered case is here (收到): its entry's time starts what the law counts from receipt (art. 32).
+
+    The receiving node writes it by itself, with its next page, after the offer of turn `after_turn`.
+    """
+
+    kind: ClassVar[str] = "case.received"
+
+
+class StepCompleted(Contribution, frozen=True, array_like=True, gc=False):
+    """One of the nine steps is done (九环节), by the officer who writes it."""
+
+    kind: ClassVar[str] = "step.completed"
+
+    step: Step
+    opinion: Text
+    second_officer: Author = OfficerId("")
+    """Who checked or sealed beside the author, where two are needed."""
+    document: Short = ""
+
+
+class SiteSurveyed(Contribution, frozen=True, array_like=True, gc=False):
+    """A survey on the spot by two or more officers (art. 34); written offline, on the spot. It stops no clock."""
+
+    kind: ClassVar[str] = "site.surveyed"
+
+    surveyors: Annotated[tuple[Author, ...], Meta(min_length=2, max_length=10)]
+    """All who were there, the author among them."""
+    on: date
+    place: Word
+    findings: Text
+    agrees: bool
+    """Whether what was found fits what is applied for."""
+    photographs: Hashes = ()
+
+
+class OpinionGiven(Contribution, frozen=True, array_like=True, gc=False):
+    """What a department says to a joint case, with its reason."""
+
+    kind: ClassVar[str] = "opinion.given"
+
+    opinion: Opinion
+    reason: Text
+    basis: Text = ""
+
+
+class MeetingHeld(Contribution, frozen=True, array_like=True, gc=False):
+    """A joint meeting of departments, and who was there (联审会议)."""
+
+    kind: ClassVar[str] = "meeting.held"
+
+    on: date
+    invited: Annotated[Destinations, Meta(min_length=1)]
+    present: Destinations
+    minutes: Text
+
+
+class FeePaid(Contribution, frozen=True, array_like=True, gc=False):
+    """A fee was paid at the cashier; no village takes money (DOMAIN I)."""
+
+    kind: ClassVar[str] = "fee.paid"
+
+    amount_fen: Annotated[int, Meta(ge=0, le=100_000_000)]
+    """In fen, a hundredth of a yuan."""
+    receipt: Word
+
+
+class CaseExpedited(Contribution, frozen=True, array_like=True, gc=False):
+    """Green channel (绿色通道): handled outside hours too, watched to its end."""
+
+    kind: ClassVar[str] = "case.expedited"
+
+    basis: Text
+    approver: Author
+
+
+class CaseConverted(Contribution, frozen=True, array_like=True, gc=False):
+    """An on-the-spot case that could not be finished the same day became a promised one (即办转承诺)."""
+
+    kind: ClassVar[str] = "case.converted"
+
+    promise_days: Annotated[int, Meta(ge=1, le=60)]
+    """Working days; never beyond the legal term."""
+    reason: Text
+
+
+class RosterAdded(Contribution, frozen=True, array_like=True, gc=False):
+    """Rows of a list of persons; parts count from 1, and rows over all parts in their order."""
+
+    kind: ClassVar[str] = "roster.added"
+
+    part: Annotated[int, Meta(ge=1, le=ROSTER_PARTS_MAX)]
+    rows: Annotated[tuple[RosterRow, ...], Meta(min_length=1, max_length=ROSTER_ROWS_MAX)]
+
+
 CaseEvent: TypeAlias = Act | Contribution
 
 EVENTS: Final[dict[str, type[Act] | type[Contribution]]] = {
@@ -274,17 +447,34 @@ EVENTS: Final[dict[str, type[Act] | type[Contribution]]] = {
         CustodyOffered,
         CustodyAccepted,
         CustodyDeclined,
+        AcceptanceRefused,
         PapersRequested,
         PapersReceived,
+        CaseSuspended,
+        CaseResumed,
+        TermExtended,
+        OpinionsRequested,
         CaseDecided,
         ResultHandedOver,
         CaseClosed,
         CaseWithdrawn,
+        CaseTerminated,
+        CaseReopened,
         CustodyReassigned,
+        CaseRehomed,
         PapersBrought,
         RecallRequested,
         RemarkAdded,
         ActUnconfirmed,
+        CaseReceived,
+        StepCompleted,
+        SiteSurveyed,
+        OpinionGiven,
+        MeetingHeld,
+        FeePaid,
+        CaseExpedited,
+        CaseConverted,
+        RosterAdded,
     )
 }
 """Kind → type of its body. The single registry: golden bytes, lifecycle and screens are checked against it."""
@@ -329,9 +519,14 @@ def _zeros_in_numbers(event: CaseEvent) -> int:
     return zeros + event.after.count(0) if isinstance(event, Act) and event.after is not None else zeros
 
 
+_SPELLED_NUL: Final = b"\\u0000"
+_spell: Final = msgspec.json.Encoder().encode
+
+
 def _refuse_nul(event: CaseEvent) -> None:
     """PostgreSQL cannot store U+0000 in a text, so an event that holds one could never be shown."""
-    if _holds_nul(msgspec.to_builtins(event, builtin_types=(bytes,))):
+    # JSON spells the character out, and writes bytes in letters: one look at it spares nearly everybody the walk.
+    if _SPELLED_NUL in _spell(event) and _holds_nul(msgspec.to_builtins(event, builtin_types=(bytes,))):
         raise Malformed("nul_character", "a text holds a NUL character; type it again without pasting")
 
 

@@ -1,71 +1,52 @@
 """The one table of the case's life: stage × act → stage, and whose act it is.
 
-The fold, the guards at the pen, the buttons on the screen, the tests and the diagram in the handbook all read
+The fold, the guards at the pen, the buttons on the screen, the tests and the diagram (`LIFECYCLE.md`) all read
 `TRANSITIONS`; a change of the service's rules is a change of this table (and of `tests/golden/lifecycle.txt`).
-`permits` answers at the pen, inside the transaction that writes. It never judges what has already been written: that
-is `casefile.apply`. Next: `roles` for what an officer's role allows, `visibility` for who may look.
+`permits` answers at the pen who may write what now; `permits_event` also judges the complete event: what it states
+(`contents`) and what must be on record before it (`regimes`). Neither judges what has already been written: that is
+`fold`. Next: `reasons` for the sentences, `roles` for what an officer's role allows, `visibility` for who may look.
 """
 
-from collections.abc import Collection
-from enum import Enum, StrEnum
-from typing import TYPE_CHECKING, Final
+from collections.abc import Collection, Iterable
+from datetime import date
+from enum import Enum
+from typing import Final
 
 from msgspec import Struct
 
+from schemas.calendar import WorkCalendar
+from schemas.casework.casefile import CaseFile
+from schemas.casework.contents import Judged, check_contents
 from schemas.casework.events import (
     Act,
     ActUnconfirmed,
+    CaseConverted,
     CaseDecided,
     CaseEvent,
+    CaseExpedited,
     CaseFiled,
+    CaseReceived,
+    CustodyAccepted,
     CustodyDeclined,
-    CustodyOffered,
-    CustodyReassigned,
-    Outcome,
+    FeePaid,
+    MeetingHeld,
+    OpinionGiven,
     PapersBrought,
-    PapersRequested,
     RecallRequested,
     RemarkAdded,
+    RosterAdded,
+    SiteSurveyed,
+    StepCompleted,
+    TermExtended,
 )
+from schemas.casework.reasons import NotPermitted
+from schemas.casework.regimes import is_convertible
 from schemas.casework.roles import Role, may_take_part
-from schemas.casework.visibility import readers
-from schemas.catalogue import Delegation, ServiceItem, accepts, may_decide
-from schemas.divisions import Tier, tier_of_office
+from schemas.casework.stages import DECIDED, IN_TRANSIT, UNACCEPTED, UNDECIDED, Stage
+from schemas.casework.visibility import Standing, readers, standing_of
+from schemas.catalogue import Delegation, Grant, ServiceItem, accepts, is_suspended, may_decide
+from schemas.divisions import is_village_office
 from schemas.names import OfficeId, seat_of, within
-from schemas.refusals import Refused
-
-if TYPE_CHECKING:
-    # The fold reads this module's table, so the import can only be for the type checker.
-    from schemas.casework.casefile import CaseFile
-
-
-class Stage(StrEnum):
-    """Where a case stands. The Chinese names on screens are in the interface's dictionary, key `stage.<value>`."""
-
-    AWAITED = "awaited"
-    """Entries of the case are here, its filing is not."""
-    FILED = "filed"
-    """Taken in (收件), not yet formally accepted."""
-    OFFERED = "offered"
-    """On its way to an office that may accept it."""
-    IN_REVIEW = "in_review"
-    """Accepted (受理) and being handled."""
-    PAPERS_AWAITED = "papers_awaited"
-    """Accepted; one notice of missing papers is out (补正)."""
-    REFERRED = "referred"
-    """Accepted and on its way to another office, undecided (上报 or returned)."""
-    DECIDED = "decided"
-    """Granted or refused; the result is with the deciding office."""
-    RETURNING = "returning"
-    """The result is on its way to the place of handing over."""
-    READY = "ready"
-    """The result lies ready for the resident."""
-    HANDED_OVER = "handed_over"
-    """The resident has the result."""
-    CLOSED = "closed"
-    """Struck off."""
-    WITHDRAWN = "withdrawn"
-    """Ended on the resident's word."""
 
 
 class Actor(Enum):
@@ -74,6 +55,9 @@ class Actor(Enum):
     CUSTODIAN = "custodian"
     OFFEREE = "offeree"
     COUNTY = "county"
+    RESPONSIBLE = "responsible"
+    """The office that answers for the case: which decided it, or else accepted it."""
+    CUSTODIAN_OR_COUNTY = "custodian_or_county"
 
 
 class Transition(Struct, frozen=True, gc=False):
@@ -99,184 +83,216 @@ TRANSITIONS: Final[dict[tuple[Stage, str], Transition]] = {
     (Stage.FILED, "custody.offered"): _by_custodian(Stage.OFFERED),
     # An office above the village that files for a resident at its own counter accepts without an offer.
     (Stage.FILED, "custody.accepted"): _by_custodian(Stage.IN_REVIEW),
+    # At a counter above the village: the three verdicts on one's own filing.
+    (Stage.FILED, "acceptance.refused"): _by_custodian(Stage.NOT_ACCEPTED),
+    (Stage.FILED, "papers.requested"): _by_custodian(Stage.CORRECTING),
     (Stage.FILED, "papers.received"): _by_custodian(Stage.FILED),
     (Stage.FILED, "case.withdrawn"): _by_custodian(Stage.WITHDRAWN),
     (Stage.FILED, "custody.reassigned"): _by_county(Stage.FILED),
+    (Stage.FILED, "case.rehomed"): Transition(Stage.FILED, Actor.CUSTODIAN_OR_COUNTY),
     (Stage.OFFERED, "custody.accepted"): _by_offeree(Stage.IN_REVIEW),
     (Stage.OFFERED, "custody.declined"): _by_offeree(Stage.FILED),
+    (Stage.OFFERED, "acceptance.refused"): _by_offeree(Stage.NOT_ACCEPTED),
+    (Stage.OFFERED, "papers.requested"): _by_offeree(Stage.CORRECTING),
     (Stage.OFFERED, "custody.reassigned"): _by_county(Stage.FILED),
+    (Stage.OFFERED, "case.rehomed"): _by_county(Stage.OFFERED),
+    (Stage.CORRECTING, "papers.received"): _by_custodian(Stage.RECEIVED),
+    (Stage.CORRECTING, "custody.declined"): _by_custodian(Stage.FILED),
+    (Stage.CORRECTING, "acceptance.refused"): _by_custodian(Stage.NOT_ACCEPTED),
+    (Stage.CORRECTING, "case.withdrawn"): _by_custodian(Stage.WITHDRAWN),
+    (Stage.CORRECTING, "custody.reassigned"): _by_county(Stage.CORRECTING),
+    (Stage.CORRECTING, "case.rehomed"): Transition(Stage.CORRECTING, Actor.CUSTODIAN_OR_COUNTY),
+    (Stage.RECEIVED, "custody.accepted"): _by_custodian(Stage.IN_REVIEW),
+    (Stage.RECEIVED, "custody.declined"): _by_custodian(Stage.FILED),
+    (Stage.RECEIVED, "acceptance.refused"): _by_custodian(Stage.NOT_ACCEPTED),
+    (Stage.RECEIVED, "papers.requested"): _by_custodian(Stage.CORRECTING),
+    (Stage.RECEIVED, "papers.received"): _by_custodian(Stage.RECEIVED),
+    (Stage.RECEIVED, "custody.offered"): _by_custodian(Stage.OFFERED),
+    (Stage.RECEIVED, "case.withdrawn"): _by_custodian(Stage.WITHDRAWN),
+    (Stage.RECEIVED, "custody.reassigned"): _by_county(Stage.RECEIVED),
+    (Stage.RECEIVED, "case.rehomed"): Transition(Stage.RECEIVED, Actor.CUSTODIAN_OR_COUNTY),
     (Stage.IN_REVIEW, "papers.requested"): _by_custodian(Stage.PAPERS_AWAITED),
     (Stage.IN_REVIEW, "papers.received"): _by_custodian(Stage.IN_REVIEW),
     (Stage.IN_REVIEW, "custody.offered"): _by_custodian(Stage.REFERRED),
     (Stage.IN_REVIEW, "case.decided"): _by_custodian(Stage.DECIDED),
     (Stage.IN_REVIEW, "case.withdrawn"): _by_custodian(Stage.WITHDRAWN),
+    (Stage.IN_REVIEW, "case.terminated"): _by_custodian(Stage.TERMINATED),
+    (Stage.IN_REVIEW, "case.suspended"): _by_custodian(Stage.SUSPENDED),
+    (Stage.IN_REVIEW, "term.extended"): _by_custodian(Stage.IN_REVIEW),
+    (Stage.IN_REVIEW, "opinions.requested"): _by_custodian(Stage.IN_REVIEW),
     (Stage.IN_REVIEW, "custody.reassigned"): _by_county(Stage.IN_REVIEW),
+    (Stage.IN_REVIEW, "case.rehomed"): Transition(Stage.IN_REVIEW, Actor.CUSTODIAN_OR_COUNTY),
     (Stage.PAPERS_AWAITED, "papers.received"): _by_custodian(Stage.IN_REVIEW),
     # A resident who brings nothing is decided on what there is.
     (Stage.PAPERS_AWAITED, "case.decided"): _by_custodian(Stage.DECIDED),
     (Stage.PAPERS_AWAITED, "case.withdrawn"): _by_custodian(Stage.WITHDRAWN),
+    (Stage.PAPERS_AWAITED, "case.terminated"): _by_custodian(Stage.TERMINATED),
+    (Stage.PAPERS_AWAITED, "term.extended"): _by_custodian(Stage.PAPERS_AWAITED),
     (Stage.PAPERS_AWAITED, "custody.reassigned"): _by_county(Stage.PAPERS_AWAITED),
+    (Stage.PAPERS_AWAITED, "case.rehomed"): Transition(Stage.PAPERS_AWAITED, Actor.CUSTODIAN_OR_COUNTY),
+    (Stage.SUSPENDED, "case.resumed"): _by_custodian(Stage.IN_REVIEW),
+    (Stage.SUSPENDED, "case.withdrawn"): _by_custodian(Stage.WITHDRAWN),
+    (Stage.SUSPENDED, "case.terminated"): _by_custodian(Stage.TERMINATED),
+    (Stage.SUSPENDED, "term.extended"): _by_custodian(Stage.SUSPENDED),
+    (Stage.SUSPENDED, "custody.reassigned"): _by_county(Stage.SUSPENDED),
+    (Stage.SUSPENDED, "case.rehomed"): Transition(Stage.SUSPENDED, Actor.CUSTODIAN_OR_COUNTY),
     (Stage.REFERRED, "custody.accepted"): _by_offeree(Stage.IN_REVIEW),
     (Stage.REFERRED, "custody.declined"): _by_offeree(Stage.IN_REVIEW),
     (Stage.REFERRED, "custody.reassigned"): _by_county(Stage.IN_REVIEW),
+    (Stage.REFERRED, "case.rehomed"): _by_county(Stage.REFERRED),
     (Stage.DECIDED, "custody.offered"): _by_custodian(Stage.RETURNING),
     (Stage.DECIDED, "result.handed_over"): _by_custodian(Stage.HANDED_OVER),
     (Stage.DECIDED, "custody.reassigned"): _by_county(Stage.DECIDED),
+    (Stage.DECIDED, "case.rehomed"): Transition(Stage.DECIDED, Actor.CUSTODIAN_OR_COUNTY),
     (Stage.RETURNING, "custody.accepted"): _by_offeree(Stage.READY),
     (Stage.RETURNING, "custody.declined"): _by_offeree(Stage.DECIDED),
     (Stage.RETURNING, "custody.reassigned"): _by_county(Stage.DECIDED),
+    (Stage.RETURNING, "case.rehomed"): _by_county(Stage.RETURNING),
     (Stage.READY, "result.handed_over"): _by_custodian(Stage.HANDED_OVER),
     (Stage.READY, "custody.offered"): _by_custodian(Stage.RETURNING),
     (Stage.READY, "custody.reassigned"): _by_county(Stage.DECIDED),
+    (Stage.READY, "case.rehomed"): Transition(Stage.READY, Actor.CUSTODIAN_OR_COUNTY),
     (Stage.HANDED_OVER, "case.closed"): _by_custodian(Stage.CLOSED),
+    (Stage.HANDED_OVER, "case.reopened"): Transition(Stage.IN_REVIEW, Actor.RESPONSIBLE),
     (Stage.HANDED_OVER, "custody.reassigned"): _by_county(Stage.HANDED_OVER),
+    (Stage.HANDED_OVER, "case.rehomed"): Transition(Stage.HANDED_OVER, Actor.CUSTODIAN_OR_COUNTY),
+    (Stage.NOT_ACCEPTED, "case.closed"): _by_custodian(Stage.CLOSED),
+    (Stage.NOT_ACCEPTED, "custody.reassigned"): _by_county(Stage.NOT_ACCEPTED),
+    (Stage.NOT_ACCEPTED, "case.rehomed"): Transition(Stage.NOT_ACCEPTED, Actor.CUSTODIAN_OR_COUNTY),
     (Stage.WITHDRAWN, "case.closed"): _by_custodian(Stage.CLOSED),
     (Stage.WITHDRAWN, "custody.reassigned"): _by_county(Stage.WITHDRAWN),
+    (Stage.WITHDRAWN, "case.rehomed"): Transition(Stage.WITHDRAWN, Actor.CUSTODIAN_OR_COUNTY),
+    (Stage.TERMINATED, "case.closed"): _by_custodian(Stage.CLOSED),
+    (Stage.TERMINATED, "case.reopened"): Transition(Stage.IN_REVIEW, Actor.RESPONSIBLE),
+    (Stage.TERMINATED, "custody.reassigned"): _by_county(Stage.TERMINATED),
+    (Stage.TERMINATED, "case.rehomed"): Transition(Stage.TERMINATED, Actor.CUSTODIAN_OR_COUNTY),
+    (Stage.CLOSED, "case.reopened"): Transition(Stage.IN_REVIEW, Actor.RESPONSIBLE),
 }
 """The table. What is not in it is not lawful; `case.filed` alone opens a case and stands outside."""
-
-IN_TRANSIT: Final = frozenset({Stage.OFFERED, Stage.REFERRED, Stage.RETURNING})
-"""An offer is open: nobody holds the pen."""
-
-ENDED: Final = frozenset({Stage.CLOSED, Stage.WITHDRAWN})
-"""Nothing more happens to the resident's matter."""
 
 ACTS: Final = ("case.filed", *sorted({kind for _, kind in TRANSITIONS}))
 """Every kind that takes a turn."""
 
+VERDICTS: Final = frozenset({"custody.accepted", "acceptance.refused", "papers.requested"})
+"""The three answers to a filing: accept, not accept, name every gap."""
+
+REVIEWS: Final = frozenset(
+    {
+        "acceptance.refused",
+        "papers.requested",
+        "case.suspended",
+        "case.resumed",
+        "term.extended",
+        "opinions.requested",
+        "case.decided",
+        "case.terminated",
+        "case.reopened",
+    }
+)
+"""Acts that judge the matter, or its terms: never a village's, whatever pen it holds (DOMAIN S)."""
+
 CONTRIBUTIONS: Final[dict[str, frozenset[Stage]]] = {
-    PapersBrought.kind: frozenset({Stage.FILED, Stage.OFFERED, Stage.IN_REVIEW, Stage.PAPERS_AWAITED, Stage.REFERRED}),
+    PapersBrought.kind: UNACCEPTED | UNDECIDED,
     RecallRequested.kind: IN_TRANSIT,
     RemarkAdded.kind: frozenset(Stage) - {Stage.AWAITED},
-    # The desk writes it beside a leader's act; nobody is offered it.
+    # The file is archived, and a refusal published, when the case is struck off.
+    StepCompleted.kind: UNDECIDED | DECIDED | {Stage.HANDED_OVER, Stage.CLOSED},
+    SiteSurveyed.kind: UNACCEPTED | UNDECIDED,
+    OpinionGiven.kind: UNDECIDED,
+    MeetingHeld.kind: UNDECIDED,
+    FeePaid.kind: UNDECIDED | DECIDED,
+    CaseExpedited.kind: UNACCEPTED | UNDECIDED,
+    CaseConverted.kind: UNDECIDED,
+    # Written beside another entry, or by the node itself; nobody is offered them.
     ActUnconfirmed.kind: frozenset(),
+    CaseReceived.kind: frozenset(),
+    RosterAdded.kind: frozenset(),
 }
 """Kind → stages in which a contribution makes sense. Late ones are recorded all the same."""
 
-REASONS: Final[dict[str, tuple[str, str]]] = {
-    "unknown_act": (
-        "系统没有这种办理步骤；请刷新页面后重试。",
-        "There is no such act; reload the page and try again.",
-    ),
-    "no_such_case": ("本机没有这个件；请核对编号。", "This case is not here; check the number."),
-    "already_filed": ("该件已经登记；请打开已有的件。", "The case is already filed; open the existing one."),
-    "filing_awaited": (
-        "收件登记还没有传到本机，暂不能办理；请等待线路同步。",
-        "The filing has not arrived here yet; wait for the line to catch up.",
-    ),
-    "stage_forbids": (
-        "本件当前状态不允许此操作；请查看本件可办理的步骤。",
-        "The case's stage does not allow this; see the acts offered on its page.",
-    ),
-    "not_custodian": (
-        "本件现由其他单位办理；需要时请添加备注或联系持件单位。",
-        "Another office holds this case; add a remark or call that office.",
-    ),
-    "in_transit": (
-        "本件正在移交途中，只有接收单位可以接收或不予接收；移交单位可以申请撤回。",
-        "The case is in transit: only the offeree may accept or decline; the offerer may request a recall.",
-    ),
-    "county_only": (
-        "改派只能由县中心办理；请联系县中心。",
-        "Only the county may reassign a case; call the county centre.",
-    ),
-    "not_a_reader": (
-        "本单位与本件无关，不能操作；请核对编号。",
-        "Your office has no part in this case; check the number.",
-    ),
-    "not_offerer": ("只有移交单位可以申请撤回。", "Only the office that made the offer may request a recall."),
-    "role_forbids": (
-        "您的岗位不能办理此步骤；请交有权限的同事办理。",
-        "Your role does not allow this; ask a colleague whose role does.",
-    ),
-    "unknown_item": (
-        "现行目录中没有本件的事项；请同步目录后重试。",
-        "The catalogue in force has no such item; synchronise the catalogue and try again.",
-    ),
-    "not_accepted_here": (
-        "该事项不能在本级受理；请按事项目录移交有权受理的单位。",
-        "This item cannot be accepted at that tier; offer the case to an office that the catalogue names.",
-    ),
-    "not_delegable": (
-        "该事项必须本人到场办理，村级不能代办；请告知群众到目录所列窗口。",
-        "This item must be applied for in person; direct the resident to the counter named in the catalogue.",
-    ),
-    "not_competent": (
-        "该事项不由本级决定；请移交有权决定的单位。",
-        "This office may not decide this item; offer the case to the office that may.",
-    ),
-    "offered_to_itself": (
-        "不能移交给本单位；请选择其他单位。",
-        "A case cannot be offered to the office that holds it; choose another.",
-    ),
-    "outside_county": (
-        "只能移交给本县的单位；请重新选择。",
-        "A case can only go to an office of this county; choose again.",
-    ),
-    "village_cannot_review": (
-        "村级不能受理或决定，只能退回原收件单位；请重新选择接收单位。",
-        "A village neither accepts nor decides; only the filing office can get the case back. Choose again.",
-    ),
-    "not_following": (
-        "本件已有新的办理步骤；请刷新页面后重试。",
-        "The case has moved on; reload the page and try again.",
-    ),
-    "reason_required": ("请填写理由。", "State the reason."),
-    "materials_required": ("请至少写明一项材料。", "Name at least one material."),
-    "refusal_incomplete": (
-        "不予许可须写明理由、依据和救济途径；请补充完整。",
-        "A refusal needs its reason, legal basis and remedy; fill in all three.",
-    ),
-    "approver_required": ("改派须写明批准人。", "Name the leader who approved the reassignment."),
-}
-"""Code of a refusal at the pen → (zh, en) sentence that an officer reads."""
+CUSTODIANS_OWN: Final = frozenset({MeetingHeld.kind, CaseConverted.kind})
+"""Contributions that only the office with the pen makes."""
+
+HANDLERS_OWN: Final = frozenset({StepCompleted.kind, SiteSurveyed.kind, CaseExpedited.kind})
+"""Contributions of offices that handle the case, did so, or were asked for their opinion."""
+
+REVIEW_NOTES: Final = CUSTODIANS_OWN | HANDLERS_OWN | {OpinionGiven.kind}
+"""Contributions that are never a village's."""
 
 
-class NotPermitted(Refused):
-    """The act is refused before it is written (DESIGN 1.5). `code` is a key of `REASONS`."""
-
-    def __init__(self, code: str) -> None:
-        zh, en = REASONS[code]
-        super().__init__(code, zh, en)
+def is_review(stage: Stage, act: str) -> bool:
+    """Whether an act judges the matter, which no village does: picking up a result is no acceptance of a filing."""
+    return act in REVIEWS or (act == CustodyAccepted.kind and stage in UNACCEPTED)
 
 
-def permits(case: "CaseFile | None", act: str, office: OfficeId, item: ServiceItem | None) -> None:
+# --- at the pen ------------------------------------------------------------------------------------------------------
+
+
+def permits(
+    case: CaseFile | None,
+    act: str,
+    office: OfficeId,
+    item: ServiceItem | None,
+    *,
+    today: date | None = None,
+    grants: Iterable[Grant] = (),
+) -> None:
     """Return if `office` may now write an event of kind `act`; raise `NotPermitted` with the reason if not.
 
-    `item` is the case's service item: of the edition in force now for a decision, of the edition in force at filing for
-    everything else (RULINGS B8). None means that this node does not know the item.
+    `item` is the case's service item: of the edition in force now for a filing or a decision, of the edition in force
+    at filing for everything else (RULINGS B8). None means that this node does not know the item. Without `today`
+    nothing is suspended and no grant is in force.
     """
     if act == CaseFiled.kind:
-        _permits_filing(case, office, item)
+        _permits_filing(case, office, item, today)
         return
     if case is None:
         raise NotPermitted("no_such_case")
     if case.filing is None:
         raise NotPermitted("filing_awaited")
     if act in CONTRIBUTIONS:
-        _permits_contribution(case, act, office)
+        _permits_contribution(case, act, office, item)
         return
     if act not in ACTS:
         raise NotPermitted("unknown_act")
-    _permits_act(case, act, office, item)
+    _permits_act(case, act, office)
+    _check_competence(case, act, office, item, today, grants)
 
 
-def permits_event(case: "CaseFile | None", event: CaseEvent, item: ServiceItem | None) -> None:
-    """`permits` for a complete event: also its turn, whom it names and what it must state. Raises `NotPermitted`."""
-    permits(case, event.kind, event.office, item)
+def permits_event(
+    case: CaseFile | None,
+    event: CaseEvent,
+    item: ServiceItem | None,
+    *,
+    today: date | None = None,
+    grants: Iterable[Grant] = (),
+    calendar: WorkCalendar | None = None,
+) -> None:
+    """`permits` for a complete event: also its turn, what it states, and what must be on record before it.
+
+    Without `today` days are not judged. `calendar`: the county's; without one Monday to Friday. Raises `NotPermitted`.
+    """
+    grants = tuple(grants)
+    permits(case, event.kind, event.office, item, today=today, grants=grants)
     if isinstance(event, Act):
         _check_follows(case, event)
-    if isinstance(event, CustodyOffered | CustodyReassigned):
-        _check_destination(case, event)
-    _check_content(event)
+    if case is not None:
+        check_contents(Judged(case, item, today, grants, calendar), event)
 
 
 def available_acts(
-    case: "CaseFile", office: OfficeId, item: ServiceItem | None, roles: Collection[Role]
+    case: CaseFile,
+    office: OfficeId,
+    item: ServiceItem | None,
+    roles: Collection[Role],
+    *,
+    today: date | None = None,
+    grants: Iterable[Grant] = (),
 ) -> tuple[str, ...]:
     """The kinds that an officer of `office` with `roles` may write now: the buttons of the case's page."""
-    kinds = (*ACTS[1:], *CONTRIBUTIONS)
-    return tuple(kind for kind in kinds if may_take_part(kind, roles) and _is_permitted(case, kind, office, item))
+    grants = tuple(grants)
+    kinds = (kind for kind in (*ACTS[1:], *CONTRIBUTIONS) if may_take_part(kind, roles))
+    return tuple(kind for kind in kinds if _is_permitted(case, kind, office, item, today, grants))
 
 
 def check_role(act: str, roles: Collection[Role]) -> None:
@@ -285,37 +301,67 @@ def check_role(act: str, roles: Collection[Role]) -> None:
         raise NotPermitted("role_forbids")
 
 
-def _is_permitted(case: "CaseFile", act: str, office: OfficeId, item: ServiceItem | None) -> bool:
+def _is_permitted(
+    case: CaseFile,
+    act: str,
+    office: OfficeId,
+    item: ServiceItem | None,
+    today: date | None,
+    grants: tuple[Grant, ...],
+) -> bool:
     try:
-        permits(case, act, office, item)
+        permits(case, act, office, item, today=today, grants=grants)
     except NotPermitted:
         return False
     return True
 
 
-def _permits_filing(case: "CaseFile | None", office: OfficeId, item: ServiceItem | None) -> None:
+def _permits_filing(case: CaseFile | None, office: OfficeId, item: ServiceItem | None, today: date | None) -> None:
     if case is not None:
         raise NotPermitted("already_filed")
     if item is None:
         raise NotPermitted("unknown_item")
-    at_village = tier_of_office(office) is Tier.VILLAGE
+    at_village = is_village_office(office)
     if at_village and item.delegation is Delegation.NO:
         raise NotPermitted("not_delegable")
     # An agent may carry up what the village itself does not take in, as long as the item may be carried at all.
     if not at_village and not accepts(item, office):
         raise NotPermitted("not_accepted_here")
+    if today is not None and is_suspended(item, today):
+        raise NotPermitted("item_suspended")
 
 
-def _permits_contribution(case: "CaseFile", act: str, office: OfficeId) -> None:
+def _permits_contribution(case: CaseFile, act: str, office: OfficeId, item: ServiceItem | None) -> None:
     if office not in readers(case):
         raise NotPermitted("not_a_reader")
     if case.stage not in CONTRIBUTIONS[act]:
         raise NotPermitted("stage_forbids")
+    if is_village_office(office) and act == FeePaid.kind:
+        raise NotPermitted("village_takes_no_fee")
+    if is_village_office(office) and act in REVIEW_NOTES:
+        raise NotPermitted("village_cannot_review")
     if act == RecallRequested.kind and office != case.offerer:
         raise NotPermitted("not_offerer")
+    if act == OpinionGiven.kind and office not in case.course.consulted:
+        raise NotPermitted("not_consulted")
+    if act in CUSTODIANS_OWN and office != case.custodian:
+        raise NotPermitted(_why_not_custodian(case))
+    if act in HANDLERS_OWN and standing_of(case, office) is Standing.ABOVE:
+        raise NotPermitted("not_involved")
+    if act == CaseConverted.kind:
+        _check_conversion(case, item)
 
 
-def _permits_act(case: "CaseFile", act: str, office: OfficeId, item: ServiceItem | None) -> None:
+def _check_conversion(case: CaseFile, item: ServiceItem | None) -> None:
+    if item is None:
+        raise NotPermitted("unknown_item")
+    if not is_convertible(item):
+        raise NotPermitted("not_convertible")
+    if case.converted_days is not None:
+        raise NotPermitted("converted_once")
+
+
+def _permits_act(case: CaseFile, act: str, office: OfficeId) -> None:
     transition = TRANSITIONS.get((case.stage, act))
     if transition is None:
         holds_pen = office in (case.custodian, case.offeree)
@@ -324,9 +370,18 @@ def _permits_act(case: "CaseFile", act: str, office: OfficeId, item: ServiceItem
     if transition.by is Actor.COUNTY:
         if not is_county_of(office, case.filing.office):
             raise NotPermitted("county_only")
+    elif transition.by is Actor.RESPONSIBLE:
+        if office != case.responsible and not is_county_of(office, case.filing.office):
+            raise NotPermitted("not_responsible")
+    elif transition.by is Actor.CUSTODIAN_OR_COUNTY:
+        if office != case.custodian and not is_county_of(office, case.filing.office):
+            raise NotPermitted(_why_not_custodian(case))
     elif office != (case.custodian if transition.by is Actor.CUSTODIAN else case.offeree):
         raise NotPermitted(_why_not_custodian(case))
-    _check_competence(case, act, office, item)
+    # Who sent the case up to itself has nobody to give it back to.
+    is_own = case.offerer is None and office == (case.course.sender or case.home)
+    if act == CustodyDeclined.kind and is_own:
+        raise NotPermitted("stage_forbids")
 
 
 def is_county_of(office: OfficeId, filing_office: OfficeId) -> bool:
@@ -334,55 +389,42 @@ def is_county_of(office: OfficeId, filing_office: OfficeId) -> bool:
     return len(office) == 6 and office.isdecimal() and within(seat_of(filing_office), office)
 
 
-def _why_not_custodian(case: "CaseFile") -> str:
+def _why_not_custodian(case: CaseFile) -> str:
     return "in_transit" if case.stage in IN_TRANSIT else "not_custodian"
 
 
-def _check_competence(case: "CaseFile", act: str, office: OfficeId, item: ServiceItem | None) -> None:
-    """Acceptance and decision need an office that the catalogue names; all else needs only the pen."""
-    first_acceptance = act == "custody.accepted" and case.stage in (Stage.FILED, Stage.OFFERED)
-    if not first_acceptance and act != CaseDecided.kind:
+def _check_competence(
+    case: CaseFile,
+    act: str,
+    office: OfficeId,
+    item: ServiceItem | None,
+    today: date | None,
+    grants: Iterable[Grant],
+) -> None:
+    """What judges the matter is no village's; acceptance and decision need an office that the catalogue names."""
+    if is_review(case.stage, act) and is_village_office(office):
+        raise NotPermitted("village_cannot_review")
+    is_verdict = case.stage in UNACCEPTED and act in VERDICTS
+    if not is_verdict and act not in (CaseDecided.kind, TermExtended.kind):
         return
     if item is None:
         raise NotPermitted("unknown_item")
-    if first_acceptance and tier_of_office(office) is Tier.VILLAGE:
-        raise NotPermitted("village_cannot_review")
-    if first_acceptance and not accepts(item, office):
+    if is_verdict and act == CustodyAccepted.kind and not accepts(item, office):
         raise NotPermitted("not_accepted_here")
-    if act == CaseDecided.kind and not may_decide(item, office):
+    if act == CaseDecided.kind and not may_decide(item, office, today, grants):
         raise NotPermitted("not_competent")
+    if act == TermExtended.kind:
+        _check_extension(case, item)
 
 
-def _check_follows(case: "CaseFile | None", event: Act) -> None:
+def _check_extension(case: CaseFile, item: ServiceItem) -> None:
+    if not item.legal.extension_days:
+        raise NotPermitted("no_extension")
+    if case.course.extensions:
+        raise NotPermitted("extended_once")
+
+
+def _check_follows(case: CaseFile | None, event: Act) -> None:
     turn, tip = (case.turn, case.tip) if case is not None else (0, None)
     if event.turn != turn + 1 or event.after != tip:
         raise NotPermitted("not_following")
-
-
-def _check_destination(case: "CaseFile | None", event: CustodyOffered | CustodyReassigned) -> None:
-    """An undecided case never goes to a village, except back to the one that filed it."""
-    assert case is not None
-    assert case.filing is not None
-    if event.to == case.custodian:
-        raise NotPermitted("offered_to_itself")
-    if seat_of(event.to)[:6] != seat_of(case.filing.office)[:6]:
-        raise NotPermitted("outside_county")
-    is_undecided = case.decision is None
-    if is_undecided and tier_of_office(event.to) is Tier.VILLAGE and event.to != case.filing.office:
-        raise NotPermitted("village_cannot_review")
-
-
-def _check_content(event: CaseEvent) -> None:
-    """What must be stated, so that the resident is told why and what to do."""
-    if isinstance(event, CustodyDeclined | CustodyReassigned | PapersRequested) and not event.reason.strip():
-        raise NotPermitted("reason_required")
-    if isinstance(event, PapersRequested | PapersBrought) and not event.materials:
-        raise NotPermitted("materials_required")
-    if isinstance(event, CustodyReassigned) and not event.approver:
-        raise NotPermitted("approver_required")
-    if isinstance(event, CaseDecided) and event.outcome is Outcome.REFUSED and not _is_complete(event):
-        raise NotPermitted("refusal_incomplete")
-
-
-def _is_complete(refusal: CaseDecided) -> bool:
-    return all(text.strip() for text in (refusal.reason, refusal.basis, refusal.remedy))

@@ -5,18 +5,15 @@ what an officer's *role* there shows of each group of fields. Masked is the defa
 is a click with a purpose, logged by the desk. Never decides who may act (`lifecycle`).
 """
 
+from collections.abc import Collection
 from enum import StrEnum
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from schemas.casework.casefile import CaseFile
 from schemas.casework.roles import Role
+from schemas.casework.stages import ENDED
 from schemas.names import OfficeId, parent_seat, seat_of
-
-if TYPE_CHECKING:
-    # The lifecycle asks this module, and the fold asks the lifecycle.
-    from collections.abc import Collection
-
-    from schemas.casework.casefile import CaseFile
 
 
 class FieldGroup(StrEnum):
@@ -47,9 +44,10 @@ class Standing(StrEnum):
     """What an office is to a case."""
 
     AT_WORK = "at_work"
-    """Filing office, custodian or offeree: it needs the person to do its work."""
+    """Place of handing over, custodian, offeree or a department asked for its opinion: it needs the person to do its
+    work."""
     FORMER = "former"
-    """Held the pen once."""
+    """Held the pen once, was the place of handing over, or was asked for its opinion before the decision."""
     ABOVE = "above"
     """Stands above one of those in the tree."""
     NONE = "none"
@@ -102,7 +100,7 @@ def lineage(office: OfficeId) -> frozenset[OfficeId]:
     return frozenset(line)
 
 
-def readers(case: "CaseFile") -> frozenset[OfficeId]:
+def readers(case: CaseFile) -> frozenset[OfficeId]:
     """Every office that may have this case: those that filed, held or are offered it, those that must
     hear how it went on (`CaseFile.informed`), and all above them (RULINGS B4).
     """
@@ -114,21 +112,22 @@ def readers(case: "CaseFile") -> frozenset[OfficeId]:
     return frozenset(offices)
 
 
-def standing_of(case: "CaseFile", office: OfficeId) -> Standing:
+def standing_of(case: CaseFile, office: OfficeId) -> Standing:
     """What `office` is to this case now."""
-    if office in (case.filing_office, case.custodian, case.offeree):
+    is_heard = case.decision is None and case.stage not in ENDED
+    if office in (case.home, case.custodian, case.offeree) or (is_heard and office in case.course.consulted):
         return Standing.AT_WORK
     if office in case.holders or office in case.informed:
         return Standing.FORMER
     return Standing.ABOVE if office in readers(case) else Standing.NONE
 
 
-def does_casework(roles: "Collection[Role]") -> bool:
+def does_casework(roles: Collection[Role]) -> bool:
     """Whether an officer works on cases rather than supervise, or run the node."""
     return not _CASEWORKERS.isdisjoint(roles)
 
 
-def sight_of(case: "CaseFile", office: OfficeId, roles: "Collection[Role]") -> dict[FieldGroup, Sight]:
+def sight_of(case: CaseFile, office: OfficeId, roles: Collection[Role]) -> dict[FieldGroup, Sight]:
     """How each group of fields is shown to an officer of `office` with `roles`; without a role for cases nothing is."""
     standing = standing_of(case, office)
     works = does_casework(roles)

@@ -64,6 +64,8 @@ class Draft(Struct, frozen=True):
     kind: str
     subject: CaseId | None
     body: bytes
+    chained: Callable[[bytes], bytes] | None = None
+    """For one that names the entry written just before it in the same call: the body, given that entry's hash."""
 
 
 class Sealed(Struct, frozen=True):

@@ -11,7 +11,8 @@ from typing import Any, Final, TypeVar
 
 from msgspec import Struct
 
-from office.casebook import CaseInterpreter, MemoryCases
+from office.case_rows import MemoryCases
+from office.casebook import CaseInterpreter
 from office.seeds import load_catalogue, load_divisions
 from schemas.casework.events import CaseEvent, encode_event
 from schemas.codec import encode
@@ -90,7 +91,7 @@ class Silent:
     async def interpret(self, entries: Sequence[Stored]) -> Interpretation:
         return Interpretation([Outcome(audience=self.attest) for _ in entries])
 
-    async def refold(self, subjects: Iterable[CaseId]) -> Interpretation:
+    async def refold(self, subjects: Iterable[CaseId | None]) -> Interpretation:
         """Nothing is folded here, so nothing is folded again."""
         return Interpretation([])
 
@@ -100,10 +101,14 @@ class Silent:
     async def cases_of(self, office: OfficeId) -> list[CaseId]:
         return []
 
+    async def records_for(self, office: OfficeId) -> list[Stored]:
+        """No register is kept here."""
+        return []
+
     def drain(self) -> object | None:
         return None
 
-    def reset(self) -> None:
+    async def load(self) -> None:
         self.attest = frozenset()
 
 

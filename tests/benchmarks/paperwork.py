@@ -6,6 +6,7 @@ of GB 2312 level 1, or, for comparison, from stock phrases. Never seals or store
 """
 
 from collections.abc import Iterator
+from datetime import date
 from random import Random
 from typing import Final
 
@@ -14,7 +15,6 @@ from msgspec import Struct
 from office.seeds import load_catalogue, load_divisions
 from schemas.casework.events import (
     Act,
-    Applicant,
     CaseClosed,
     CaseDecided,
     CaseEvent,
@@ -24,16 +24,14 @@ from schemas.casework.events import (
     CustodyAccepted,
     CustodyDeclined,
     CustodyOffered,
-    Handover,
-    Material,
-    MaterialStatus,
-    Outcome,
     PapersBrought,
     PapersReceived,
     PapersRequested,
     RemarkAdded,
     ResultHandedOver,
 )
+from schemas.casework.mandates import SCOPES_OF, UNBOUND, bind, words_of
+from schemas.casework.values import Applicant, Handover, Mandate, Material, MaterialStatus, Outcome, SignedHow
 from schemas.catalogue import ServiceItem, accepts, may_decide
 from schemas.identity import RESIDENT_CARD, resident_check_character
 from schemas.names import OPERATION_BYTES, CaseId, OfficeId, OfficerId, followed, parent_seat, tracking_number
@@ -62,6 +60,10 @@ CLERKS: Final = ("zhang", "lifang", "wangjun", "chenmei")
 
 SECRET_HASH_BYTES: Final = 24
 """A salt and a salted hash, as filings carry them."""
+
+
+MANDATE_UNTIL: Final = date(2026, 8, 31)
+"""Three months from the load's first day."""
 
 
 class Writing(Struct, frozen=True):
@@ -247,11 +249,14 @@ class Affair:
         rows += [Material(name, MaterialStatus.VERIFIED) for name in materials.verified]
         rows += [Material(name, MaterialStatus.PLEDGED) for name in materials.pledged]
         office = desk.office
-        place = load_divisions().get(office).name
-        mandate = (
-            f"本人委托{place}便民服务站代办员代为办理{self._item.name},权限为代交申请材料、代收通知文书、"
-            "代领办理结果,委托期限自签字之日起三个月。本人对所提交材料的真实性负责。"
-        )
+        applicant = self._applicant
+        scopes = SCOPES_OF[self._item.delegation]
+        mandate = None
+        if len(office) == 12 and scopes:
+            until = MANDATE_UNTIL
+            words = words_of(self._item, applicant.name, load_divisions().get(office).name, scopes, until)
+            unbound = Mandate(scopes, until, applicant.name, SignedHow.SIGNATURE, words, UNBOUND)
+            mandate = bind(unbound, self.case, self._item.code, applicant)
         return self._act(
             CaseFiled,
             office,
@@ -259,10 +264,10 @@ class Affair:
             load_catalogue().version,
             tracking_number(office, desk.mark, desk.next_serial()),
             self._pen.random.randbytes(SECRET_HASH_BYTES),
-            self._applicant,
+            applicant,
             tuple(rows),
             self._pen.free_text(10, 30),
-            mandate if len(office) == 12 else "",
+            mandate,
         )
 
     def _offer(self, office: OfficeId, to: OfficeId, sentence: str) -> Act:

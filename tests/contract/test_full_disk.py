@@ -16,7 +16,7 @@ from office.node import Node
 from office.sentences import told
 from office.storage import BALLAST_BYTES, BALLAST_ROOM_BYTES, FILING_ROOM_BYTES, MEBIBYTE, DiskNearlyFull
 from office.verifying import verify
-from schemas.casework.events import Outcome
+from schemas.casework.values import Outcome
 from schemas.names import CaseId
 from sync.core.errors import Busy
 from tests.support.counties import COUNTY, TOWNSHIP, VILLAGE, agent, clerk, op
@@ -98,7 +98,7 @@ async def test_the_ballast_is_given_up_once_and_work_goes_on_in_its_room(
     await village.desk.offer_custody(agent(), case, op(2), to=TOWNSHIP)
     await network.settle()
     await network.township.desk.accept_custody(clerk(), case, op(3))
-    await network.township.desk.decide(clerk(), case, op(4), outcome=Outcome.GRANTED, reason="符合", basis="土地管理法")
+    await network.township.desk.decide(clerk(), case, op(4), outcome=Outcome.GRANTED, reason="符合", basis="第36条")
     await network.settle()
 
     # It fills up again, with nothing left to give: refused in the same words, nothing lost, nothing said twice.
@@ -134,7 +134,7 @@ async def test_little_room_refuses_new_filings_and_nothing_else(network: Network
 
     await network.settle()
     await township.desk.accept_custody(clerk(), slip.case, op(4))
-    await township.desk.decide(clerk(), slip.case, op(5), outcome=Outcome.GRANTED, reason="符合", basis="土地管理法")
+    await township.desk.decide(clerk(), slip.case, op(5), outcome=Outcome.GRANTED, reason="符合", basis="第36条")
     await network.settle()
     receipts = {row.office for row in await village.store.receipts(village.books.own)}
     assert {TOWNSHIP, COUNTY} <= receipts

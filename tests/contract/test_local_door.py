@@ -14,10 +14,12 @@ from office.local import STATUS_PATH, Door, LocalRefusal
 from office.node import Node
 from office.paths import Home, write_private
 from office.status import Status
+from schemas.casework.roles import Role
 from schemas.names import NodeId, OfficeId
+from schemas.refusals import Refused
 from schemas.wire import KIND_COUNTERSIGNED, KIND_REVOKED
 from sync.http import JSON_TYPE, Reply, Wire
-from tests.support.counties import COUNTY, TOWNSHIP, VILLAGE
+from tests.support.counties import APPLICANT, COUNTY, TOWNSHIP, VILLAGE, clerk, materials_of, op
 from tests.support.nodes import Places, found_network
 from tests.support.waiting import free_port, wait_until
 
@@ -102,6 +104,96 @@ async def test_confirming_and_revoking_beside_a_running_hub(places: Places) -> N
     other = verb(places, COUNTY, "network", "countersign", village)
     assert other.returncode == 0, other.stderr
     assert await kinds_at(places, COUNTY, KIND_COUNTERSIGNED) == 2
+
+
+async def test_an_edition_published_beside_a_running_hub_is_in_force_at_a_running_township(
+    places: Places, tmp_path: Path
+) -> None:
+    port = free_port()
+    write_private(Home(places.home(COUNTY)).settings, f"port = {port}\n".encode())
+    quiet = f'port = 0\nparent = "http://127.0.0.1:{port}"\nsync_every_s = 86400\n'
+    write_private(Home(places.home(TOWNSHIP)).settings, quiet.encode())
+    for office in (COUNTY, TOWNSHIP):
+        node = await Node.open(places.home(office), with_pen=False)
+        await node.accounts.add_officer("wang", "王主任", office, {Role.LEADER}, "correct horse battery")
+        await node.close()
+    path = tmp_path / "sample.xlsx"
+    assert verb(places, COUNTY, "catalogue", "export", str(path)).returncode == 0
+    words = ("catalogue", "publish", str(path), "--from", "2026-01-01", "--document", "1号", "--approver")
+    with running(places, COUNTY), running(places, TOWNSHIP):
+        refused = verb(places, COUNTY, *words, "nobody")
+        assert (refused.returncode, refused.stderr.split(":")[0]) == (1, "no_such_officer")
+        published = verb(places, COUNTY, *words, "wang")
+        assert published.returncode == 0, published.stderr
+        assert "已发布，写入 40 条" in published.stdout
+        assert "此前已发布，没有改动" in verb(places, COUNTY, *words, "wang").stdout
+        opened = verb(places, TOWNSHIP, "openings", "set", VILLAGE, "农历 1,4,7", "--officer", "wang")
+        assert (opened.returncode, opened.stdout) == (0, "已发布，写入 1 条\n"), opened.stderr
+        assert verb(places, TOWNSHIP, "sync").returncode == 0
+        wait_until(lambda: _edition_at(places, TOWNSHIP) == _edition_at(places, COUNTY), "the edition to be in force")
+        assert "逢农历一、四、七" in verb(places, COUNTY, "openings", "list").stdout
+    node = await Node.open(places.home(TOWNSHIP), with_pen=False)
+    assert len(node.catalogue.in_force(node.clock.now()).items) == 39
+    assert node.catalogue.in_force(node.clock.now()).document == "1号"
+    await node.close()
+
+
+async def test_a_move_is_proposed_confirmed_and_carried_out_beside_running_nodes(places: Places) -> None:
+    port = free_port()
+    write_private(Home(places.home(COUNTY)).settings, f"port = {port}\n".encode())
+    quiet = f'port = 0\nparent = "http://127.0.0.1:{port}"\nsync_every_s = 86400\n'
+    write_private(Home(places.home(TOWNSHIP)).settings, quiet.encode())
+    for office in (COUNTY, TOWNSHIP):
+        node = await Node.open(places.home(office), with_pen=False)
+        await node.accounts.add_officer("wang", "王主任", office, {Role.LEADER}, "correct horse battery")
+        await node.close()
+    node = await Node.open(places.home(TOWNSHIP))
+    papers = materials_of("WJ02")
+    li = clerk(TOWNSHIP)
+    filed = await node.intake.open_case(li, op(1), item="WJ02", applicant=APPLICANT, materials=papers)
+    await node.desk.accept_custody(li, filed.case, op(2))
+    await node.close()
+    officer = ("--officer", "wang")
+    with running(places, COUNTY), running(places, TOWNSHIP):
+        assert verb(places, TOWNSHIP, "sync").returncode == 0
+        previewed = verb(places, COUNTY, "moves", "preview", TOWNSHIP)
+        assert "未了的办件\t1\t办理中 1" in previewed.stdout, previewed.stderr
+        proposed = verb(
+            places,
+            COUNTY,
+            "moves",
+            "propose",
+            TOWNSHIP,
+            "510824102",
+            "--from",
+            "2026-01-01",
+            "--document",
+            "1号",
+            *officer,
+        )
+        assert proposed.returncode == 0, proposed.stderr
+        assert verb(places, TOWNSHIP, "sync").returncode == 0
+        confirmed = verb(places, TOWNSHIP, "moves", "confirm", TOWNSHIP, *officer)
+        assert (confirmed.returncode, confirmed.stdout) == (0, "已发布，写入 1 条\n"), confirmed.stderr
+        assert verb(places, TOWNSHIP, "sync").returncode == 0
+        assert f"已确认：{TOWNSHIP}" in verb(places, COUNTY, "moves", "list").stdout
+        carry = ("moves", "carry-out", TOWNSHIP, *officer)
+        refused = verb(places, COUNTY, *carry)
+        assert refused.stderr.startswith("move_unconfirmed: 510824102 尚未确认")
+        done = verb(places, COUNTY, *carry, "--reason", "新设备尚未到位")
+        assert (done.returncode, done.stdout) == (0, "已转 1 件，原单位尚有 0 件\n"), done.stderr
+        assert verb(places, TOWNSHIP, "sync").returncode == 0
+    node = await Node.open(places.home(TOWNSHIP))
+    moved = (await node.cases.read([filed.case]))[filed.case]
+    assert (moved.custodian, moved.home) == ("510824102", "510824102")
+    with pytest.raises(Refused, match="office_ended"):
+        await node.intake.open_case(li, op(3), item="WJ02", applicant=APPLICANT, materials=papers)
+    await node.close()
+
+
+def _edition_at(places: Places, office: OfficeId) -> tuple[str, int]:
+    status = status_in(verb(places, office, "status", "--json"))
+    return status.edition, len(status.incomplete_editions)
 
 
 async def test_sync_and_status_of_a_running_township(places: Places) -> None:

@@ -142,7 +142,8 @@ QUESTIONS: Sequence[tuple[str, Question]] = (
     ("entries_about", lambda store: store.entries_about([case(3), case(4)])),
     ("entries_identity", lambda store: store.entries(JOURNAL, 10, 20)),
     ("entries_identity", lambda store: store.hashes(JOURNAL, 10, 20)),
-    ("entries_housekeeping", lambda store: store.entries_of_kind("line.pinned")),
+    ("entries_by_kind", lambda store: store.entries_of_kind("line.pinned")),
+    ("entries_by_kind", lambda store: store.entries_of_kind("item.published")),
     ("entries_loose", lambda store: store.loose_beyond(JOURNAL, 5)),
     ("outbox_posted", lambda store: store.posted(PARENT, [(JOURNAL, 5), (JOURNAL, 10)])),
 )

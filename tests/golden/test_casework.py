@@ -5,7 +5,8 @@ import json
 import pytest
 
 from schemas.casework.events import EVENTS, CaseEvent, decode_event
-from tests.golden.casework import EVENTS_FILE, LIFECYCLE_FILE, events, events_text, lifecycle_text
+from tests.golden.casework import EVENTS_FILE, events, events_text
+from tests.golden.lifecycle import DIAGRAM_FILE, LIFECYCLE_FILE, diagram_text, matrix_text
 
 
 def test_every_kind_has_golden_bytes() -> None:
@@ -22,5 +23,9 @@ def test_published_bytes_read_as_the_event(event: CaseEvent) -> None:
     assert decode_event(event.kind, bytes.fromhex(published[event.kind])) == event
 
 
-def test_the_lifecycle_is_as_published() -> None:
-    assert lifecycle_text() == LIFECYCLE_FILE.read_text(encoding="utf-8")
+def test_every_cell_stage_by_kind_by_office_is_as_published() -> None:
+    assert matrix_text() == LIFECYCLE_FILE.read_text(encoding="utf-8")
+
+
+def test_the_diagram_shows_the_table() -> None:
+    assert diagram_text() == DIAGRAM_FILE.read_text(encoding="utf-8")

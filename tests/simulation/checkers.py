@@ -9,18 +9,23 @@ Each judge's docstring says what it does NOT check. None ever changes anything.
 import hashlib
 from collections.abc import Iterator, Sequence
 
-from schemas.casework.casefile import VOID, CaseFile, fold
+from schemas.casework.casefile import VOID, CaseFile
 from schemas.casework.events import Act, Contribution, UnknownKind, decode_event
+from schemas.casework.fold import fold
 from schemas.casework.lifecycle import Stage
 from schemas.casework.visibility import readers
 from schemas.codec import Malformed
 from schemas.names import CaseId, JournalId, OfficeId, seat_of, within
+from schemas.register import REGISTER
 from schemas.wire import is_line
 from sync.ports import EntryKey, Stored
 from tests.simulation.devices import COUNTY, Device
 from tests.simulation.faults import Faults
 from tests.simulation.workload import Workload
 from tests.simulation.world import World
+
+DOWNWARD = frozenset(REGISTER) - {"enquiry.recorded"}
+"""Kinds about no case that everybody below the author must have."""
 
 Item = tuple[Act | Contribution, Stored]
 """One readable entry of a case, decoded, and as a disk holds it."""
@@ -69,6 +74,7 @@ def judge(world: World, work: Workload, faults: Faults) -> list[str]:
         court.the_restored_do_not_repeat_themselves,
         court.findings_are_found_once,
         court.receipts_are_true,
+        court.registers_agree,
     ):
         found += [f"{check.__name__}: {problem}" for problem in check()]
     return found
@@ -229,9 +235,46 @@ class Court:
             offices = {device.office for device in holders}
             offices |= {device.office for device in self.devices if (device.name, key) in self.rotten}
             missing = self._required(record.office, record.subject) - offices
+            if self._goes_down(holders[0], key):
+                missing |= {seat for seat in self.world.seats if within(seat, record.office)} - offices
             for office in sorted(missing):
                 place = f"{record.device}:{key[0].epoch.ordinal}:{key[1]}"
                 yield f"{record.kind} {place} is not at {self.world.seats[office].name}"
+
+    def _goes_down(self, holder: Device, key: EntryKey) -> bool:
+        """Whether an entry is one of those about no case that everybody below its author must have."""
+        entry = holder.disk.tables.entries[key[0]][key[1]]
+        return entry.subject is None and entry.kind in DOWNWARD and self._counts(entry)
+
+    def registers_agree(self) -> Iterator[str]:
+        """Every office has folded exactly what survives and counts of what it and those in its line have published.
+
+        Compares which entries count, on the disk and in memory. Does not check what they come to: that is the fold's
+        own test. Entries on a cloned device's branches are left out.
+        """
+        kept: dict[bytes, Stored] = {}
+        for key, holders in self.held.items():
+            entry = holders[0].disk.tables.entries[key[0]][key[1]]
+            if entry.subject is None and entry.kind in REGISTER and not self._is_forked(key) and self._counts(entry):
+                kept[entry.hash] = entry
+        for device in self.devices:
+            expected = {digest for digest, entry in kept.items() if self._concerns(device.office, entry)}
+            rows = device.disk.cases.records
+            found = {digest for digest, row in rows.items() if not self._is_forked(row.place)}
+            if found != expected:
+                missing, more = len(expected - found), len(found - expected)
+                yield f"{device.name} lacks {missing} entries of its register and has {more} that do not count"
+            remembered = device.interpreter.register.records() if device.interpreter is not None else []
+            on_disk = {digest for digest, row in rows.items() if row.event.kind in DOWNWARD}
+            if device.up and {record.hash for record in remembered} != on_disk:
+                yield f"{device.name} remembers another register than its disk has"
+
+    def _concerns(self, office: OfficeId, entry: Stored) -> bool:
+        """Whether an office must know what is published: its own line upward, and those below it."""
+        author = self.world.seats[COUNTY].books.seat_of_node(entry.journal.origin)
+        if author is None:
+            return False
+        return within(author, office) or (entry.kind in DOWNWARD and within(office, author))
 
     def _is_forked(self, key: EntryKey) -> bool:
         return bool(self.fork_from) and key[1] >= self.fork_from.get(key[0], 1 << 60)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from msgspec import Struct
 
-from office.casebook import CaseInterpreter, MemoryCases
+from office.case_rows import MemoryCases
+from office.casebook import CaseInterpreter
 from schemas.names import CaseId, Epoch, Instant, NodeId, OfficeId
 from schemas.wire import (
     Certificate,

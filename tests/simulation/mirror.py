@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from office.casebook import MemoryCases
+from office.case_rows import MemoryCases
 from office.database import Engines, database_url, open_engines
 from office.migrations import migrate
 from schemas.names import CaseId, Epoch, JournalId, NodeId

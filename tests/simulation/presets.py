@@ -22,6 +22,8 @@ class Preset(Struct, frozen=True):
     duplicates: float = 0.0
     reorder: float = 0.0
     reassigns: float = 0.0
+    publishes: float = 0.0
+    """How often whoever acts publishes something instead."""
     faults: dict[str, float] = {}
     """Method of `Faults` → probability in each step; at most one strikes in a step, so they add up to less than 1."""
 
@@ -87,9 +89,12 @@ CASES: Final = replace(
     CALM, name="cases", entries=64, talks=0.2, reassigns=0.15, faults={"cut_line": 0.02, "mend_line": 0.03}
 )
 
-PRESETS: Final = {preset.name: preset for preset in (CALM, RURAL, RESTORE, STORM, DRY, BURST, CASES)}
+REGISTER: Final = replace(STORM, name="register", publishes=0.2)
+"""A storm in which offices publish: what is about no case goes other ways than cases do."""
 
-MIX: Final = ("calm", "rural", "rural", "restore", "restore", "storm", "storm", "storm", "burst", "cases")
+PRESETS: Final = {preset.name: preset for preset in (CALM, RURAL, RESTORE, STORM, DRY, BURST, CASES, REGISTER)}
+
+MIX: Final = ("calm", "rural", "rural", "restore", "restore", "storm", "storm", "register", "burst", "cases")
 """The default fault mix: seed modulo 10."""
 
 

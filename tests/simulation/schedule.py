@@ -64,7 +64,7 @@ class Schedule:
     ) -> None:
         self.preset = preset or preset_of(seed)
         self.world: World = found_county(seed, rules, trace=trace, keys=keys, maker=maker)
-        self.work = Workload(self.world, reassigns=self.preset.reassigns)
+        self.work = Workload(self.world, reassigns=self.preset.reassigns, publishes=self.preset.publishes)
         self.faults = Faults(self.world, self.work)
         self.violations: list[str] = []
         self.steps = 0

@@ -13,11 +13,10 @@ from schemas.casework.events import (
     CustodyAccepted,
     CustodyOffered,
     CustodyReassigned,
-    Handover,
-    Outcome,
     RemarkAdded,
     ResultHandedOver,
 )
+from schemas.casework.values import Handover, Outcome
 from schemas.codec import encode
 from schemas.names import OPERATION_BYTES, CaseId, OfficerId
 from schemas.wire import Page

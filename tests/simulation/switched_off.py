@@ -17,24 +17,24 @@ from tests.simulation.schedule import tell
 ROT: Final = one_fault("rot_a_copy")
 
 PINNED: Final[dict[str, tuple[int, Preset]]] = {
-    "receiver_cursor": (2, STORM),
+    "receiver_cursor": (18, STORM),
     "outbox_epochs": (1, STORM),
-    "refuse_gaps": (2, STORM),
+    "refuse_gaps": (0, STORM),
     "epoch_per_start": (4, STORM),
     "flag_only": (1, STORM),
     "wants": (1, STORM),
     "stated_heads": (1, STORM),
-    "give_back": (409, STORM),
+    "give_back": (1408, RESTORE),
     "close_lost": (1, STORM),
     "quiet_house_keeping": (0, STORM),
     "proofs_for_unattested": (0, STORM),
-    "highest_revocation": (7, STORM),
+    "highest_revocation": (15, STORM),
     "first_load": (3, STORM),
     "rollback_once": (1, STORM),
     "share_on_offer": (1, STORM),
     "check_chain": (1, STORM),
-    "atomic_page": (4, STORM),
-    "unknown_kinds": (0, STORM),
+    "atomic_page": (5, STORM),
+    "unknown_kinds": (2, STORM),
 }
 """Rule → (seed, preset) of a schedule that needs it."""
 

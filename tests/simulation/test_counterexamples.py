@@ -7,8 +7,8 @@ The name says the ruling; the text says what went wrong in the design that did w
 import msgspec
 
 from schemas.casework.casefile import REASSIGNMENT_VOID
-from schemas.casework.events import Outcome
 from schemas.casework.lifecycle import Stage as CaseStage
+from schemas.casework.values import Outcome
 from schemas.codec import encode
 from schemas.names import CaseId
 from schemas.wire import KIND_RELEASED, Page, Released

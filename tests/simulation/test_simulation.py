@@ -82,6 +82,7 @@ SOMETIMES = frozenset(
         "case.withdrawn",
         "recall.requested",
         "remark.added",
+        "published",
     }
 )
 """Every one of these must have happened in at least one schedule of the thousand."""

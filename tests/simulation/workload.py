@@ -5,13 +5,13 @@ that moment. Officers act on what their screen shows, which may be weeks old: th
 Never looks at another device's state, and never repairs anything. Next: `faults` for everything else that happens.
 """
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Coroutine
+from datetime import date
+from typing import Any, Final
 
 from schemas.casework.casefile import CaseFile
 from schemas.casework.events import (
     Act,
-    Applicant,
     CaseClosed,
     CaseDecided,
     CaseEvent,
@@ -22,10 +22,6 @@ from schemas.casework.events import (
     CustodyDeclined,
     CustodyOffered,
     CustodyReassigned,
-    Handover,
-    Material,
-    MaterialStatus,
-    Outcome,
     PapersBrought,
     PapersReceived,
     PapersRequested,
@@ -35,13 +31,22 @@ from schemas.casework.events import (
     encode_event,
 )
 from schemas.casework.lifecycle import CONTRIBUTIONS, TRANSITIONS, Actor, NotPermitted, Stage, permits_event
+from schemas.casework.values import Applicant, Handover, Material, MaterialStatus, Outcome
 from schemas.casework.visibility import readers
 from schemas.catalogue import CaseType, Decider, Delegation, LegalTerm, ServiceItem, TermSource, TermStart, TermUnit
 from schemas.catalogue import Materials as ItemMaterials
 from schemas.divisions import Tier
-from schemas.names import OPERATION_BYTES, CaseId, OfficeId, OfficerId, TrackingNumber, parent_seat
+from schemas.names import OPERATION_BYTES, CaseId, OfficeId, OfficerId, TrackingNumber, parent_seat, within
+from schemas.register import (
+    Answer,
+    EnquiryRecorded,
+    OfficePublished,
+    OpeningPublished,
+    Published,
+    encode_record,
+)
 from sync.core.journal import Draft
-from tests.simulation.devices import COUNTY, TOWNSHIP_A, TOWNSHIP_B, Device, DiskFull, PowerCut
+from tests.simulation.devices import COUNTY, OFFICES, TOWNSHIP_A, TOWNSHIP_B, Device, DiskFull, PowerCut
 from tests.simulation.world import World
 
 ITEM: Final = ServiceItem(
@@ -64,7 +69,7 @@ ITEM: Final = ServiceItem(
 """Everybody may take it in, township or county may decide: the simulator tests lines, not catalogues."""
 
 APPLICANT: Final = Applicant("王秀英", "111", "510824194910010024", "13800000000")
-MATERIALS: Final = (Material("居民身份证", MaterialStatus.PROVIDED), Material("社会保障卡", MaterialStatus.DEFERRED))
+MATERIALS: Final = tuple(Material(name, MaterialStatus.PROVIDED) for name in ("居民身份证", "社会保障卡"))
 
 WEIGHTS: Final[dict[str, int]] = {
     "custody.offered": 8,
@@ -98,9 +103,10 @@ _SECRET: Final = b"s" * 32
 class Workload:
     """The officers of one county and what they remember of having done."""
 
-    def __init__(self, world: World, *, reassigns: float = 0.0) -> None:
+    def __init__(self, world: World, *, reassigns: float = 0.0, publishes: float = 0.0) -> None:
         self.world = world
         self.reassigns = reassigns
+        self.publishes = publishes
         self.delivered: dict[CaseId, tuple[Outcome, bytes]] = {}
         """Case → (what the resident was handed, hash of the handing over)."""
         self.filed: list[CaseId] = []
@@ -113,6 +119,8 @@ class Workload:
     def act(self, device: Device) -> bool:
         """Some officer at this device does something. False when nothing was open to them."""
         chance = self.world.chance
+        if self.publishes and chance.random() < self.publishes:
+            return self.publish(device)
         files = device.disk.cases.files
         if not files or (device.office != COUNTY and chance.random() < 0.08):
             return self.file(device)
@@ -156,8 +164,7 @@ class Workload:
         `extra`: trailing MessagePack fields of a newer version's body.
         """
         world = self.world
-        ledger, interpreter = device.ledger, device.interpreter
-        assert ledger is not None
+        interpreter = device.interpreter
         assert interpreter is not None
 
         async def drafting() -> list[Draft]:
@@ -170,21 +177,50 @@ class Workload:
             return [Draft(event.kind, case, _longer(body, extra) if extra else body)]
 
         try:
-            entries = world.run(ledger.record(drafting))
+            digest = self._write(device, drafting)
         except NotPermitted as refusal:
             world.counts["refused at the pen"] += 1
             world.tell("may not", device.name, event.kind, refusal.code)
             return None
-        except DiskFull:
-            world.counts["disk full"] += 1
-            return None
-        except PowerCut:
-            world.power_cut(device)
+        if digest is None:
             return None
         world.counts[event.kind] += 1
         self.touched.add(case)
-        self._remember(device, case, event, entries[0].hash)
-        return entries[0].hash
+        self._remember(device, case, event, digest)
+        return digest
+
+    def publish(self, device: Device) -> bool:
+        """An office says something that is about no case: of itself, or of an office below it."""
+        chance, office = self.world.chance, device.office
+        about = chance.choice([other for other in OFFICES.values() if within(other, office)])
+        first = date(2026, 1, chance.randint(1, 3))
+        head = (self._operation(), office, _officer(office))
+        event: Published
+        if office == COUNTY and chance.random() < 0.5:
+            event = OfficePublished(*head, about, chance.choice(("一", "二", "三")), valid_from=first)
+        elif chance.random() < 0.3:
+            event = EnquiryRecorded(*head, ITEM.code, Answer.ANSWERED)
+        else:
+            event = OpeningPublished(*head, about, first, ())
+
+        async def drafting() -> list[Draft]:
+            return [Draft(event.kind, None, encode_record(event))]
+
+        done = self._write(device, drafting) is not None
+        self.world.counts["published"] += done
+        return done
+
+    def _write(self, device: Device, drafting: Callable[[], Coroutine[Any, Any, list[Draft]]]) -> bytes | None:
+        """Write with a device's pen. Returns the entry's hash, None when the machine could not."""
+        world = self.world
+        assert device.ledger is not None
+        try:
+            return world.run(device.ledger.record(drafting))[0].hash
+        except DiskFull:
+            world.counts["disk full"] += 1
+        except PowerCut:
+            world.power_cut(device)
+        return None
 
     def _remember(self, device: Device, case: CaseId, event: CaseEvent, digest: bytes) -> None:
         if isinstance(event, ResultHandedOver):
@@ -293,7 +329,7 @@ def _decided(work: Workload, head: Head, case: CaseFile) -> CaseEvent:
 _MAKERS: Final[dict[str, Callable[[Workload, Head, CaseFile], CaseEvent]]] = {
     "custody.accepted": lambda work, head, case: CustodyAccepted(*head),
     "custody.declined": lambda work, head, case: CustodyDeclined(*head, "不属于本单位受理范围"),
-    "papers.requested": lambda work, head, case: PapersRequested(*head, ("社会保障卡",), "缺社会保障卡"),
+    "papers.requested": lambda work, head, case: PapersRequested(*head, ("社会保障卡",), "缺社会保障卡", "复查时发现"),
     "papers.received": lambda work, head, case: PapersReceived(
         *head, ("社会保障卡",), tuple(note.hash for note in case.brought)
     ),

@@ -14,10 +14,12 @@ import psutil
 import pytest
 
 from deploy.demo_checks import Shelf, Told, Verdict, judge
-from deploy.demo_scenario import PLACES, STORIES
+from deploy.demo_scenario import PLACES
 from deploy.demo_stores import Peek
+from deploy.demo_stories import PRINTED, STORIES
 from office.node import load_data_key
 from office.paths import Home
+from schemas.casework.regimes import Regime
 from sync.sealing import AesGcmSealer
 
 pytestmark = pytest.mark.slow
@@ -60,9 +62,21 @@ def test_everything_arrives_once_and_is_proved(performed: tuple[Path, "subproces
     assert figures["cases"] == len(STORIES)
     assert figures["handed_over"] == sum(story.handed_over for story in STORIES)
     assert (figures["lost"], figures["doubled"], figures["quarantined"]) == (0, 0, 0)
+    assert figures["published"] > 39, "every item of the catalogue, the edition, the grant and the offices' names"
+    assert figures["regimes"].keys() == {regime.value for regime in Regime}
+    assert figures["on_lists"] == sum(len(story.rows) for story in STORIES)
+    assert figures["kinds"] == len({step.kind for story in STORIES for step in story.steps})
     assert figures["tables_equal_refold"] is True
     assert figures["chains_verified"] is True
     assert figures["faults"] == []
+
+
+def test_the_stories_of_a_joint_and_of_an_offline_case_are_printed(
+    performed: tuple[Path, "subprocess.CompletedProcess[str]"],
+) -> None:
+    told = performed[1].stderr
+    assert told.count("hub case 510824100205-") == len(PRINTED)
+    assert "Opinion given" in told
 
 
 def test_every_fault_really_happened(performed: tuple[Path, "subprocess.CompletedProcess[str]"]) -> None:
@@ -148,6 +162,7 @@ def told_in(home: Path) -> list[Told]:
         ("t2", "UPDATE entries SET seq = seq + 1000 WHERE NOT loose AND seq = 2", "hash"),
         ("v1", "DELETE FROM cases WHERE subject = (SELECT min(subject) FROM cases)", "not in the table"),
         ("v2", "DELETE FROM receipts", "have no receipt of the county"),
+        ("t2", "DELETE FROM records WHERE kind = 'grant.made'", "does not hold what the county has published"),
         ("v3", "INSERT INTO dispositions VALUES (1, 0, 'quarantined', 'made_up')", "set aside as quarantined"),
         ("v4", "UPDATE inlets SET number = number + 1", "does not add up"),
     ],

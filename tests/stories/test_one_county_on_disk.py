@@ -17,9 +17,10 @@ from office.node import PEN_PAUSE_S, Node, is_loopback
 from office.paths import Home, WritingLock
 from office.verifying import verify
 from office.worklists import Queue
-from schemas.casework.events import CustodyOffered, Handover, Outcome, RemarkAdded
+from schemas.casework.events import CustodyOffered, RemarkAdded
 from schemas.casework.lifecycle import NotPermitted, Stage
 from schemas.casework.roles import Role
+from schemas.casework.values import Handover, Outcome
 from schemas.codec import encode
 from schemas.names import CaseId, OfficeId, OfficerId
 from sync.core.errors import LocalFault
@@ -64,7 +65,7 @@ async def live_a_case(network: Network) -> CaseId:
     await village.offer_custody(agent(), slip.case, op(2), to=TOWNSHIP)
     await network.settle()
     await township.accept_custody(clerk(), slip.case, op(3))
-    await township.decide(clerk(), slip.case, op(4), outcome=Outcome.GRANTED, reason="符合条件", basis="土地管理法")
+    await township.decide(clerk(), slip.case, op(4), outcome=Outcome.GRANTED, reason="符合条件", basis="第36条")
     await township.offer_custody(clerk(), slip.case, op(5), to=VILLAGE)
     await network.settle()
     await village.accept_custody(agent(), slip.case, op(6))

@@ -8,9 +8,9 @@ import pytest
 from hub.__main__ import APPLICATION as HUB
 from office.access_log import AccessLog
 from office.cli import main
-from office.desk import Slip
+from office.intake import Slip
 from office.node import Node
-from schemas.casework.events import Outcome
+from schemas.casework.values import Outcome
 from schemas.names import OfficeId, OfficerId
 from sync.proof.__main__ import main as tongban_verify
 from tests.support.counties import COUNTY, TOWNSHIP, VILLAGE, agent, clerk, op
@@ -27,7 +27,7 @@ async def decide_a_case(folder: Path) -> tuple[Slip, Slip]:
     desk = network.township.desk
     await desk.accept_custody(clerk(), slip.case, op(3))
     await desk.decide(
-        clerk(), slip.case, op(4), outcome=Outcome.GRANTED, reason="符合一户一宅", basis="土地管理法第62条"
+        clerk(), slip.case, op(4), outcome=Outcome.GRANTED, reason="符合备案条件", basis="食品安全法第36条"
     )
     await network.settle()
     unsent = await network.file(5)

@@ -1,8 +1,8 @@
 """The main job, told from the counter: a village files while its line is down, and the result comes back."""
 
 from office.slips import is_secret_of
-from schemas.casework.events import Handover, Outcome
 from schemas.casework.lifecycle import Stage
+from schemas.casework.values import Handover, Outcome
 from schemas.names import valid_tracking_number
 from tests.support.counties import COUNTY, TOWNSHIP, VILLAGE, County, Office, agent, clerk, op, run
 
@@ -20,7 +20,7 @@ def test_filed_without_a_line_decided_at_the_township_and_handed_over_in_the_vil
     village, township, hub = county[VILLAGE], county[TOWNSHIP], county[COUNTY]
 
     # The line is down. The agent files and offers all the same; the resident goes home with a slip.
-    slip = village.file(item="NY01")
+    slip = village.file(item="WJ02")
     assert valid_tracking_number(slip.tracking)
     run(village.desk.offer_custody(agent(), slip.case, op(2), to=TOWNSHIP))
     assert village.case(slip.case).stage is Stage.OFFERED
@@ -40,7 +40,7 @@ def test_filed_without_a_line_decided_at_the_township_and_handed_over_in_the_vil
     run(desk.receive_papers(li, slip.case, op(6), materials=["户口簿"]))
     assert township.case(slip.case).wanted == ()
     assert township.case(slip.case).brought == ()
-    run(desk.decide(li, slip.case, op(7), outcome=Outcome.GRANTED, reason="符合条件", basis="土地管理法第62条"))
+    run(desk.decide(li, slip.case, op(7), outcome=Outcome.GRANTED, reason="符合条件", basis="食品安全法第36条"))
     run(desk.offer_custody(li, slip.case, op(8), to=VILLAGE))
     county.settle()
 
@@ -66,7 +66,7 @@ def test_offered_on_to_the_county_decided_there_and_handed_over_in_the_village()
     run(village.desk.offer_custody(agent(), slip.case, op(2), to=TOWNSHIP))
     county.settle()
     run(township.desk.accept_custody(clerk(), slip.case, op(3)))
-    run(township.desk.offer_custody(clerk(), slip.case, op(4), to=COUNTY))
+    run(township.desk.offer_custody(clerk(), slip.case, op(4), to=COUNTY, note="初审：评定表属实"))
     county.settle()
     official = clerk(COUNTY)
     run(hub.desk.accept_custody(official, slip.case, op(5)))

@@ -9,7 +9,7 @@ import pytest
 
 from office.access_log import AccessLog
 from office.cli import main
-from office.desk import Slip
+from office.intake import Slip
 from schemas.casework.roles import Role
 from schemas.names import OfficerId
 from tests.support.counties import TOWNSHIP, VILLAGE

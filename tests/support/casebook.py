@@ -5,24 +5,22 @@ What it never does: seal, sign or store anything. A `Casebook` is a notebook, no
 
 import hashlib
 from collections.abc import Callable
-from typing import TypeVar
+from datetime import date
+from typing import Final, TypeVar
 
-from schemas.casework.casefile import Item
 from schemas.casework.events import (
     Act,
-    Applicant,
     CaseDecided,
     CaseEvent,
     CaseFiled,
     Contribution,
     CustodyAccepted,
     CustodyOffered,
-    Handover,
-    Material,
-    MaterialStatus,
-    Outcome,
     ResultHandedOver,
 )
+from schemas.casework.fold import Item
+from schemas.casework.mandates import UNBOUND, bind
+from schemas.casework.values import Applicant, Handover, Mandate, Material, MaterialStatus, Outcome, Scope, SignedHow
 from schemas.names import CaseId, Epoch, Instant, NodeId, OfficeId, OfficerId, TrackingNumber, followed
 from schemas.wire import EntryHeader
 
@@ -37,6 +35,8 @@ FAR_COUNTY = OfficeId("510522")
 CASE = CaseId(bytes(range(16)))
 NOON = Instant(1_772_769_600_000)
 """6 March 2026, 12:00 in China: a Friday."""
+TODAY: Final = date(2026, 3, 6)
+"""The day of `NOON`."""
 HOUR = 3_600_000
 
 A = TypeVar("A", bound=Act)
@@ -56,6 +56,16 @@ def applicant() -> Applicant:
     return Applicant("王秀英", "111", "510824194910010024", "13800000000")
 
 
+MANDATE: Final = Mandate(
+    (Scope.FILE, Scope.SUPPLEMENT, Scope.COLLECT),
+    date(2027, 3, 1),
+    "王秀英",
+    SignedHow.THUMBPRINT,
+    "委托村代办员办理参保登记,期限三个月",
+    UNBOUND,
+)
+
+
 def filing(office: OfficeId = VILLAGE, item: str = "RS01") -> CaseFiled:
     """A filing as the desk would write it, turn 1."""
     return CaseFiled(
@@ -69,9 +79,9 @@ def filing(office: OfficeId = VILLAGE, item: str = "RS01") -> CaseFiled:
         TrackingNumber(f"{office}-AB00017"),
         digest("secret"),
         applicant(),
-        (Material("居民身份证", MaterialStatus.PROVIDED), Material("社会保障卡复印件", MaterialStatus.DEFERRED)),
+        tuple(Material(name, MaterialStatus.PROVIDED) for name in ("居民身份证", "参保登记表", "社会保障卡复印件")),
         "申请参保登记",
-        "委托村代办员办理参保登记,期限三个月",
+        bind(MANDATE, CASE, item, applicant()),
     )
 
 
@@ -85,7 +95,11 @@ class Casebook:
 
     def file(self, office: OfficeId = VILLAGE, item: str = "RS01", *, ordinal: int = 1) -> Item:
         """Turn 1."""
-        return self._write(filing(office, item), ordinal)
+        return self.keep(filing(office, item), ordinal=ordinal)
+
+    def keep(self, event: Act, *, ordinal: int = 1) -> Item:
+        """An act as it is, and the branch goes on from it."""
+        return self._write(event, ordinal)
 
     def act(self, kind: Callable[..., A], office: OfficeId, *fields: object, ordinal: int = 1) -> Item:
         """The next act on the present branch; `fields` follow the five that every act carries."""

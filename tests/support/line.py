@@ -69,7 +69,7 @@ class TinyOffice:
             return Outcome("unknown", "unknown_kind")
         return Outcome(audience=frozenset({VILLAGE}) if entry.kind == DOWN else frozenset())
 
-    async def refold(self, subjects: Iterable[CaseId]) -> Interpretation:
+    async def refold(self, subjects: Iterable[CaseId | None]) -> Interpretation:
         """Nothing is folded here, so nothing is folded again."""
         return Interpretation([])
 
@@ -81,12 +81,16 @@ class TinyOffice:
         """See `Interpreter.cases_of`."""
         return []
 
+    async def records_for(self, office: OfficeId) -> list[Stored]:
+        """No register is kept here."""
+        return []
+
     def drain(self) -> object | None:
         """See `Interpreter.drain`."""
         return None
 
-    def reset(self) -> None:
-        """See `Interpreter.reset`."""
+    async def load(self) -> None:
+        """See `Interpreter.load`."""
 
 
 class OnePen:

@@ -117,7 +117,7 @@ class Reader:
         self.settled, self.shared = [], []
         return Interpretation(outcomes, settled, shared)
 
-    async def refold(self, subjects: Iterable[CaseId]) -> Interpretation:
+    async def refold(self, subjects: Iterable[CaseId | None]) -> Interpretation:
         """Nothing is folded here, so nothing is folded again."""
         return Interpretation([])
 
@@ -127,10 +127,14 @@ class Reader:
     async def cases_of(self, office: OfficeId) -> list[CaseId]:
         return sorted({entry.subject for entry in self.folded if entry.subject} if office in self.audience else ())
 
+    async def records_for(self, office: OfficeId) -> list[Stored]:
+        """No register is kept here."""
+        return []
+
     def drain(self) -> object | None:
         return None
 
-    def reset(self) -> None:
+    async def load(self) -> None:
         self.folded.clear()
 
 

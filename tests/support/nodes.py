@@ -9,15 +9,15 @@ from typing import Final
 
 from msgspec import Struct
 
-from office.desk import Slip
 from office.enrolling import Office, Reply, make_request, parse_offices
 from office.founding import found_county, prepare_device
+from office.intake import Slip
 from office.node import Node
 from office.paths import write_private
 from office.seat import SeatFile, load_signer, save_seat
 from schemas.codec import decode
 from schemas.names import NodeId, OfficeId
-from tests.support.counties import APPLICANT, COUNTY, MATERIALS, TOWNSHIP, VILLAGE, agent, op
+from tests.support.counties import APPLICANT, COUNTY, TOWNSHIP, VILLAGE, agent, materials_of, op
 
 OFFICES: Final = [
     {"office": COUNTY, "name": "苍溪县政务服务中心", "address": "http://127.0.0.1:1"},
@@ -104,10 +104,10 @@ class Network:
             ):
                 await exchange(low, high)
 
-    async def file(self, number: int = 1, item: str = "NY01") -> Slip:
+    async def file(self, number: int = 1, item: str = "WJ02") -> Slip:
         """The village takes a matter in."""
-        return await self.village.desk.open_case(
-            agent(), op(number), item=item, applicant=APPLICANT, materials=MATERIALS, statement="建房"
+        return await self.village.intake.open_case(
+            agent(), op(number), item=item, applicant=APPLICANT, materials=materials_of(item), statement="申请备案"
         )
 
 

@@ -1,20 +1,13 @@
-"""Working days and due days, against the notices of 2026 and beyond them."""
+"""Working days, against the notices of 2026 and beyond them."""
 
 from datetime import date
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from office.seeds import load_calendar, load_catalogue
+from office.seeds import load_calendar
 from schemas.calendar import DueDay
-from schemas.casework.casefile import CaseFile, fold
-from schemas.casework.clocks import day_of, due_days
-from schemas.casework.events import CustodyAccepted, CustodyOffered
-from schemas.names import Instant
-from schemas.wire import EntryHeader
-from tests.support.casebook import NOON, TOWNSHIP, VILLAGE, Casebook
 
 CALENDAR = load_calendar()
 
@@ -68,43 +61,3 @@ def test_a_mistyped_term_does_not_walk_for_years(days: int) -> None:
         CALENDAR.add_working_days(date(2026, 3, 7), days)
     with pytest.raises(ValueError, match="a term has"):
         CALENDAR.add_calendar_days(date(2026, 3, 7), days)
-
-
-# --- due days of a case --------------------------------------------------------------------------------------------
-
-
-def case_of(book: Casebook) -> CaseFile:
-    case = fold(book.items)
-    assert case is not None
-    return case
-
-
-def test_the_promise_counts_from_acceptance_and_the_legal_term_from_where_the_law_says() -> None:
-    claim = load_catalogue().get_item("RS02")
-    assert (claim.promise_days, claim.legal.days, claim.legal.start) == (10, 20, "received")
-    book = Casebook()
-    book.file()
-    book.act(CustodyOffered, VILLAGE, TOWNSHIP)
-    before = due_days(case_of(book), claim, CALENDAR)
-    assert before.promised is None
-    assert before.legal == DueDay(date(2026, 4, 3), False), "20 working days from the filing on Friday 6 March"
-    book.act(CustodyAccepted, TOWNSHIP)
-    assert due_days(case_of(book), claim, CALENDAR).promised == DueDay(date(2026, 3, 20), False)
-
-
-def test_calendar_day_terms_are_counted_in_calendar_days() -> None:
-    permit = load_catalogue().get_item("GA02")
-    book = Casebook()
-    book.accepted_at_township()
-    assert due_days(case_of(book), permit, CALENDAR).legal == DueDay(date(2026, 3, 23), False)
-
-
-@pytest.mark.parametrize("claim", [-(10**15), 0, NOON, 10**13, 2**63])
-def test_a_wrong_clock_gives_some_day_and_stops_nothing(claim: int) -> None:
-    book = Casebook()
-    event, header = book.file()
-    assert isinstance(header, EntryHeader)
-    case = fold([(event, msgspec.structs.replace(header, at=Instant(claim)))])
-    assert case is not None
-    assert due_days(case, load_catalogue().get_item("RS02"), CALENDAR).legal is not None
-    assert 1970 <= day_of(Instant(claim)).year <= 2200

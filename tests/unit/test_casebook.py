@@ -5,11 +5,13 @@ from random import Random
 import pytest
 
 from office import casebook as casebook_module
-from office.casebook import CaseInterpreter, MemoryCases, guests_of, serial_of
+from office.case_rows import MemoryCases
+from office.casebook import CaseInterpreter, guests_of, serial_of
 from office.dispositions import CODES, explain
 from schemas.casework.casefile import BREACHES, CaseFile
-from schemas.casework.events import CaseEvent, CustodyAccepted, Outcome, RemarkAdded, encode_event
+from schemas.casework.events import CaseEvent, CustodyAccepted, RemarkAdded, encode_event
 from schemas.casework.lifecycle import Stage
+from schemas.casework.values import Outcome
 from schemas.names import CaseId, OfficeId, OfficerId
 from sync.core.errors import LocalFault
 from sync.ports import Stored
@@ -132,13 +134,13 @@ def test_the_log_of_a_failed_fold_names_its_place_and_nothing_that_a_resident_wr
 def test_any_order_of_arrival_makes_the_same_case() -> None:
     """The county's entries of one life, handed to a casebook in 60 random orders, one by one and in lumps."""
     county = County(TOWNSHIP, VILLAGE)
-    slip = county[VILLAGE].file(item="NY01")
+    slip = county[VILLAGE].file(item="SC03")
     run(county[VILLAGE].desk.offer_custody(agent(), slip.case, op(2), to=TOWNSHIP))
     county.settle()
     run(county[TOWNSHIP].desk.accept_custody(clerk(), slip.case, op(3)))
     run(
         county[TOWNSHIP].desk.decide(
-            clerk(), slip.case, op(4), outcome=Outcome.GRANTED, reason="符合条件", basis="土地管理法第62条"
+            clerk(), slip.case, op(4), outcome=Outcome.GRANTED, reason="符合条件", basis="食品安全法第36条"
         )
     )
     run(county[VILLAGE].desk.add_remark(agent(), slip.case, op(5), text="来过电话"))

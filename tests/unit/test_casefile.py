@@ -1,46 +1,61 @@
-"""The fold: stories of one case, and its two laws (a function of the set; one step equals a refold)."""
+"""The fold: stories of one case. Its laws are in `test_fold_laws`."""
 
 import random
+from datetime import timedelta
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
+import pytest
+from msgspec.structs import replace
 
 from schemas.casework import casefile
-from schemas.casework.casefile import CaseFile, Item, fold, follow
+from schemas.casework.casefile import CaseFile
 from schemas.casework.events import (
-    Act,
     CaseClosed,
+    CaseConverted,
     CaseDecided,
-    CaseFiled,
+    CaseExpedited,
+    CaseReceived,
+    CaseReopened,
+    CaseResumed,
+    CaseTerminated,
     CaseWithdrawn,
     CustodyAccepted,
     CustodyDeclined,
     CustodyOffered,
     CustodyReassigned,
-    Handover,
-    Outcome,
+    FeePaid,
+    MeetingHeld,
+    OpinionGiven,
+    OpinionsRequested,
     PapersBrought,
     PapersReceived,
     PapersRequested,
     RecallRequested,
     RemarkAdded,
     ResultHandedOver,
+    SiteSurveyed,
+    StepCompleted,
+    TermExtended,
 )
-from schemas.casework.lifecycle import Stage
+from schemas.casework.fold import Item, fold, follow
+from schemas.casework.stages import Stage
+from schemas.casework.steps import Step
+from schemas.casework.values import Handover, Material, MaterialStatus, Opinion, Outcome, Promise
 from schemas.casework.visibility import readers
-from schemas.codec import decode, encode
 from schemas.names import OfficeId, followed
 from tests.support.casebook import (
     COUNTY,
     OTHER_TOWNSHIP,
     OTHER_VILLAGE,
+    TODAY,
     TOWNSHIP,
     VILLAGE,
     WINDOW,
     Casebook,
     digest,
+    filing,
     officer,
 )
+from tests.support.stages import DEPARTMENT, book_at
 
 
 def folded(book: Casebook) -> CaseFile:
@@ -159,6 +174,117 @@ def test_a_counter_above_the_village_files_and_accepts_by_itself() -> None:
     assert (case.stage, case.holders, case.breaches) == (Stage.HANDED_OVER, (TOWNSHIP,), ())
 
 
+# --- before acceptance ---------------------------------------------------------------------------------------------
+
+
+def test_a_notice_before_acceptance_picks_the_case_up_and_gives_it_back_corrected_or_not() -> None:
+    book = Casebook()
+    book.file()
+    book.act(CustodyOffered, VILLAGE, TOWNSHIP)
+    book.act(PapersRequested, TOWNSHIP, ("证件照",), "缺件")
+    case = folded(book)
+    assert (case.stage, case.custodian, case.accepted_at) == (Stage.CORRECTING, TOWNSHIP, None)
+    assert [(notice.office, notice.before_acceptance) for notice in case.course.notices] == [(TOWNSHIP, True)]
+    book.act(PapersReceived, TOWNSHIP, ("证件照",))
+    case = folded(book)
+    assert (case.stage, case.course.received) == (Stage.RECEIVED, ("证件照",))
+    assert case.course.corrected_at == book.items[-1][1].at
+    book.act(CustodyDeclined, TOWNSHIP, "不属于本机关职权")
+    case = folded(book)
+    assert (case.stage, case.custodian) == (Stage.FILED, VILLAGE)
+
+
+def test_what_was_refused_acceptance_goes_back_to_be_told_and_may_be_taken_up_by_the_county() -> None:
+    book = book_at(Stage.NOT_ACCEPTED)
+    case = folded(book)
+    assert (case.custodian, case.ended_at, case.accepted_at) == (VILLAGE, book.items[-1][1].at, None)
+    book.act(CaseClosed, VILLAGE)
+    book.act(CaseReopened, COUNTY, "复议决定撤销", officer(TOWNSHIP))
+    case = folded(book)
+    assert (case.stage, case.custodian, case.accepted_by) == (Stage.IN_REVIEW, COUNTY, COUNTY)
+    assert (case.accepted_at, case.ended_at) == (book.items[-1][1].at, None), (
+        "the order to take it up is its acceptance"
+    )
+
+
+def test_promises_of_the_filing_and_of_the_acceptance_stand_until_taken_up() -> None:
+    book = Casebook()
+    later = (Material("户口簿", MaterialStatus.DEFERRED, TODAY), Material("证件照", MaterialStatus.DEFERRED))
+    book.keep(replace(filing(), materials=later))
+    book.act(CustodyOffered, VILLAGE, TOWNSHIP)
+    tomorrow = TODAY + timedelta(days=1)
+    book.act(CustodyAccepted, TOWNSHIP, "", (Promise("户口簿", tomorrow), Promise("银行账户", tomorrow)))
+    assert folded(book).course.promises == (Promise("户口簿", tomorrow), Promise("银行账户", tomorrow))
+    book.act(PapersReceived, TOWNSHIP, ("户口簿",))
+    assert folded(book).course.promises == (Promise("银行账户", tomorrow),)
+
+
+# --- pauses, opinions, reopening -----------------------------------------------------------------------------------
+
+
+def test_a_pause_ends_with_the_resumption_or_with_the_case() -> None:
+    book = book_at(Stage.SUSPENDED)
+    (pause,) = folded(book).course.pauses
+    assert (pause.since, pause.until) == (book.items[-1][1].at, None)
+    suspended = book.items[-1]
+    book.act(CustodyReassigned, COUNTY, OTHER_TOWNSHIP, "原单位失联", officer(COUNTY))
+    book.act(CaseResumed, OTHER_TOWNSHIP, "鉴定已出")
+    case = folded(book)
+    assert (case.stage, case.course.pauses[0].until) == (Stage.IN_REVIEW, book.items[-1][1].at)
+    for kind, fields in ((CaseTerminated, ("申请人死亡", "第70条")), (CaseWithdrawn, ("申请人撤回",))):
+        book = book_at(Stage.SUSPENDED)
+        assert book.items[-1] == suspended
+        book.act(kind, TOWNSHIP, *fields)
+        assert folded(book).course.pauses[0].until == book.items[-1][1].at, "reopened, it would stand still for ever"
+
+
+def test_a_case_taken_up_again_has_no_decision_and_a_new_term() -> None:
+    book = book_at(Stage.IN_REVIEW)
+    book.act(TermExtended, TOWNSHIP, 10, "案情复杂", officer(COUNTY))
+    book.act(CaseDecided, TOWNSHIP, Outcome.GRANTED, "符合条件", "社会保险法第20条")
+    book.act(ResultHandedOver, TOWNSHIP, "王秀英", Handover.COUNTER)
+    accepted_at = folded(book).accepted_at
+    book.act(CaseReopened, TOWNSHIP, "发现材料不实", officer(COUNTY))
+    case = folded(book)
+    assert (case.stage, case.decision, case.decided_at, case.ended_at) == (Stage.IN_REVIEW, None, None, None)
+    assert (case.accepted_at, case.course.extensions, len(case.course.reopenings)) == (accepted_at, (), 1)
+    assert (case.course.opinions_due, case.silent) == (None, (DEPARTMENT,)), "nobody is late before being asked anew"
+
+
+def test_departments_speak_for_themselves_and_only_those_asked_are_heard() -> None:
+    book = book_at(Stage.IN_REVIEW)
+    book.contribute(OpinionGiven, DEPARTMENT, Opinion.OBJECTS, "占用林地")
+    book.contribute(OpinionGiven, OTHER_TOWNSHIP, Opinion.OBJECTS, "不同意")
+    book.contribute(OpinionGiven, DEPARTMENT, Opinion.AGREES, "已整改")
+    book.act(OpinionsRequested, TOWNSHIP, (DEPARTMENT, WINDOW), TODAY)
+    case = folded(book)
+    assert case.opinions == {DEPARTMENT: Opinion.AGREES}
+    assert (case.course.consulted, case.silent) == ((DEPARTMENT, WINDOW), (WINDOW,))
+    book.contribute(MeetingHeld, WINDOW, TODAY, (DEPARTMENT,), (), "同意")
+    assert not folded(book).has_met, "who never held the case calls no meeting on it"
+    book.contribute(MeetingHeld, TOWNSHIP, TODAY, (DEPARTMENT, WINDOW), (DEPARTMENT,), "同意")
+    assert folded(book).absent == {WINDOW}
+    book.contribute(MeetingHeld, TOWNSHIP, TODAY, (DEPARTMENT, WINDOW), (DEPARTMENT, WINDOW), "同意")
+    assert (folded(book).has_met, folded(book).absent) == (True, frozenset()), "it came the second time"
+
+
+@pytest.mark.parametrize("stranger", [OTHER_VILLAGE, OfficeId("510824103"), OfficeId("510824.gaj")])
+def test_what_a_village_or_a_stranger_writes_of_a_review_counts_for_nothing(stranger: OfficeId) -> None:
+    book = book_at(Stage.OFFERED)
+    for kind, fields in (
+        (FeePaid, (2000, "1")),
+        (StepCompleted, (Step.SEALING, "已盖章")),
+        (CaseExpedited, ("抢险", officer(COUNTY))),
+        (CaseConverted, (30, "来不及")),
+        (SiteSurveyed, ((officer(VILLAGE), officer(COUNTY)), TODAY, "三组", "属实", True)),
+        (CaseReceived, ()),
+    ):
+        book.contribute(kind, stranger, *fields)
+    case = folded(book)
+    assert (case.fees_fen, case.is_paid, case.steps_done, case.survey_parties) == (0, False, frozenset(), ())
+    assert (case.is_expedited, case.converted_days, case.received_at) == (False, None, None)
+
+
 # --- what is missing, forbidden or repeated ------------------------------------------------------------------------
 
 
@@ -274,6 +400,16 @@ def test_one_operation_written_twice_counts_once() -> None:
     first = book.contribute(PapersBrought, VILLAGE, ("证件照",), operation=operation, ordinal=1)
     case = folded(book)
     assert [note.hash for note in case.contributions] == [first[1].hash]
+
+
+def test_nobody_takes_another_office_s_word_away_by_copying_its_number() -> None:
+    book = book_at(Stage.IN_REVIEW)
+    operation = digest("seen")[:8]
+    book.contribute(OpinionGiven, DEPARTMENT, Opinion.OBJECTS, "占用林地", operation=operation, ordinal=2)
+    book.contribute(RemarkAdded, TOWNSHIP, "好", operation=operation, ordinal=1)
+    case = folded(book)
+    assert case.opinions == {DEPARTMENT: Opinion.OBJECTS}
+    assert fold(book.items[::-1]) == case
 
 
 # --- the same turn taken twice (RULINGS B2) ------------------------------------------------------------------------
@@ -439,121 +575,3 @@ def test_nobody_but_the_county_itself_reassigns() -> None:
         reassign(book, office, OTHER_VILLAGE)
         case = folded(book)
         assert (case.stage, case.offeree, codes(case)) == (Stage.OFFERED, TOWNSHIP, [casefile.NOT_CUSTODIAN])
-
-
-# --- the laws ------------------------------------------------------------------------------------------------------
-
-OFFICES = (VILLAGE, TOWNSHIP, COUNTY, OTHER_TOWNSHIP)
-
-
-@st.composite
-def entry_sets(draw: st.DrawFn) -> list[Item]:
-    """Entries as honest, restored, hasty and hostile offices would write them: any act anywhere in the tree of acts."""
-    book = Casebook()
-    book.file(ordinal=draw(st.integers(1, 2)))
-    known = [book.items[0]]
-    for _ in range(draw(st.integers(0, 14))):
-        office, ordinal = draw(st.sampled_from(OFFICES)), draw(st.integers(1, 3))
-        # Mostly the newest act is followed, so that long lawful branches occur as well as wild ones.
-        book.go_back_to(known[-1] if draw(st.integers(0, 3)) else draw(st.sampled_from(known)))
-        choice = draw(st.integers(0, 11))
-        # Mostly the office that may act does, else nothing would ever happen.
-        state = fold(book.items)
-        assert state is not None
-        if draw(st.integers(0, 3)):
-            office = state.custodian or state.offeree or office
-        match choice:
-            case 0 | 1:
-                item = book.act(CustodyOffered, office, draw(st.sampled_from(OFFICES)), ordinal=ordinal)
-            case 2 | 3 | 4:
-                item = book.act(CustodyAccepted, office, ordinal=ordinal)
-            case 5:
-                item = book.act(CustodyDeclined, office, "不属本机关", ordinal=ordinal)
-            case 6:
-                item = book.act(CaseDecided, office, Outcome.GRANTED, "符合", "第20条", ordinal=ordinal)
-            case 7:
-                item = book.act(ResultHandedOver, office, "王秀英", Handover.HOME, ordinal=ordinal)
-            case 8:
-                item = reassign(book, draw(st.sampled_from((COUNTY, COUNTY, TOWNSHIP))), draw(st.sampled_from(OFFICES)))
-            case 9:
-                item = book.act(PapersRequested, office, ("证件照",), "缺件", ordinal=ordinal)
-            case 10:
-                operation = digest(draw(st.integers(0, 2)))[:16]
-                book.contribute(PapersBrought, office, ("证件照",), operation=operation, ordinal=ordinal)
-                continue
-            case _:
-                book.turn += draw(st.integers(-1, 1))
-                book.turn = max(book.turn, 0)
-                item = book.act(CaseClosed, office, ordinal=ordinal)
-        known.append(item)
-    if draw(st.booleans()):
-        book.items += [draw(st.sampled_from((filed_by_a_stranger(), filed_again(book.items[0]))))]
-    # Some have not arrived.
-    return [item for item in book.items if draw(st.integers(0, 7))]
-
-
-def filed_by_a_stranger() -> Item:
-    book = Casebook()
-    return book.file(OTHER_VILLAGE, ordinal=1)
-
-
-def filed_again(item: Item) -> Item:
-    """The same filing in another epoch: a restored device sent its form again."""
-    book = Casebook()
-    book.items = [item]
-    book.file(ordinal=3)
-    return book.items[1]
-
-
-@settings(max_examples=150, deadline=None)
-@given(entry_sets(), st.randoms(use_true_random=False))
-def test_the_fold_is_a_function_of_the_set(items: list[Item], chance: random.Random) -> None:
-    expected = fold(items)
-    for _ in range(3):
-        shuffled = items + chance.choices(items, k=3) if items else []
-        chance.shuffle(shuffled)
-        assert fold(shuffled) == expected
-
-
-@settings(max_examples=150, deadline=None)
-@given(entry_sets(), st.randoms(use_true_random=False))
-def test_an_entry_that_follows_makes_what_a_refold_makes(items: list[Item], chance: random.Random) -> None:
-    if chance.random() < 0.5:
-        chance.shuffle(items)
-    case: CaseFile | None = None
-    for count, (event, header) in enumerate(items, start=1):
-        whole = fold(reversed(items[:count]))
-        case = follow(case, event, header) or fold(items[:count])
-        assert case == whole
-
-
-@settings(max_examples=80, deadline=None)
-@given(entry_sets())
-def test_every_entry_is_accounted_for_and_the_blob_is_the_case(items: list[Item]) -> None:
-    case = fold(items)
-    if case is None:
-        return
-    assert decode(encode(case), CaseFile) == case
-    void = {breach.hash for breach in case.breaches if breach.code in casefile.VOID}
-    acts = {header.hash for event, header in items if isinstance(event, Act)}
-    named = {followed(link): link for link in acts}
-    parents = {header.hash: event.after for event, header in items if isinstance(event, Act)}
-    branch: set[bytes] = set()
-    here: bytes | None = case.tip or None
-    while here is not None:
-        branch.add(named[here])
-        here = parents[named[here]]
-    groups = [branch, void, set(case.superseded), set(case.held) & acts]
-    assert set().union(*groups) == acts
-    assert sum(map(len, groups)) == len(acts), "each act counts, is void, superseded or held: exactly one of them"
-    assert len(branch) == case.turn
-
-
-@settings(max_examples=80, deadline=None)
-@given(entry_sets())
-def test_at_most_one_office_holds_the_pen(items: list[Item]) -> None:
-    case = fold(items)
-    if case is None or case.filing is None:
-        return
-    assert (case.custodian is None) == (case.offeree is not None) == (case.offerer is not None)
-    assert isinstance(case.filing, CaseFiled)

@@ -1,60 +1,34 @@
-"""The catalogue: the sample edition, and the importer's report on everything that can be wrong with a file."""
+"""The catalogue: the sample edition, who takes in and decides, suspension, planned steps, what must be disclosed."""
 
-import csv
-import json
 from datetime import date
-from pathlib import Path
 
 import msgspec
 import pytest
 
-from hub.catalogue.importing import FILE_BYTES_MAX, ImportRefused, check_divisions, read_catalogue
-from hub.spreadsheets import DIVISIONS, read_rows
 from office.seeds import load_catalogue
+from schemas.casework.steps import Step
 from schemas.catalogue import (
     CaseType,
     Decider,
-    Delegation,
-    Edition,
-    Fault,
+    Grant,
+    PlannedStep,
     UnknownItem,
     accepts,
+    digest_of_item,
     find_edition_in_force,
+    find_grant,
+    is_suspended,
     may_decide,
-    parse_items,
+    planned_steps,
+    publishable,
+    read_step,
+    tier_matrix,
 )
 from schemas.divisions import Tier
 from schemas.names import OfficeId
+from tests.support.catalogues import DAY, ROW, edition_of
 
 VILLAGE, TOWNSHIP, COUNTY, WINDOW = map(OfficeId, ("510824100201", "510824100", "510824", "510824.rsj"))
-DAY = date(2026, 1, 1)
-
-ROW: dict[str, object] = {
-    "code": "RS01",
-    "name": "城乡居民基本养老保险参保登记",
-    "en": "Resident basic pension enrolment",
-    "dept": "县人社局",
-    "listed": None,
-    "type": "即办件",
-    "power": "20",
-    "basis": ["社会保险法第20、22条"],
-    "legal": {"n": 10, "unit": "wd", "from": "received"},
-    "promise": 0,
-    "src": "law",
-    "mat": {"must": ["居民身份证"], "defer": ["社会保障卡复印件"]},
-    "fee": 0,
-    "accept": ["village", "township", "county"],
-    "decide": "county/城乡居保经办机构",
-    "deleg": "yes",
-    "flow": [],
-    "peak": [1, 2],
-}
-
-
-def faults_of(**changes: object) -> list[Fault]:
-    parsed = parse_items("v1", DAY, [ROW | changes])
-    return parsed if isinstance(parsed, list) else []
-
 
 # --- the sample edition --------------------------------------------------------------------------------------------
 
@@ -83,13 +57,12 @@ def test_an_item_is_found_or_refused() -> None:
 
 
 def test_one_edition_has_one_digest() -> None:
-    first, second = (parse_items("v1", DAY, [ROW]) for _ in range(2))
-    assert isinstance(first, Edition)
-    assert isinstance(second, Edition)
-    assert first.digest == second.digest
-    changed = parse_items("v1", DAY, [ROW | {"promise": 1}])
-    assert isinstance(changed, Edition)
-    assert changed.digest != first.digest
+    assert edition_of(ROW).digest == edition_of(ROW).digest
+    assert edition_of(ROW | {"promise": 1}).digest != edition_of(ROW).digest
+    item, changed = edition_of(ROW).get_item("RS01"), edition_of(ROW | {"note": "甲"}).get_item("RS01")
+    assert len(digest_of_item(item)) == 16
+    assert digest_of_item(item) == digest_of_item(edition_of(ROW).get_item("RS01"))
+    assert digest_of_item(item) != digest_of_item(changed)
 
 
 def test_the_edition_in_force_is_the_latest_that_has_begun() -> None:
@@ -118,165 +91,156 @@ def test_who_takes_in_and_who_decides() -> None:
     assert not may_decide(at_village, VILLAGE), "whatever a catalogue says"
 
 
-# --- rows ----------------------------------------------------------------------------------------------------------
+def test_a_grant_counts_on_its_days_for_its_offices_and_items_and_never_for_a_village() -> None:
+    felling = load_catalogue().get_item("LY01")
+    grant = Grant("1", "县林业局", True, (TOWNSHIP, VILLAGE), ("LY01",), DAY, date(2026, 6, 30), "林发〔2026〕1号")
+    assert not may_decide(felling, TOWNSHIP)
+    assert not may_decide(felling, TOWNSHIP, None, [grant]), "without a day no grant counts"
+    days = {date(2025, 12, 31): False, DAY: True, date(2026, 6, 30): True, date(2026, 7, 1): False}
+    assert {day: may_decide(felling, TOWNSHIP, day, [grant]) for day in days} == days
+    assert may_decide(felling, OfficeId("510824100.ly"), DAY, [grant]), "the desks of a seat as well"
+    assert not may_decide(felling, OfficeId("510824101"), DAY, [grant])
+    assert not may_decide(load_catalogue().get_item("ZR01"), TOWNSHIP, DAY, [grant])
+    assert not may_decide(felling, VILLAGE, DAY, [grant])
 
 
-def test_a_good_row_becomes_an_item() -> None:
-    parsed = parse_items("v1", DAY, [ROW])
-    assert isinstance(parsed, Edition)
-    item = parsed.get_item("RS01")
-    assert (item.delegation, item.materials.deferrable, item.is_on_the_spot) == (
-        Delegation.YES,
-        ("社会保障卡复印件",),
-        True,
-    )
+def test_of_several_grants_the_last_to_come_into_force_carries_the_decision() -> None:
+    felling = load_catalogue().get_item("LY01")
+    older = Grant("9", "县林业局", False, (TOWNSHIP,), ("LY01",), DAY, None, "甲")
+    newer = msgspec.structs.replace(older, number="2", effective_from=date(2026, 5, 1))
+    assert find_grant([newer, older], felling, TOWNSHIP, date(2026, 4, 30)) == older
+    assert find_grant([newer, older], felling, TOWNSHIP, date(2026, 5, 1)) == newer
+    assert find_grant([], felling, TOWNSHIP, DAY) is None
 
 
-@pytest.mark.parametrize(
-    ("changes", "field"),
-    [
-        ({"type": "特办件"}, "type"),
-        ({"code": "rs-01"}, "code"),
-        ({"code": 17}, "code"),
-        ({"name": ""}, "name"),
-        ({"power": "11"}, "power"),
-        ({"basis": []}, "basis"),
-        ({"legal": {"n": 10, "unit": "weeks", "from": "received"}}, "legal.unit"),
-        ({"legal": {"n": -1, "unit": "wd", "from": "received"}}, "legal.n"),
-        ({"promise": 11}, "promise"),
-        ({"fee": -1}, "fee"),
-        ({"fee": "20"}, "fee"),
-        ({"accept": []}, "accept"),
-        ({"accept": ["village", "village"]}, "accept"),
-        ({"accept": ["province"]}, "accept[0]"),
-        ({"decide": "县民政局"}, "decide"),
-        ({"decide": "village/村委会"}, "decide"),
-        ({"decide": "county/"}, "decide"),
-        ({"deleg": "maybe"}, "deleg"),
-        ({"mat": {}}, "mat"),
-        ({"peak": [13]}, "peak[0]"),
-        ({"colour": "red"}, "row"),
-    ],
-)
-def test_every_fault_of_a_row_is_named(changes: dict[str, object], field: str) -> None:
-    faults = faults_of(**changes)
-    assert [fault.field for fault in faults] == [field]
-    assert faults[0].row == 1
-    assert faults[0].zh
-    assert faults[0].en
+def test_a_suspended_item_rests_from_the_first_day_to_the_last() -> None:
+    item = load_catalogue().get_item("RS01")
+    assert not is_suspended(item, DAY)
+    for_good = msgspec.structs.replace(item, suspended_from=DAY)
+    assert [is_suspended(for_good, day) for day in (date(2025, 12, 31), DAY, date(2099, 1, 1))] == [False, True, True]
+    for_a_day = msgspec.structs.replace(for_good, suspended_until=DAY)
+    assert [is_suspended(for_a_day, day) for day in (DAY, date(2026, 1, 2))] == [True, False]
 
 
-def test_all_faults_are_reported_at_once() -> None:
-    parsed = parse_items("v1", DAY, [ROW, ROW, ROW | {"code": "RS02", "fee": -1}, {}])
-    assert isinstance(parsed, list)
-    assert [(fault.row, fault.field) for fault in parsed] == [(2, "code"), (3, "fee"), (4, "row")]
+def test_the_matrix_says_what_each_tier_does_with_each_item() -> None:
+    rights = tier_matrix(load_catalogue())
+    assert len(rights) == 39 * 3
+    village = [right for right in rights if right.tier is Tier.VILLAGE]
+    assert sum(right.can_accept for right in village) == 31
+    assert sum(right.can_delegate for right in rights) == sum(right.can_delegate for right in village) == 23
+    assert not any(right.can_decide for right in village)
+    relief = {right.tier: right for right in rights if right.item == "MZ03"}
+    assert (relief[Tier.TOWNSHIP].can_accept, relief[Tier.TOWNSHIP].can_decide) == (True, True)
+    assert (relief[Tier.COUNTY].can_accept, relief[Tier.COUNTY].can_decide) == (False, True)
 
 
-def test_an_empty_or_endless_table_is_refused() -> None:
-    for rows in ([], [ROW] * 2001):
-        assert isinstance(parse_items("v1", DAY, rows), list)
+# --- steps -----------------------------------------------------------------------------------------------------------
+
+STEPS = """
+CL01 受理/acc 医院评定（特别程序）/rev* 公示/pub 审查/rev 决定/dec 制证/pro 上门办证/iss 归档/arc
+GA01 受理/acc 审查/rev 决定/dec 送达/iss 归档/arc
+GA02 受理/acc 审查/rev 决定/dec 制证/pro 送达/iss 归档/arc
+GA03 受理/acc 本人采集/acc 审查/rev 决定/dec 制证/pro 寄递/iss 归档/arc
+LY01 受理/acc 伐区勘察/sur2 公示/pub 审查/rev 决定/dec 送达/iss 归档/arc
+MZ01 受理/acc 入户调查/sur2 民主评议（视情）/rev 村公示/pub 决定/dec 送达/iss 归档/arc
+MZ02 受理/acc 入户调查/sur2 自理能力评估/rev 公示/pub 决定/dec 送达/iss 归档/arc
+MZ03 受理/acc 核对/rev 调查/sur 公示/pub 决定/dec 送达/iss 归档/arc
+MZ04 受理/acc 镇初审/rev 公示/pub 残联审核/rev 民政审定/dec 送达/iss 归档/arc
+MZ05 受理/acc 镇初审/rev 公示/pub 残联审核/rev 民政审定/dec 送达/iss 归档/arc
+MZ06 受理/acc 村核实/rev 镇初审/rev 决定/dec 送达/iss 归档/arc 年度复核/arc
+MZ07 受理/acc 镇查验/rev 县审批/dec 送达/iss 归档/arc
+MZ08 受理/acc 镇查验/rev 县确认/dec 送达/iss 归档/arc
+MZ09 受理/acc 镇审核/rev 现场踏勘/sur2 决定/dec 送达/iss 归档/arc
+MZ10 受理/acc 双方到场/acc 预约/acc 审查/rev 决定/dec 送达/iss 归档/arc
+NY01 受理/acc 村集体讨论/rev 村公示/pub 农业自然资源规划联审/rev 三到场勘察/sur2 决定/dec 送达/iss 归档/arc
+NY02 受理/acc 现场检疫/rev* 审查/rev 决定/dec 送达/iss 归档/arc
+NY03 受理/acc 安全检验（特别程序）/rev* 审查/rev 决定/dec 送达/iss 归档/arc
+RS01 受理/acc 村核对/rev 镇录入/rev 县复核/rev 决定/dec 送达/iss 归档/arc
+RS02 受理/acc 镇初审/rev 县核定/dec 送达/iss 归档/arc
+RS03 受理/acc 行动不便者上门认证/rev 决定/dec 送达/iss 归档/arc
+RS04 受理/acc 审查/rev 决定/dec 制卡/pro 本人领取或寄递/iss 归档/arc
+RS05 受理/acc 审查/rev 决定/dec 送达/iss 归档/arc
+RS06 受理/acc 镇初审/rev 公示/pub 县认定/dec 送达/iss 归档/arc
+RS07 受理/acc 资格审核/rev 担保尽调/rev 银行审批/dec 送达/iss 归档/arc
+SC01 受理/acc 审查/rev 决定/dec 送达/iss 归档/arc
+SC02 受理/acc 审查/rev 决定/dec 送达/iss 归档/arc
+SC03 受理/acc 审查/rev 决定/dec 告知市场监管与城管/iss 归档/arc
+SF01 受理/acc 审查/rev 决定/dec 指派律师/pro 送达/iss 归档/arc
+TY01 受理/acc 审查/rev 决定/dec 制证/pro 送达/iss 归档/arc
+WJ01 受理/acc 跨区协查（如需）/rev 决定/dec 送达/iss 归档/arc
+WJ02 受理/acc 审查/rev 决定/dec 送达/iss 归档/arc
+WJ03 受理/acc 村评议公示/pub 镇初审/rev 县确认/dec 送达/iss 归档/arc
+WJ04 受理/acc 村级只做咨询预约/acc 审查/rev 决定/dec 送达/iss 归档/arc
+WJ05 受理/acc 审查/rev 决定/dec 制证/pro 送达/iss 归档/arc
+YB01 受理/acc 村批量登记/acc 审查/rev 决定/dec 税务缴费/pro 送达/iss 归档/arc
+YB02 受理/acc 镇初审/rev 县审核/rev 决定/dec 送达/iss 归档/arc
+YB03 受理/acc 专家评审（特别程序，依法可不计时限）/rev* 审查/rev 决定/dec 送达/iss 归档/arc
+ZR01 受理/acc 镇审核上报/rev 现场勘察/sur2 批前公示/pub 决定/dec 送达/iss 归档/arc
+"""
+"""Name and the beginning of the step; a star for a special procedure, the number of people if it is not one."""
 
 
-# --- files ---------------------------------------------------------------------------------------------------------
+def told(planned: PlannedStep) -> str:
+    """A step as the table writes it."""
+    people = planned.people if planned.people > 1 else ""
+    return f"{planned.name}/{planned.step[:3]}{'*' if planned.special else ''}{people}"
 
 
-def written(folder: Path, text: str | bytes, name: str = "catalogue.yaml") -> Path:
-    path = folder / name
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return path
+def test_every_item_of_the_sample_has_its_plan() -> None:
+    items = load_catalogue().items.values()
+    assert not [word for item in items for word in item.steps if read_step(word) is None]
+    plans = "\n".join(" ".join([item.code, *map(told, planned_steps(item))]) for item in items)
+    assert plans.replace("（2 人）", "") == STEPS.strip()
 
 
-def test_the_report_before_an_import_names_every_fault_in_both_languages(tmp_path: Path) -> None:
-    path = written(tmp_path, "version: v1\nitems:\n- {code: RS01}\n- just text\n")
-    report = read_catalogue(path, DAY)
-    assert report.edition is None
-    assert [fault.row for fault in report.faults] == [1, 2]
-    assert report.text("en").startswith("catalogue.yaml: 2 faults, nothing imported.")
-    assert "第 1 行 RS01" in report.text()
+def test_a_survey_takes_the_people_it_names_and_two_where_a_site_is_seen() -> None:
+    assert read_step("现场核查（3 人）") == PlannedStep(Step.SURVEY, "现场核查（3 人）", 3)
+    assert read_step("调查") == PlannedStep(Step.SURVEY, "调查", 1)
+    assert read_step("踏勘") == PlannedStep(Step.SURVEY, "踏勘", 2)
+    assert read_step("专家评审") == PlannedStep(Step.REVIEW, "专家评审", 1, special=True)
 
 
-@pytest.mark.parametrize("name", ["居民身份证\n", "居民\t身份证", "居民身份证\u200b"])
-def test_a_material_that_no_filing_could_name_is_a_fault(tmp_path: Path, name: str) -> None:
-    """As a block scalar or an escape leaves it: the desk refuses characters that nobody sees."""
-    rows = [ROW | {"mat": {"must": [name]}}]
-    report = read_catalogue(written(tmp_path, json.dumps({"version": "v1", "items": rows})), DAY)
-    assert report.edition is None
-    assert [(fault.item, fault.field) for fault in report.faults] == [("RS01", "version, mat")]
-
-
-def test_a_text_cut_at_a_comma_is_joined_and_reported(tmp_path: Path) -> None:
-    row = msgspec.yaml.encode(ROW).decode().strip().replace("\n", "\n  ")
-    path = written(tmp_path, f"version: v1\nitems:\n- {row}\n  note: 甲\n  乙;丙:\n")
-    report = read_catalogue(path, DAY)
-    assert report.edition is not None
-    assert report.edition.get_item("RS01").remark == "甲,乙;丙"
-    assert [fault.field for fault in report.mended] == ["note"]
-    assert "joined again" in report.text("en")
-
-
-@pytest.mark.parametrize(
-    ("content", "code"),
-    [
-        (b"\xff\xfe", "file_unreadable"),
-        (b"items: [", "catalogue_not_yaml"),
-        (b"a: !!python/object/apply:os.system [true]", "catalogue_not_yaml"),
-        (b"version: v1\x00", "unseen_character"),
-        (b"version: 2027-13-45", "catalogue_not_yaml"),
-        (b"[" * 5000, "catalogue_not_yaml"),
-    ],
-)
-def test_files_that_cannot_be_read_at_all(tmp_path: Path, content: bytes, code: str) -> None:
-    with pytest.raises(ImportRefused) as refused:
-        read_catalogue(written(tmp_path, content), DAY)
-    assert refused.value.code == code
-
-
-@pytest.mark.parametrize("text", ["", "17", "- a", "items: []", "version: v1", "version: v1\nitems: text"])
-def test_documents_without_a_catalogue_have_a_report(tmp_path: Path, text: str) -> None:
-    report = read_catalogue(written(tmp_path, text), DAY)
-    assert report.edition is None
-    assert report.faults
-
-
-def test_a_missing_and_an_oversized_file_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ImportRefused) as refused:
-        read_catalogue(tmp_path / "none.yaml", DAY)
-    assert refused.value.code == "file_unreadable"
-    with pytest.raises(ImportRefused) as refused:
-        read_catalogue(written(tmp_path, b" " * (FILE_BYTES_MAX + 1)), DAY)
-    assert refused.value.code == "file_too_large"
-
-
-def test_a_table_of_divisions_saved_by_a_spreadsheet_reads(tmp_path: Path) -> None:
-    path = written(tmp_path, b"\xef\xbb\xbfcode,name,level,parent\r\n510824,\xe8\x8b\x8d,county,\r\n", "divisions.csv")
-    report = check_divisions(path.name, read_rows(path, DIVISIONS), OfficeId("510824"))
-    assert report.tree is not None
-    assert report.tree.county.name == "苍"
-    assert report.text("en") == "divisions.csv: 苍, 1 divisions, no fault."
-
-
-def test_every_fault_of_a_table_of_divisions_is_named() -> None:
-    def judge(*lines: str, county: str = "510824") -> str:
-        rows = list(csv.DictReader(["code,name,level,parent", *lines]))
-        report = check_divisions("d.csv", rows, OfficeId(county))
-        assert report.tree is None
-        assert report.text().count("\n") == len(report.faults)
-        return report.text("en")
-
-    told = judge("510824,苍溪县,county,", "51082410,陵江镇,township,510824", "510824101,,township,510824", "x")
-    assert "3 faults, nothing imported" in told
-    assert [line.split(":")[0].strip() for line in told.splitlines()[1:]] == [
-        "row 3 51082410",
-        "row 4 510824101",
-        "row 5 x",
+def test_a_word_that_nobody_knows_is_a_review_and_a_step_that_is_named_is_not_planned_twice() -> None:
+    item = msgspec.structs.replace(load_catalogue().get_item("SC01"), steps=("受理", "甲乙丙", "决定", "盖章", "归档"))
+    assert read_step("甲乙丙") is None
+    planned = [(planned.step, planned.name) for planned in planned_steps(item)]
+    assert planned == [
+        (Step.ACCEPTANCE, "受理"),
+        (Step.REVIEW, "甲乙丙"),
+        (Step.DECISION, "决定"),
+        (Step.SEALING, "盖章"),
+        (Step.ISSUE, "送达"),
+        (Step.ARCHIVE, "归档"),
     ]
-    told = judge(
-        "510824,苍溪县,county,",
-        "510824100,甲,township,510824",
-        "510824100,乙,township,510824",
-        "510824101001,丙,village,510824101",
-    )
-    assert "510824100 occurs twice" in told
-    assert "510824101001 has a parent that is not in the table" in told
-    assert "the table is that of 510824, this county is 510522" in judge("510824,苍溪县,county,", county="510522")
-    assert "it holds 0" in judge()
+
+
+# --- disclosure ------------------------------------------------------------------------------------------------------
+
+
+def test_the_sample_may_be_published_and_says_that_it_is_a_sample() -> None:
+    edition = load_catalogue()
+    assert publishable(edition) == ()
+    assert all("样例" in item.procedure and "样例" in item.conditions for item in edition.items.values())
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"name": ""}, "name"),
+        ({"basis": ()}, "basis"),
+        ({"procedure": ""}, "procedure"),
+        ({"conditions": ""}, "conditions"),
+        ({"materials": msgspec.UNSET}, "mat.must"),
+        ({"fee_yuan": 20}, "fee_basis"),
+        ({"fee_yuan": None}, "fee_basis"),
+    ],
+)
+def test_each_of_the_seven_points_is_needed(change: dict[str, object], field: str) -> None:
+    edition = load_catalogue()
+    item = edition.get_item("RS01")
+    if "materials" in change:
+        change = {"materials": type(item.materials)()}
+    bare = msgspec.structs.replace(item, **change)
+    gaps = publishable(msgspec.structs.replace(edition, items={"RS01": bare}))
+    assert [(gap.item, gap.field) for gap in gaps] == [("RS01", field)]
+    assert "发布前应补齐" in gaps[0].zh

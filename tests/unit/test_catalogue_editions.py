@@ -7,7 +7,7 @@ from msgspec import structs
 
 from office.catalogue import Catalogue
 from office.seeds import load_catalogue
-from schemas.casework.casefile import follow
+from schemas.casework.fold import follow
 from schemas.catalogue import Edition
 from schemas.names import Instant
 from tests.support.casebook import Casebook

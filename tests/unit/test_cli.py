@@ -198,24 +198,52 @@ def test_a_catalogue_is_imported_whole_or_not_at_all(
 ) -> None:
     path = tmp_path / "items.yaml"
     path.write_text("version: x\nitems:\n- {code: AB01}\n", encoding="utf-8")
-    assert run("catalogue", path, "--from", "2027-01-01", "--home", home) == 1
+    assert run("catalogue", "import", path, "--from", "2027-01-01", "--home", home) == 1
     assert "AB01" in capsys.readouterr().out
     path.write_text("a: [", encoding="utf-8")
-    assert run("catalogue", path, "--from", "2027-01-01", "--home", home) == 1
+    assert run("catalogue", "import", path, "--from", "2027-01-01", "--home", home) == 1
     assert "catalogue_not_yaml" in capsys.readouterr().err
     assert not (home / "catalogue.json").exists()
     path.write_text(CATALOGUE, encoding="utf-8")
-    assert run("catalogue", path, "--from", "2027-01-01", "--check", "--home", tmp_path / "none") == 0
-    assert run("catalogue", path, "--from", "2027-01-01", "--check", "--home", home) == 0
-    assert not (home / "catalogue.json").exists()
-    assert run("catalogue", path, "--from", "2027-01-01", "--home", tmp_path / "none") == 1
+    assert run("catalogue", "import", path, "--home", home) == 1
+    assert "没有生效日期" in capsys.readouterr().out
+    assert run("catalogue", "import", path, "--from", "2027-01-01", "--home", tmp_path / "none") == 1
     assert capsys.readouterr().err.startswith("not_enrolled: ")
-    assert run("catalogue", path, "--from", "2027-01-01", "--home", home) == 0
+    assert run("catalogue", "import", path, "--from", "2027-01-01", "--home", home) == 0
     assert (home / "catalogue.json").exists()
     assert run("verify", "--home", home) == 0
     (home / "catalogue.json").write_bytes(b"{")
     assert run("verify", "--home", home) == 1
     assert "bad_catalogue" in capsys.readouterr().err
+
+
+def test_a_catalogue_is_checked_and_compared_anywhere_and_changes_nothing(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, exported = tmp_path / "items.yaml", tmp_path / "now.xlsx"
+    path.write_text(CATALOGUE, encoding="utf-8")
+    assert run("catalogue", "check", path, "--home", tmp_path / "none") == 0
+    assert "公开发布前还缺 2 处" in capsys.readouterr().out
+    assert run("catalogue", "figures", path, "--published", "470", "--home", tmp_path / "none") == 0
+    assert "1/470" in capsys.readouterr().out
+    assert run("catalogue", "export", exported, "--home", home) == 0
+    assert run("catalogue", "check", exported, "--home", home) == 0
+    assert "还缺" not in capsys.readouterr().out, "the sample may be published"
+    assert run("catalogue", "export", exported, "--home", home) == 1
+    assert capsys.readouterr().err.startswith("file_exists: ")
+    assert run("catalogue", "compare", exported, path, "--home", tmp_path / "none") == 0
+    between = capsys.readouterr().out
+    assert "新增 1 项，取消 39 项" in between
+    assert run("catalogue", "compare", path, "--with-current", "--home", home) == 0
+    assert capsys.readouterr().out == between
+    assert run("catalogue", "figures", "--home", home) == 0
+    assert "共 39 项" in capsys.readouterr().out
+    path.write_text("version: x\nitems: []\n", encoding="utf-8")
+    for words in (("check", path), ("compare", path, "--with-current"), ("figures", path)):
+        assert run("catalogue", *words, "--home", home) == 1
+    assert run("catalogue", "template", tmp_path / "empty.xlsx") == 0
+    assert (tmp_path / "empty.xlsx").exists()
+    assert not (home / "catalogue.json").exists()
 
 
 def test_help_answers_without_loading_what_only_work_needs() -> None:

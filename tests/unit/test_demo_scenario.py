@@ -5,24 +5,34 @@ from datetime import date
 import msgspec
 import pytest
 
-from deploy.demo_scenario import BY_KEY, OPEN_STORIES, PEOPLE, PLACES, STORIES, WINDOW, Step, Story
+from deploy.demo_desk import materials_of
+from deploy.demo_scenario import BY_KEY, GRANT, PEOPLE, PLACES, WINDOWS, Step, Story
+from deploy.demo_stories import OPEN_STORIES, PRINTED, STORIES
 from office.seeds import load_catalogue, load_divisions
-from schemas.casework.casefile import CaseFile, follow
-from schemas.casework.events import EVENTS, Act, Applicant, CaseEvent, CaseFiled
+from office.web.acting import arguments_of
+from office.web.forms import FORMS, read_fields
+from schemas.casework.casefile import CaseFile
+from schemas.casework.events import (
+    EVENTS,
+    Act,
+    CaseEvent,
+    CaseFiled,
+    RosterAdded,
+    SiteSurveyed,
+    decode_event,
+    encode_event,
+)
+from schemas.casework.fold import follow
 from schemas.casework.lifecycle import permits_event
 from schemas.casework.roles import ROLES_OF_ACT
+from schemas.casework.values import Applicant, Material, MaterialStatus, RosterRow
 from schemas.identity import RESIDENT_CARD, check_resident_number
-from schemas.names import (
-    CaseId,
-    Epoch,
-    Instant,
-    NodeId,
-    OfficeId,
-    OfficerId,
-    TrackingNumber,
-    parent_seat,
-)
+from schemas.names import CaseId, Epoch, NodeId, OfficeId, OfficerId, TrackingNumber, parent_seat
 from schemas.wire import EntryHeader
+from tests.support.dated import at
+
+TODAY = date(2026, 11, 23)
+"""A Monday on which the whole play is played."""
 
 
 def event_of(story: Story, step: Step, case: CaseFile | None, number: int) -> CaseEvent:
@@ -33,12 +43,27 @@ def event_of(story: Story, step: Step, case: CaseFile | None, number: int) -> Ca
     if kind is CaseFiled:
         applicant = Applicant(story.applicant, RESIDENT_CARD, story.number, story.phone)
         tracking = TrackingNumber("1-AA0001X")
-        return CaseFiled(1, None, *author, story.item, "sample", tracking, bytes(48), applicant, (), story.statement)
+        materials = tuple(Material(name, MaterialStatus.PROVIDED) for name in materials_of(story))
+        first = (1, None, *author, story.item, "sample", tracking, bytes(48), applicant)
+        filing = CaseFiled(*first, materials, story.statement)
+        if story.rows:
+            filing = msgspec.structs.replace(filing, roster=bytes(32), roster_rows=len(story.rows))
+        return filing
     assert case is not None
     first = (case.turn + 1, case.tip, *author) if issubclass(kind, Act) else (case.turn, *author)
+    typed = arguments_of(step.kind, read_fields(FORMS[step.kind], step.fields_on(TODAY)))
+    if kind is SiteSurveyed:
+        typed["surveyors"] = (author[-1], *step.fields["surveyors"])
     names = [field.name for field in msgspec.structs.fields(kind)][len(first) :]
-    rest = {name: step.fields[name] for name in names if name in step.fields}
-    return kind(*first, **rest)  # pyright: ignore[reportCallIssue,reportArgumentType]
+    rest = {name: typed[name] for name in names if name in typed}
+    event = kind(*first, **rest)  # pyright: ignore[reportCallIssue,reportArgumentType]
+    return decode_event(event.kind, encode_event(event))
+
+
+def header_of(kind: str, number: int) -> EntryHeader:
+    """Of the entry, written on the day of the play."""
+    origin, epoch = NodeId("a" * 16), Epoch(1, bytes(6))
+    return EntryHeader(origin, epoch, number, at(TODAY), kind, CaseId(bytes(16)), bytes([number]) * 32)
 
 
 @pytest.mark.parametrize("story", [*STORIES, *OPEN_STORIES], ids=lambda story: story.key)
@@ -47,11 +72,13 @@ def test_every_case_may_be_lived_as_written(story: Story) -> None:
     case: CaseFile | None = None
     for number, step in enumerate(story.steps):
         event = event_of(story, step, case, number)
-        permits_event(case, event, item)
-        header = EntryHeader(
-            NodeId("a" * 16), Epoch(1, bytes(6)), number, Instant(0), step.kind, CaseId(bytes(16)), bytes([number]) * 32
-        )
+        permits_event(case, event, item, today=TODAY, grants=(GRANT,))
+        header = header_of(step.kind, number)
         case = follow(case, event, header)
+        if isinstance(event, CaseFiled) and story.rows:
+            rows = tuple(RosterRow(name, RESIDENT_CARD, number) for name, number in story.rows)
+            added = RosterAdded(1, bytes(8), event.office, event.officer, 1, rows)
+            case = follow(case, added, header_of(added.kind, 99))
     assert case is not None
     assert case.stage.value == story.ends_in
     assert not case.breaches
@@ -88,9 +115,20 @@ def test_somebody_at_each_place_has_the_role_for_each_step() -> None:
 
 def test_no_sample_person_can_be_a_real_one() -> None:
     divisions = load_divisions()
-    for story in (*STORIES, *OPEN_STORIES):
-        assert story.applicant.startswith("样例")
-        assert check_resident_number(story.number, date(2026, 11, 1)).number == story.number
-        assert story.number[:6] not in divisions
-    assert len({story.number for story in (*STORIES, *OPEN_STORIES)}) == len(STORIES) + len(OPEN_STORIES)
-    assert WINDOW.startswith(BY_KEY["hub"].office)
+    people = [(story.applicant, story.number) for story in (*STORIES, *OPEN_STORIES)]
+    people += [row for story in STORIES for row in story.rows]
+    assert len({number for _, number in people}) == len(people)
+    for name, number in people:
+        assert name.startswith("样例")
+        assert check_resident_number(number, TODAY).number == number
+        assert number[:6] not in divisions
+    assert all(window.startswith(BY_KEY["hub"].office) for window in WINDOWS)
+
+
+def test_the_play_shows_each_way_of_handling_a_matter() -> None:
+    kinds = {step.kind for story in STORIES for step in story.steps}
+    shown = {"acceptance.refused", "case.suspended", "case.expedited", "case.reopened", "meeting.held", "site.surveyed"}
+    assert shown <= kinds
+    assert {story.key for story in STORIES} >= set(PRINTED)
+    assert sum(bool(story.rows) for story in STORIES) == 1
+    assert any(step.fields.get("grant") == GRANT.number for story in STORIES for step in story.steps)

@@ -3,12 +3,13 @@
 import pytest
 from msgspec import structs
 
-from office.desk import NodeQuarantined, OperationReused
+from office.pencil import NodeQuarantined, OperationReused
 from office.slips import SlipRefused, hash_secret, is_secret_of, reopened_secret
 from office.texts import UnseenCharacter
-from schemas.casework.events import Applicant, Outcome, decode_event
+from schemas.casework.events import decode_event
 from schemas.casework.lifecycle import NotPermitted, Stage
 from schemas.casework.roles import Role
+from schemas.casework.values import Applicant, Outcome
 from schemas.identity import (
     ORGANISATION_NUMBER,
     IdentityRefused,
@@ -31,6 +32,7 @@ from tests.support.counties import (
     agent,
     clerk,
     leader,
+    materials_of,
     op,
     run,
 )
@@ -83,7 +85,7 @@ def test_a_form_of_one_officer_gives_another_neither_slip_nor_secret() -> None:
     slip = village.file(operation=1)
     other = structs.replace(agent(), officer=OfficerId(f"{VILLAGE}/zhao"))
     with pytest.raises(OperationReused):
-        run(village.desk.open_case(other, op(1), item="RS01", applicant=APPLICANT, materials=MATERIALS))
+        run(village.intake.open_case(other, op(1), item="RS01", applicant=APPLICANT, materials=MATERIALS))
     run(village.desk.add_remark(agent(), slip.case, op(2), text="来过电话"))
     with pytest.raises(OperationReused):
         run(village.desk.add_remark(other, slip.case, op(2), text="来过电话"))
@@ -98,9 +100,9 @@ def test_a_form_used_again_for_the_next_resident_does_not_print_the_first_ones_s
     next_one = Applicant("李桂芳", "111", digits + resident_check_character(digits))
     for item, person in (("RS01", next_one), ("NY01", APPLICANT)):
         with pytest.raises(OperationReused):
-            run(village.desk.open_case(agent(), op(1), item=item, applicant=person, materials=MATERIALS))
+            run(village.intake.open_case(agent(), op(1), item=item, applicant=person, materials=MATERIALS))
     corrected = structs.replace(APPLICANT, phone="13900000000")
-    assert run(village.desk.open_case(agent(), op(1), item="RS01", applicant=corrected, materials=MATERIALS)).repeated
+    assert run(village.intake.open_case(agent(), op(1), item="RS01", applicant=corrected, materials=MATERIALS)).repeated
 
 
 def test_the_operation_survives_a_restart_and_a_refold() -> None:
@@ -205,7 +207,7 @@ def test_a_name_that_looks_like_another_is_refused_before_it_is_written(characte
         (APPLICANT, [structs.replace(MATERIALS[0], name=hidden)]),
     ):
         with pytest.raises(UnseenCharacter):
-            run(village.desk.open_case(agent(), op(2), item="RS01", applicant=applicant, materials=materials))
+            run(village.intake.open_case(agent(), op(2), item="RS01", applicant=applicant, materials=materials))
     with pytest.raises(UnseenCharacter):
         run(village.desk.bring_papers(agent(), slip.case, op(2), materials=[hidden]))
     assert entries_of(county, VILLAGE) == written
@@ -218,7 +220,7 @@ def test_what_people_really_write_is_not_refused() -> None:
     rare = structs.replace(APPLICANT, name="王\ue863·买买提\U00020bb7")
     text = "第一行\n项目\t金额\n👨\u200d👩\u200d👧 ᠮᠣᠩᠭᠣᠯ\u180eᠠ ئۇيغۇر"
     filed = run(
-        village.desk.open_case(agent(), op(1), item="RS01", applicant=rare, materials=MATERIALS, statement=text)
+        village.intake.open_case(agent(), op(1), item="RS01", applicant=rare, materials=MATERIALS, statement=text)
     )
     run(village.desk.add_remark(agent(), filed.case, op(2), text=text))
     filing = village.case(filed.case).filing
@@ -230,11 +232,11 @@ def test_what_people_really_write_is_not_refused() -> None:
 
 def test_a_kind_of_document_that_nobody_knows_is_refused() -> None:
     """Under any other code the number would not be checked at all."""
-    desk = County(TOWNSHIP, VILLAGE)[VILLAGE].desk
+    intake = County(TOWNSHIP, VILLAGE)[VILLAGE].intake
     for unknown in ("zzz", "112", "111 ", ""):
         applicant = structs.replace(APPLICANT, document_type=unknown)
         with pytest.raises(IdentityRefused, match="document_type_unknown"):
-            run(desk.open_case(agent(), op(1), item="RS01", applicant=applicant, materials=MATERIALS))
+            run(intake.open_case(agent(), op(1), item="RS01", applicant=applicant, materials=MATERIALS))
 
 
 def test_a_slip_is_opened_again_by_whoever_filed_and_where_it_was_printed() -> None:
@@ -243,9 +245,9 @@ def test_a_slip_is_opened_again_by_whoever_filed_and_where_it_was_printed() -> N
     slip = village.file()
     county.settle()
     case = village.case(slip.case)
-    assert village.desk.reopen_slip(agent(), case) == slip.secret
+    assert village.intake.reopen_slip(agent(), case) == slip.secret
     with pytest.raises(SlipRefused, match="slip_of_another"):
-        village.desk.reopen_slip(structs.replace(agent(), officer=OfficerId(f"{VILLAGE}/zhao")), case)
+        village.intake.reopen_slip(structs.replace(agent(), officer=OfficerId(f"{VILLAGE}/zhao")), case)
     # A device that replaced the one which filed has another key: no code is better than a wrong one.
     assert case.filing is not None
     with pytest.raises(SlipRefused, match="slip_elsewhere"):
@@ -262,7 +264,7 @@ def test_a_wrong_check_digit_is_refused_and_the_number_not_repeated() -> None:
     county = County(TOWNSHIP, VILLAGE)
     wrong = Applicant("王秀英", "111", "510824194910010020", "")
     with pytest.raises(Refused) as caught:
-        run(county[VILLAGE].desk.open_case(agent(), op(1), item="RS01", applicant=wrong, materials=MATERIALS))
+        run(county[VILLAGE].intake.open_case(agent(), op(1), item="RS01", applicant=wrong, materials=MATERIALS))
     assert caught.value.code == "resident_number_check"
     assert "510824194910010020" not in str(caught.value)
 
@@ -285,17 +287,17 @@ def test_a_newborn_is_not_refused_by_a_clock_that_fell_back_behind_the_county_s_
     county.at = Instant(0)
     born = "51082420261001001"
     child = Applicant("王小满", "111", born + resident_check_character(born))
-    slip = run(county[VILLAGE].desk.open_case(agent(), op(1), item="RS01", applicant=child, materials=MATERIALS))
+    slip = run(county[VILLAGE].intake.open_case(agent(), op(1), item="RS01", applicant=child, materials=MATERIALS))
     assert county[VILLAGE].case(slip.case).filing is not None
 
 
 def test_an_organisation_s_number_is_checked_and_kept_as_the_licence_has_it() -> None:
     county = County(TOWNSHIP, VILLAGE)
-    desk = county[VILLAGE].desk
+    intake = county[VILLAGE].intake
 
     def file(number: int, document_type: str, text: str) -> str:
         applicant = Applicant("白观村经济合作社", document_type, text)
-        slip = run(desk.open_case(agent(), op(number), item="RS01", applicant=applicant, materials=MATERIALS))
+        slip = run(intake.open_case(agent(), op(number), item="RS01", applicant=applicant, materials=MATERIALS))
         filing = county[VILLAGE].case(slip.case).filing
         assert filing is not None
         return filing.applicant.document_number
@@ -339,7 +341,7 @@ def test_a_case_of_another_office_is_not_even_confirmed_to_exist() -> None:
 
 def test_buttons_are_exactly_what_the_desk_will_take() -> None:
     county = County(TOWNSHIP, VILLAGE)
-    slip = county[VILLAGE].file(item="NY01")
+    slip = county[VILLAGE].file(item="SC03")
     village = county[VILLAGE]
     assert set(village.desk.available(agent(), village.case(slip.case))) == {
         "custody.offered",
@@ -396,7 +398,7 @@ def test_a_reassignment_names_a_leader_whom_the_county_knows(name: str) -> None:
 def test_a_restored_township_puts_the_pen_down_until_it_has_caught_up() -> None:
     county = County(TOWNSHIP, VILLAGE)
     village, township = county[VILLAGE], county[TOWNSHIP]
-    slip = village.file(item="NY01")
+    slip = village.file(item="WJ02")
     run(village.desk.offer_custody(agent(), slip.case, op(2), to=TOWNSHIP))
     county.settle()
     backup = township.back_up()
@@ -408,7 +410,8 @@ def test_a_restored_township_puts_the_pen_down_until_it_has_caught_up() -> None:
         run(township.desk.accept_custody(clerk(), slip.case, op(4)))
     assert "custody.accepted" not in township.desk.available(clerk(), township.case(slip.case))
     # No counter closes because of it: filing and remarks go on.
-    filed = run(township.desk.open_case(clerk(), op(5), item="NY01", applicant=APPLICANT, materials=MATERIALS))
+    papers = materials_of("WJ02")
+    filed = run(township.intake.open_case(clerk(), op(5), item="WJ02", applicant=APPLICANT, materials=papers))
     run(township.desk.add_remark(clerk(), slip.case, op(6), text="本镇数据正在恢复"))
     run(township.desk.accept_custody(clerk(), filed.case, op(7)))
     county.settle()
@@ -416,7 +419,7 @@ def test_a_restored_township_puts_the_pen_down_until_it_has_caught_up() -> None:
     assert county[COUNTY].case(slip.case) == township.case(slip.case)
     run(
         township.desk.decide(
-            clerk(), slip.case, op(8), outcome=Outcome.GRANTED, reason="符合条件", basis="土地管理法第62条"
+            clerk(), slip.case, op(8), outcome=Outcome.GRANTED, reason="符合条件", basis="流动人口计划生育工作条例第8条"
         )
     )
 
@@ -425,7 +428,7 @@ def test_a_leader_may_act_at_a_restored_township_and_it_is_marked_everywhere() -
     """RULINGS B5: what cannot wait is done by a leader on duty, and everybody sees that it was not confirmed."""
     county = County(TOWNSHIP, VILLAGE)
     village, township = county[VILLAGE], county[TOWNSHIP]
-    slip = village.file(item="NY01")
+    slip = village.file(item="SC03")
     run(village.desk.offer_custody(agent(), slip.case, op(2), to=TOWNSHIP))
     county.settle()
     township.start(*township.back_up(), restored=True)
@@ -458,4 +461,4 @@ def test_an_officer_without_a_role_writes_nothing() -> None:
     county = County(TOWNSHIP, VILLAGE)
     nobody = Person(agent().officer, VILLAGE, frozenset())
     with pytest.raises(NotPermitted, match="role_forbids"):
-        run(county[VILLAGE].desk.open_case(nobody, op(1), item="RS01", applicant=APPLICANT, materials=MATERIALS))
+        run(county[VILLAGE].intake.open_case(nobody, op(1), item="RS01", applicant=APPLICANT, materials=MATERIALS))

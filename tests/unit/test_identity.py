@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from schemas.identity import (
     IdentityRefused,
+    check_document_number,
     check_organisation_number,
     check_resident_number,
     mask,
@@ -67,6 +68,36 @@ def test_numbers_that_cannot_be_right(text: str, code: str) -> None:
     assert refused.value.code == code
     if text:
         assert text not in str(refused.value) + refused.value.zh, "an error never quotes personal data"
+
+
+@pytest.mark.parametrize(
+    ("county", "born"),
+    [
+        ("810000", date(1990, 1, 31)),
+        ("820000", date(2001, 12, 1)),
+        ("830000", date(1958, 6, 30)),
+        ("931156", date(1984, 2, 29)),
+        ("510522", date(1949, 10, 1)),
+        ("532801", date(1938, 3, 8)),
+        ("350681", date(1970, 5, 4)),
+    ],
+    ids=["Hong Kong", "Macao", "Taiwan", "permanent residence", "before its county", "over 80", "former county"],
+)
+def test_every_card_that_the_country_issues_is_taken(county: str, born: date) -> None:
+    """Residence permits and permanent residence cards have the shape of identity cards; counties have come and gone."""
+    number = number_of(county, born, 8)
+    assert check_document_number("111", number.lower(), TODAY) == number
+
+
+@pytest.mark.parametrize("first", ["11", "12", "13", "51", "55", "59", "91", "93", "A1", "N1", "N2", "N9", "Y1"])
+def test_organisations_of_every_registering_department_are_taken(first: str) -> None:
+    characters = f"{first}510824MA6A1B2C3"
+    number = characters + organisation_check_character(characters)
+    assert check_document_number("001", f" {number.lower()} ", TODAY) == number
+
+
+def test_a_passport_is_taken_as_it_is_typed() -> None:
+    assert check_document_number("414", "EJ1234567", TODAY) == "EJ1234567"
 
 
 def test_a_child_registered_on_its_first_day_is_taken() -> None:

@@ -3,8 +3,8 @@
 from office.sentences import HINT_CHARACTERS_MAX, explained
 from office.web.views import detail_of
 from office.worklists import Found, Traced
-from schemas.casework.casefile import fold
 from schemas.casework.events import ActUnconfirmed, CaseEvent
+from schemas.casework.fold import fold
 from schemas.casework.visibility import FieldGroup, Sight
 from schemas.names import CaseId, Epoch, Instant, JournalId, NodeId
 from sync.ports import Stored

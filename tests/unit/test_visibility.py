@@ -1,20 +1,14 @@
 """Who may see a case, and what of it."""
 
-from schemas.casework.casefile import CaseFile, fold
-from schemas.casework.events import CustodyAccepted, CustodyDeclined, CustodyOffered, CustodyReassigned
+from schemas.casework.casefile import CaseFile
+from schemas.casework.events import CaseReopened, CustodyAccepted, CustodyDeclined, CustodyOffered, CustodyReassigned
+from schemas.casework.fold import fold
 from schemas.casework.roles import Role
+from schemas.casework.stages import Stage
 from schemas.casework.visibility import FieldGroup, Sight, Standing, lineage, readers, sight_of, standing_of
 from schemas.names import OfficeId
-from tests.support.casebook import (
-    COUNTY,
-    OTHER_TOWNSHIP,
-    OTHER_VILLAGE,
-    TOWNSHIP,
-    VILLAGE,
-    WINDOW,
-    Casebook,
-    officer,
-)
+from tests.support.casebook import COUNTY, OTHER_TOWNSHIP, OTHER_VILLAGE, TOWNSHIP, VILLAGE, WINDOW, Casebook, officer
+from tests.support.stages import DEPARTMENT, book_at, case_at
 
 
 def case_of(book: Casebook) -> CaseFile:
@@ -91,6 +85,23 @@ def test_a_former_custodian_sees_how_it_ended_and_no_more_of_the_person() -> Non
     assert sight[FieldGroup.DECISION] is Sight.CLEAR
     assert sight[FieldGroup.CONTACT] is Sight.MASKED
     assert sight[FieldGroup.STATEMENT] is Sight.HIDDEN
+
+
+def test_a_department_that_is_asked_works_on_the_case_until_it_is_decided_or_ended() -> None:
+    for stage in (Stage.IN_REVIEW, Stage.PAPERS_AWAITED, Stage.SUSPENDED, Stage.REFERRED):
+        assert standing_of(case_at(stage), DEPARTMENT) is Standing.AT_WORK
+        assert sight_of(case_at(stage), DEPARTMENT, {Role.CLERK})[FieldGroup.STATEMENT] is Sight.CLEAR
+    for stage in (Stage.DECIDED, Stage.READY, Stage.CLOSED, Stage.WITHDRAWN, Stage.TERMINATED):
+        case = case_at(stage)
+        assert standing_of(case, DEPARTMENT) is Standing.FORMER
+        assert DEPARTMENT in readers(case), "it hears how the case ended"
+        assert sight_of(case, DEPARTMENT, {Role.CLERK})[FieldGroup.CONTACT] is Sight.MASKED
+
+
+def test_a_department_that_is_asked_again_works_on_the_reopened_case() -> None:
+    book = book_at(Stage.CLOSED)
+    book.act(CaseReopened, TOWNSHIP, "复议决定撤销", officer(COUNTY))
+    assert standing_of(case_of(book), DEPARTMENT) is Standing.AT_WORK
 
 
 def test_neighbours_and_administrators_see_nothing() -> None:

@@ -5,6 +5,7 @@ Everything but the wire is the product's own. Times come from a clock set by han
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -16,14 +17,20 @@ from office.casebook import CaseInterpreter
 from office.catalogue import Catalogue
 from office.database import Engines, database_url, open_engines
 from office.desk import Desk
+from office.dues import Dues
+from office.intake import Intake
 from office.migrations import migrate
 from office.node import Node
+from office.people import People
 from office.projection import SqlCases
-from office.seeds import load_catalogue, load_divisions
+from office.publishing import Publishing
+from office.reminders import Reminders
+from office.seeds import load_calendar, load_catalogue, load_divisions
 from office.settings import Settings
 from office.storage import FolderDisk, Storage
 from office.web.app import create_app
 from office.worklists import Worklists
+from schemas.casework.clocks import day_of
 from schemas.casework.roles import Role
 from schemas.codec import encode
 from schemas.names import Instant, OfficeId, parent_seat, seat_of
@@ -65,27 +72,51 @@ class OpenNode:
         place = Path(engines.write.url.database or "")
         self.storage = Storage(FolderDisk(place.parent), place.with_suffix(".ballast"), self.clock, self.salts)
         sealer = PlainSealer()
-        files = SqlCases(engines.read, sealer)
+        files = SqlCases(engines.read, sealer, bytes(32), lambda case: self.dues.of(case))
         self.store = SqlStore(engines.write, engines.read, sealer=sealer, project=files.project)
-        casebook = CaseInterpreter(files)
+        self.casebook = casebook = CaseInterpreter(files)
         self.books = Books(Seat(signer, chain, ROOT, verify_keyed_hash), self.store, casebook, self.clock, self.salts)
         casebook.attach(self.books)
         self.ledger = self.writer = Ledger(self.books)
         self.catalogue = Catalogue([load_catalogue()])
-        self.accounts = Accounts(engines.write, engines.read, seat, self.clock, self.salts)
-        self.desk = Desk(
+        self.dues = Dues(self.catalogue, load_calendar)
+        self.reminders = Reminders(engines.write, engines.read, files, self.dues, self.clock)
+        self.people = People(casebook, self.clock, seat, load_calendar, self.office_name)
+        self.accounts = Accounts(engines.write, engines.read, seat, self.clock, self.salts, self.people)
+        self.intake = Intake(
             self.ledger,
             casebook,
             self.catalogue,
             self.clock,
             self.salts,
             bytes(32),
-            lambda one: seat_of(one) in DIVISIONS,
-            check_leader=self.accounts.check_leader,
             check_room=self.storage.check_filing,
         )
-        self.worklists = Worklists(engines.read, files, self.store, self.books, seat)
+        self.desk = Desk(
+            self.ledger,
+            casebook,
+            self.catalogue,
+            self.clock,
+            lambda one: seat_of(one) in DIVISIONS,
+            self.accounts,
+        )
+        self.publishing = Publishing(
+            self.ledger,
+            casebook,
+            seat,
+            lambda one: seat_of(one) in DIVISIONS,
+            self.intake.doorstep.today,
+            check_officer=self.accounts.check_officer,
+            check_leader=self.accounts.check_leader,
+        )
+        self.worklists = Worklists(
+            engines.read, files, self.store, self.books, seat, lambda: self.dues.days(self.today)
+        )
         self.line_up: LineState | None = None
+
+    @property
+    def today(self) -> date:
+        return day_of(self.clock.now())
 
     def office_name(self, office: OfficeId) -> str:
         if office == WINDOW:
@@ -94,7 +125,7 @@ class OpenNode:
         return division.name if division is not None else office
 
     def known_offices(self) -> Sequence[OfficeId]:
-        return [OfficeId(division.code) for division in DIVISIONS][:40]
+        return [*(OfficeId(division.code) for division in list(DIVISIONS)[:40]), WINDOW]
 
     async def write(self, kind: str, body: bytes) -> None:
         """Write house-keeping with this node's pen."""

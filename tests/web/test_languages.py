@@ -22,8 +22,8 @@ from tests.web.test_pages import act, case_in, file_case
 
 WEB = Path(str(files("office.web")))
 METHODS = [("**.py", "python"), ("templates/**.html", "jinja2")]
-LATIN_IN_CHINESE = {"English", "JSON", "A", "Z"}
-"""Words that a Chinese page may hold in Latin letters: the other language's own name, and the name of a format."""
+LATIN_IN_CHINESE = {"English", "JSON", "CSV", "XLSX", "A", "Z"}
+"""Words that a Chinese page may hold in Latin letters: the other language's own name, and names of formats."""
 
 
 def extracted() -> set[str]:
@@ -85,7 +85,8 @@ def words_of(page: str) -> str:
 async def visit(browser: Client, case: str) -> list[str]:
     """The words of every page."""
     paths = ["/cases", "/cases?queue=held", "/cases?queue=offered", case, "/line", "/filing", "/filing/RS01"]
-    paths += ["/password", "/cases/" + "0" * 32, "/sign-in"]
+    paths += ["/filing/MZ03/notice", "/filing/YB01/list"]
+    paths += ["/reminders", "/password", "/cases/" + "0" * 32, "/sign-in"]
     return [words_of((await browser.get(path)).text) for path in paths]
 
 
@@ -111,12 +112,13 @@ async def test_no_page_mixes_the_languages(county: WebCounty) -> None:
 
 
 def data_of(county: WebCounty) -> set[str]:
-    """Chinese that is data on an English page: names of offices, departments, materials, and what was typed."""
+    """Chinese that is data on an English page: names of offices, what the catalogue says of an item, what was typed."""
     node = county.nodes[VILLAGE]
     edition = node.catalogue.in_force(node.clock.now())
     data = {node.office_name(seat) for seat in (COUNTY, TOWNSHIP, VILLAGE)} | {"王秀英", "请为本人办理参保登记"}
     for item in edition.items.values():
         listed = item.materials
+        data |= {item.conditions, item.fee_basis, *item.steps, *item.procedure.split(" → ")} - {""}
         data |= {item.department, *listed.required, *listed.deferrable, *listed.verified, *listed.pledged}
     return data
 

@@ -6,27 +6,19 @@ from typing import Any
 
 import pytest
 
+from office.desk import DECIDED_AT_ONCE
 from office.web.act_forms import GRAVE, LIKELIEST_FIRST
 from office.web.acting import VERBS
 from office.web.forms import FORMS
 from office.web.labels import ACTS, DOCUMENT_TYPES, MATERIALS, ROLES, STAGES, TONES
 from office.web.labels import VERBS as BUTTONS
-from schemas.casework.events import EVENTS, MaterialStatus
+from schemas.casework.events import EVENTS
 from schemas.casework.lifecycle import Stage
 from schemas.casework.roles import Role
+from schemas.casework.values import MaterialStatus
 from schemas.identity import DOCUMENT_TYPES as KNOWN_TYPES
 from schemas.names import OfficeId
-from tests.web.county import (
-    COUNTY,
-    OTHER_VILLAGE,
-    TOWNSHIP,
-    VILLAGE,
-    Client,
-    WebCounty,
-    application,
-    sign_in,
-    token_of,
-)
+from tests.web.county import COUNTY, OTHER_VILLAGE, TOWNSHIP, VILLAGE, Client, WebCounty, application, sign_in, token_of
 from tests.web.people import PASSWORD
 
 NAME = "王秀英"
@@ -49,7 +41,8 @@ def typed(**fields: str) -> dict[str, str]:
         "document_number": NUMBER,
         "phone": PHONE,
         "statement": "请为本人办理参保登记",
-        "mandate": "",
+        "channel": "counter",
+        "attends": "person",
     } | fields
 
 
@@ -61,10 +54,17 @@ def materials_in(page: str) -> dict[str, str]:
 
 
 async def file_case(browser: Client, item: str = "RS01", **fields: str) -> tuple[Any, dict[str, str]]:
-    """Fill in and send the form of an item; the answer, and what was sent."""
+    """Fill in and send the form of an item, and confirm what it asks; the answer, and what was sent."""
     page = (await browser.get(f"/filing/{item}")).text
     sent = hidden(page, f"/filing/{item}") | materials_in(page) | typed(**fields)
-    return await browser.post(f"/filing/{item}", data=sent), sent
+    answer = await browser.post(f"/filing/{item}", data=sent)
+    asked = confirmations(answer.text)
+    return (await browser.post(f"/filing/{item}", data=sent | asked) if asked else answer), sent | asked
+
+
+def confirmations(page: str) -> dict[str, str]:
+    """What the page asks to be confirmed, as its boxes send it."""
+    return {name: unescape(value) for name, value in re.findall(r'name="(confirm_[a-z]+)" value="([^"]*)"', page)}
 
 
 def case_in(page: str) -> str:
@@ -167,7 +167,8 @@ async def test_an_act_on_a_page_that_is_out_of_date_is_refused_with_what_was_typ
     assert answer.status_code == 409
     assert "缺少户口簿原件" in answer.text
     assert hidden(answer.text, action)["operation"] != stale["operation"]
-    again = await clerk.post(action, data=hidden(answer.text, action) | {"materials": "户口簿", "reason": "x"})
+    more = {"materials": "户口簿", "reason": "缺少户口簿原件", "justification": "首次漏看"}
+    again = await clerk.post(action, data=hidden(answer.text, action) | more)
     assert again.status_code == 200
     assert again.url.path == case
 
@@ -225,6 +226,26 @@ async def test_the_county_reassigns_with_the_word_of_a_leader_it_knows(county: W
             assert "批准人须是本县中心在岗的值班领导" in refused.text
         done = await act(browser, case, "custody.reassigned", to=VILLAGE, reason="停办", approver=f"{COUNTY}/boss")
         assert done.status_code == 303
+
+
+async def test_the_result_is_to_be_handed_over_elsewhere(county: WebCounty, agent: Client) -> None:
+    case = case_in((await file_case(agent))[0].text)
+    await act(agent, case, "custody.offered", to=TOWNSHIP)
+    await county.settle()
+    hub = county.nodes[COUNTY]
+    await hub.hire("boss", Role.LEADER, name="王主任")
+    async with county.client(COUNTY) as browser:
+        await sign_in(browser, "boss")
+        page = (await browser.get(case)).text
+        places = re.search(r'<select id="case-rehomed-to".*?</select>', page, re.DOTALL)
+        assert places is not None
+        assert f'value="{VILLAGE}"' not in places.group()
+        stated = {"to": TOWNSHIP, "reason": "申请人到镇上领取"}
+        refused = await act(browser, case, "case.rehomed", **stated, approver="")
+        assert (refused.status_code, "批准人须是" in refused.text) == (422, True)
+        done = await act(browser, case, "case.rehomed", **stated, approver=f"{COUNTY}/boss")
+        assert done.status_code == 303
+        assert "<dt>送达单位</dt><dd>陵江镇" in (await browser.get(case)).text
 
 
 async def test_what_the_desk_refuses_is_said_on_the_form(agent: Client) -> None:
@@ -441,8 +462,8 @@ def test_every_stage_act_and_role_has_its_word_and_every_act_its_form() -> None:
     assert set(ROLES) == set(Role)
     assert set(MATERIALS) == set(MaterialStatus)
     assert set(ACTS) == set(EVENTS)
-    # A filing has a page of its own, and the desk itself writes that an act is not yet confirmed.
-    written = set(EVENTS) - {"case.filed", "act.unconfirmed"}
-    assert set(FORMS) == set(BUTTONS) == set(VERBS) == set(LIKELIEST_FIRST) == written
+    # A filing and a list have pages of their own, and some things the desk or the node writes by itself.
+    written = set(EVENTS) - {"case.filed", "roster.added", "act.unconfirmed", "case.received"}
+    assert set(FORMS) == set(BUTTONS) == set(VERBS) == set(LIKELIEST_FIRST) == written | {DECIDED_AT_ONCE}
     assert set(GRAVE) == set(LIKELIEST_FIRST[-len(GRAVE) :])
     assert set(DOCUMENT_TYPES) == set(KNOWN_TYPES)

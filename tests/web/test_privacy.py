@@ -12,8 +12,9 @@ from office.access_log import AccessLog
 from office.web.views import detail_of, lifted
 from office.worklists import Found, Traced
 from schemas.casework.casefile import CaseFile
-from schemas.casework.events import Applicant, CaseFiled, RemarkAdded
+from schemas.casework.events import CaseFiled, RemarkAdded
 from schemas.casework.roles import Role
+from schemas.casework.values import Applicant
 from schemas.casework.visibility import FieldGroup, Sight, sight_of
 from schemas.names import CaseId, Epoch, Instant, JournalId, NodeId, OfficeId, OfficerId, TrackingNumber
 from sync.ports import Stored

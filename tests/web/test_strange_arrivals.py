@@ -8,8 +8,9 @@ from collections.abc import AsyncGenerator, Sequence
 
 import pytest
 
-from schemas.casework.events import Applicant, CaseFiled, CustodyOffered, Material, MaterialStatus, encode_event
+from schemas.casework.events import CaseFiled, CustodyOffered, encode_event
 from schemas.casework.roles import Role
+from schemas.casework.values import Applicant, Material, MaterialStatus
 from schemas.names import CaseId, OfficeId, OfficerId, TrackingNumber, followed
 from sync.core.journal import Draft
 from tests.web.county import COUNTY, TOWNSHIP, VILLAGE, Client, WebCounty, sign_in, web_county

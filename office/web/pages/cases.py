@@ -13,21 +13,24 @@ from msgspec import Struct
 
 from office.access_log import PURPOSE_CHARACTERS_MAX, PurposeRefused
 from office.accounts import SignedIn
-from office.web import guards, labels
-from office.web.act_forms import Drawing, Refusing, not_offered, offered
+from office.web import deadlines, guards, labels
+from office.web.act_forms import SHOWN_FIRST, Drawing, Refusing, Staff, not_offered, offered, staff_of
 from office.web.acting import perform, read_case_id, read_operation, read_seen
+from office.web.deadlines import clock_views, custody_views, due_view, reminder_view
+from office.web.duties import answer_for as who_answers
+from office.web.duties import left_to_others, slot_for, stand_ins
 from office.web.errors import answer_for
-from office.web.forms import FORMS, FormRefused, Problem, Shape, Values, read_fields
+from office.web.forms import FORMS, LISTS, FormRefused, Problem, Shape, Values, read_fields
 from office.web.guards import CASEWORK, AnyRequest, Scope
 from office.web.i18n import n_
 from office.web.inputs import read_form
 from office.web.pages.filing import FILERS, render_slip
 from office.web.pages.front import see_other
-from office.web.site import Names, language_for, names_for, site_of, when
-from office.web.views import StepView, detail_of, lifted, sees_everything, summary_of
+from office.web.site import Names, Site, language_for, names_for, site_of, when
+from office.web.views import CaseDetail, StepView, detail_of, lifted, sees_everything, summary_of
 from office.worklists import PAGE_CASES, Queue
-from schemas.casework.events import CustodyAccepted, CustodyReassigned
-from schemas.casework.lifecycle import NotPermitted
+from schemas.casework.events import CustodyAccepted
+from schemas.casework.reasons import NotPermitted
 from schemas.casework.roles import may_take_part
 from schemas.casework.visibility import Sight, does_casework, sight_of
 from schemas.names import OfficerId
@@ -37,6 +40,10 @@ Page = Response[object]
 
 QUEUES: Final[dict[Queue, str]] = {
     Queue.OPEN: n_("Open cases"),
+    Queue.OVERDUE: n_("Overdue"),
+    Queue.DUE_TODAY: n_("Due today"),
+    Queue.DUE_SOON: n_("Due within three working days"),
+    Queue.WAITING: n_("Waiting for you"),
     Queue.HELD: n_("Held by this office"),
     Queue.OFFERED: n_("Waiting for our answer"),
     Queue.ALL: n_("All cases"),
@@ -44,6 +51,10 @@ QUEUES: Final[dict[Queue, str]] = {
 
 EMPTY: Final[dict[Queue, str]] = {
     Queue.OPEN: n_("No open case here. Filing works without the line; cases from below arrive when it is up."),
+    Queue.OVERDUE: n_("Nothing is overdue. Well done."),
+    Queue.DUE_TODAY: n_("Nothing is due today."),
+    Queue.DUE_SOON: n_("Nothing is due within the next three working days."),
+    Queue.WAITING: n_("Nothing waits for you or for those whom you stand in for."),
     Queue.HELD: n_("This office holds no case now: all are passed on or done."),
     Queue.OFFERED: n_("No offer waits for an answer. Well done."),
     Queue.ALL: n_("No case has been filed here or has arrived yet."),
@@ -123,7 +134,7 @@ async def act_on_case(request: AnyRequest, case: FromPath[str], kind: FromPath[s
     if fields is None:
         raise NotPermitted("unknown_act")
     form = await read_form(request)
-    typed = form.source(frozenset(field.name for field in fields if field.shape is Shape.LIST))
+    typed = form.source(frozenset(field.name for field in fields if field.shape in LISTS))
     values: Values = {}
     try:
         operation, seen = read_operation(form.text("operation")), read_seen(form.text("seen"))
@@ -160,7 +171,7 @@ async def show_slip(request: AnyRequest, case: FromPath[str]) -> Page:
     """The resident's slip, for the officer who filed the case: after the filing, and when the printout is lost."""
     site, signed_in = site_of(request), guards.get_signed_in(request)
     found = await site.node.worklists.get_case(signed_in.office, read_case_id(case))
-    secret = site.node.desk.reopen_slip(signed_in, found.file)
+    secret = site.node.intake.reopen_slip(signed_in, found.file)
     return await render_slip(request, found.file, secret)
 
 
@@ -199,11 +210,12 @@ async def _list(request: AnyRequest, queue: Queue, number: int, search: str) -> 
     site, signed_in = site_of(request), guards.get_signed_in(request)
     office = signed_in.office
     by_name = does_casework(signed_in.roles)
+    elsewhere = left_to_others(site.node, signed_in)
     listed = await site.node.worklists.list_cases(
-        office, queue, search=search, by_name=by_name, page=number, size=PAGE_CASES
+        office, queue, search=search, by_name=by_name, elsewhere=elsewhere, page=number, size=PAGE_CASES
     )
     rows = [summary_of(found, sight_of(found.file, office, signed_in.roles), site.node.seat) for found in listed.rows]
-    counts = await site.node.worklists.count(office)
+    counts = await site.node.worklists.count(office, elsewhere)
     return await site.render(
         request,
         "cases.html",
@@ -212,6 +224,10 @@ async def _list(request: AnyRequest, queue: Queue, number: int, search: str) -> 
         queue=queue,
         search=search,
         rows=rows,
+        due={found.file.case.hex(): due_view(site.node, found.file) for found in listed.rows},
+        deadlines=deadlines,
+        answers={found.file.case.hex(): who_answers(site.node, found.file) for found in listed.rows},
+        stands_in_for="、".join(site.node.people.stood_in_for(signed_in.officer, site.node.people.today)),
         total=listed.total,
         empty=NOTHING_FOUND if search else EMPTY[queue],
         newer=number - 1,
@@ -237,10 +253,11 @@ async def _case(
     found = await site.node.worklists.get_case(signed_in.office, read_case_id(case))
     sights = sight_of(found.file, signed_in.office, signed_in.roles)
     sights = lifted(sights) if is_unmasked else sights
-    kinds = offered(site.node.desk.available(signed_in, found.file), found.file)
-    leaders = await site.accounts.list_leaders() if CustodyReassigned.kind in kinds else []
-    names, detail = names_for(request), detail_of(found, sights, site.node.seat)
-    drawing = Drawing(site.node, names, found, sights, site.new_operation, leaders)
+    item = site.node.catalogue.item_of(found.file)
+    kinds = offered(site.node.desk.available(signed_in, found.file), found.file, item)
+    names, detail = names_for(request), detail_of(found, sights, site.node.seat, item)
+    staff, grant = await _staff(site, signed_in, kinds), site.node.desk.find_grant(signed_in, found.file)
+    drawing = Drawing(site.node, names, found, sights, site.new_operation, staff, grant)
     forms = drawing.forms(kinds, refusing)
     sentence, status = (refusing.sentence, refusing.status) if refusing is not None else ("", 422 if asked else 200)
     if refusing is not None and not sentence and refusing.kind not in kinds:
@@ -252,9 +269,17 @@ async def _case(
         # What was typed would be lost with the answer that shows it.
         back="" if refusing or asked else f"/cases/{case}",
         case=detail,
-        officers=await site.accounts.find_names({OfficerId(step.officer) for step in detail.steps}),
+        clocks=clock_views(site.node, found.file, sights),
+        custody=custody_views(site.node, found.file),
+        reminders=[reminder_view(one) for one in await site.node.reminders.of_case(found.file.case)],
+        deadlines=deadlines,
+        answer=who_answers(site.node, found.file),
+        slot=slot_for(site.node, found.file),
+        stand_ins=stand_ins(site.node, detail),
+        officers=await site.accounts.find_names(_people(detail)),
         own_device=site.node.books.seat.node,
-        acts=forms,
+        acts=forms[:SHOWN_FIRST],
+        more_acts=forms[SHOWN_FIRST:],
         refusal=sentence,
         is_wrong=status != 200,
         asked=asked,
@@ -265,6 +290,30 @@ async def _case(
         provable=[(step.fingerprint, _step_label(names, step)) for step in detail.steps],
         county_digest=site.node.books.seat.root.digest,
     )
+
+
+async def _staff(site: Site, signed_in: SignedIn, kinds: tuple[str, ...]) -> Staff:
+    """The officers who can be named in the forms of these kinds; nobody is read for forms that name nobody."""
+    shapes = {field.shape for kind in kinds for field in FORMS[kind]}
+    if shapes.isdisjoint({Shape.LEADER, Shape.APPROVER, Shape.COLLEAGUE, Shape.PEOPLE}):
+        return Staff()
+    accounts = site.accounts
+    approvers = await accounts.list_approvers(signed_in.office)
+    return staff_of(await accounts.list_leaders(), approvers, await accounts.list_officers(), signed_in)
+
+
+def _people(detail: CaseDetail) -> set[OfficerId]:
+    """Everybody whom the page names."""
+    authors = {OfficerId(step.officer) for step in detail.steps}
+    named = {
+        OfficerId(part)
+        for step in detail.steps
+        for said in step.said
+        if said.field in labels.PEOPLE
+        for part in ((said.value,) if isinstance(said.value, str) else said.value)
+    }
+    taken = {officer for step in detail.course.steps for officer in step.officers}
+    return authors | named | taken | {extension.approver for extension in detail.course.extensions}
 
 
 def _step_label(names: Names, step: StepView) -> str:

@@ -1,0 +1,304 @@
+"""The six regimes: what each wants on record before which act; and that no item of the catalogue is closed by them."""
+
+from datetime import date, timedelta
+
+import pytest
+from msgspec.structs import replace
+
+from office.seeds import load_calendar, load_catalogue
+from schemas.casework.casefile import CaseFile
+from schemas.casework.clocks import day_of
+from schemas.casework.events import (
+    Act,
+    CaseClosed,
+    CaseConverted,
+    CaseDecided,
+    CaseReceived,
+    Contribution,
+    CustodyAccepted,
+    CustodyOffered,
+    FeePaid,
+    OpinionGiven,
+    OpinionsRequested,
+    ResultHandedOver,
+    SiteSurveyed,
+    StepCompleted,
+)
+from schemas.casework.fold import fold
+from schemas.casework.lifecycle import NotPermitted, permits_event
+from schemas.casework.reasons import REASONS
+from schemas.casework.regimes import DEMANDS, DEMANDS_OF_ALL, Regime, demands, is_convertible, regime_of
+from schemas.casework.stages import Stage
+from schemas.casework.steps import Step
+from schemas.casework.values import Handover, Material, MaterialStatus, Opinion, Outcome
+from schemas.catalogue import (
+    CaseType,
+    Delegation,
+    LegalTerm,
+    ServiceItem,
+    TermStart,
+    TermUnit,
+    accepts,
+    may_decide,
+    planned_steps,
+)
+from schemas.names import Instant, OfficeId, OfficerId
+from tests.support.casebook import COUNTY, TODAY, TOWNSHIP, VILLAGE, WINDOW, Casebook, filing, officer
+from tests.support.stages import DEPARTMENT, EVERYWHERE, book_at, case_at
+
+CATALOGUE = load_catalogue()
+CALENDAR = load_calendar()
+TOMORROW = TODAY + timedelta(days=1)
+COLLEAGUE = OfficerId("510824100/li")
+GRANTED = (Outcome.GRANTED, "符合条件", "第20条")
+REFUSED = (Outcome.REFUSED, "不符合条件", "第20条", "60日内申请行政复议")
+
+
+def case_of(book: Casebook) -> CaseFile:
+    case = fold(book.items)
+    assert case is not None
+    return case
+
+
+def item(code: str) -> ServiceItem:
+    return CATALOGUE.get_item(code)
+
+
+def survey(book: Casebook, *surveyors: OfficerId) -> None:
+    book.contribute(SiteSurveyed, TOWNSHIP, surveyors, TODAY, "三组", "属实", True)
+
+
+# --- which regime ----------------------------------------------------------------------------------------------------
+
+
+def test_a_case_is_handled_as_its_item_says_until_something_else_happens() -> None:
+    plain = Casebook()
+    plain.accepted_at_township()
+    for case_type in CaseType:
+        assert regime_of(case_of(plain), replace(EVERYWHERE, case_type=case_type)) is Regime(case_type.value)
+    assert regime_of(case_at(Stage.IN_REVIEW), item("MZ01")) is Regime.JOINT, "a department was asked"
+    plain.contribute(CaseConverted, TOWNSHIP, 5, "系统停机")
+    assert regime_of(case_of(plain), EVERYWHERE) is Regime.PROMISED
+    plain.act(CaseDecided, TOWNSHIP, *GRANTED, "", "", "委〔2026〕2号", "县人社局")
+    assert regime_of(case_of(plain), EVERYWHERE) is Regime.ENTRUSTED
+    refused = Casebook()
+    refused.accepted_at_township()
+    refused.act(CaseDecided, TOWNSHIP, *REFUSED)
+    assert regime_of(case_of(refused), EVERYWHERE) is Regime.REFUSAL_ON_FILE
+    assert regime_of(case_at(Stage.NOT_ACCEPTED), EVERYWHERE) is Regime.REFUSAL_ON_FILE
+
+
+def test_every_regime_stands_in_the_table_and_every_demand_has_its_sentence() -> None:
+    assert set(DEMANDS) == set(Regime)
+    wanted = [one for acts in (*DEMANDS.values(), DEMANDS_OF_ALL) for some in acts.values() for one in some]
+    assert {one.code for one in wanted} <= REASONS.keys()
+
+
+# --- what each wants -------------------------------------------------------------------------------------------------
+
+
+def test_an_on_the_spot_case_that_took_longer_says_why_first() -> None:
+    book = Casebook()
+    book.accepted_at_township()
+    decided = CaseDecided.kind
+    assert demands(case_of(book), decided, EVERYWHERE, today=TODAY) == ()
+    assert demands(case_of(book), decided, EVERYWHERE, today=TOMORROW) == ("not_converted",)
+    assert demands(case_of(book), decided, EVERYWHERE) == (), "nobody asked"
+    by_law = replace(EVERYWHERE, legal=LegalTerm(0, TermUnit.ON_THE_SPOT, TermStart.RECEIVED))
+    assert demands(case_of(book), decided, by_law, today=TOMORROW) == (), "it cannot be converted, only be late"
+    book.contribute(CaseConverted, TOWNSHIP, 5, "系统停机")
+    assert demands(case_of(book), decided, EVERYWHERE, today=TOMORROW) == ()
+
+
+def test_a_joint_case_is_copied_to_the_departments_before_it_is_granted() -> None:
+    book = Casebook()
+    book.accepted_at_township()
+    joint = replace(EVERYWHERE, case_type=CaseType.JOINT)
+    assert demands(case_of(book), CaseDecided.kind, joint) == ("opinions_not_requested",)
+    assert demands(case_of(book), CaseDecided.kind, joint, grants=False) == ()
+    book.act(OpinionsRequested, TOWNSHIP, (DEPARTMENT,), TODAY)
+    assert demands(case_of(book), CaseDecided.kind, joint) == ()
+
+
+def test_the_township_reviews_what_it_reports_upward() -> None:
+    book = Casebook()
+    book.accepted_at_township()
+    upward, offered = item("RS02"), CustodyOffered.kind
+    assert demands(case_of(book), offered, upward) == ("first_review_missing",)
+    for to, note, code in (
+        (WINDOW, "", "first_review_missing"),
+        (WINDOW, "初审：材料属实", ""),
+        (OfficeId("510824102"), "", ""),
+        (VILLAGE, "", ""),
+    ):
+        event = CustodyOffered(4, book.tip, bytes(8), TOWNSHIP, officer(TOWNSHIP), to, note)
+        assert refusal(case_of(book), event, upward) == code
+    book.contribute(StepCompleted, TOWNSHIP, Step.REVIEW, "材料属实")
+    assert demands(case_of(book), offered, upward) == ()
+    at_window = Casebook()
+    at_window.file()
+    at_window.act(CustodyOffered, VILLAGE, COUNTY)
+    at_window.act(CustodyAccepted, COUNTY)
+    assert demands(case_of(at_window), offered, upward) == (), "the county reports nothing upward"
+
+
+def refusal(case: CaseFile, event: Act | Contribution, of: ServiceItem) -> str:
+    try:
+        permits_event(case, event, of, today=TODAY, calendar=CALENDAR)
+    except NotPermitted as refused:
+        return refused.code
+    return ""
+
+
+def test_a_refusal_without_its_reasons_is_not_struck_off() -> None:
+    book = book_at(Stage.IN_REVIEW)
+    book.act(CaseDecided, TOWNSHIP, Outcome.REFUSED, "不符合", "", "")
+    book.act(ResultHandedOver, TOWNSHIP, "王秀英", Handover.COUNTER)
+    assert demands(case_of(book), CaseClosed.kind, EVERYWHERE) == ("answer_incomplete",)
+
+
+def test_two_look_at_the_site_where_the_catalogue_sends_two() -> None:
+    book = Casebook()
+    book.accepted_at_township()
+    for_two, for_one = item("MZ01"), item("MZ03")
+    for item_of, outcome in ((for_two, True), (for_two, False), (for_one, True)):
+        assert "survey_missing" in demands(case_of(book), CaseDecided.kind, item_of, grants=outcome)
+    book.contribute(StepCompleted, TOWNSHIP, Step.SURVEY, "属实")
+    assert "survey_missing" not in demands(case_of(book), CaseDecided.kind, for_one)
+    assert "survey_missing" in demands(case_of(book), CaseDecided.kind, for_two)
+    survey(book, COLLEAGUE, COLLEAGUE)
+    assert "survey_missing" in demands(case_of(book), CaseDecided.kind, for_two)
+    survey(book, COLLEAGUE, officer(TOWNSHIP))
+    assert "survey_missing" not in demands(case_of(book), CaseDecided.kind, for_two)
+
+
+def test_a_survey_that_a_village_wrote_alone_is_none() -> None:
+    book = Casebook()
+    book.accepted_at_township()
+    book.contribute(SiteSurveyed, VILLAGE, (officer(VILLAGE), COLLEAGUE), TODAY, "三组", "属实", True)
+    book.contribute(StepCompleted, VILLAGE, Step.PUBLICITY, "已公示")
+    assert demands(case_of(book), CaseDecided.kind, item("MZ01")) == ("survey_missing", "publicity_missing")
+
+
+def test_a_public_notice_comes_before_a_grant_and_may_be_left_out_in_words() -> None:
+    book = Casebook()
+    book.accepted_at_township()
+    assert demands(case_of(book), CaseDecided.kind, item("CL01")) == ("publicity_missing",)
+    assert demands(case_of(book), CaseDecided.kind, item("CL01"), grants=False) == ()
+    book.contribute(StepCompleted, TOWNSHIP, Step.PUBLICITY, "未成年人，不公示")
+    assert demands(case_of(book), CaseDecided.kind, item("CL01")) == ()
+
+
+def test_what_is_handed_over_is_made_sealed_and_paid_for() -> None:
+    costly = replace(item("GA03"), steps=("制证", "盖章"))
+    book = Casebook()
+    book.granted_at_township()
+    handed = ResultHandedOver.kind
+    assert demands(case_of(book), handed, costly) == ("fee_unpaid", "production_missing", "sealing_missing")
+    book.contribute(FeePaid, TOWNSHIP, 0, "减免")
+    book.contribute(StepCompleted, TOWNSHIP, Step.PRODUCTION, "已制证")
+    assert demands(case_of(book), handed, costly) == ("sealing_missing",)
+    book.contribute(StepCompleted, TOWNSHIP, Step.SEALING, "已盖章")
+    assert demands(case_of(book), handed, costly) == ()
+    refused = Casebook()
+    refused.accepted_at_township()
+    refused.act(CaseDecided, TOWNSHIP, *REFUSED)
+    assert demands(case_of(refused), handed, costly) == (), "a refusal costs and needs nothing"
+
+
+# --- no item is closed -----------------------------------------------------------------------------------------------
+
+
+class Way:
+    """One case of an item from filing to its end, each step as the pen permits it, an hour after the one before."""
+
+    def __init__(self, of: ServiceItem) -> None:
+        self.item = of
+        self.book = Casebook()
+
+    @property
+    def case(self) -> CaseFile:
+        return case_of(self.book)
+
+    def act(self, kind: type[Act], office: OfficeId, *fields: object) -> None:
+        before = self.case
+        event, _ = self.book.act(kind, office, *fields)
+        permits_event(before, event, self.item, today=self.today, calendar=CALENDAR)
+
+    def note(self, kind: type[Contribution], office: OfficeId, *fields: object) -> None:
+        before = self.case
+        event, _ = self.book.contribute(kind, office, *fields)
+        permits_event(before, event, self.item, today=self.today, calendar=CALENDAR)
+
+    @property
+    def today(self) -> date:
+        """The day of the last entry."""
+        return day_of(Instant(self.book.items[-1][1].at))
+
+    def walk(self, outcome: tuple[object, ...]) -> CaseFile:
+        """By the item's own route."""
+        filer = VILLAGE if self.item.delegation is not Delegation.NO else COUNTY
+        listed = self.item.materials
+        filed = replace(
+            filing(filer, self.item.code),
+            materials=tuple(
+                Material(name, MaterialStatus.PROVIDED)
+                for name in (*listed.required, *listed.deferrable, *listed.pledged)
+            ),
+        )
+        permits_event(None, filed, self.item, today=TODAY)
+        self.book.keep(filed)
+        holder = self.accept(filer)
+        decider = next(one for one in (TOWNSHIP, WINDOW, COUNTY) if may_decide(self.item, one))
+        if holder != decider and not may_decide(self.item, holder):
+            holder = self.refer(holder, decider)
+        self.prepare(holder)
+        self.act(CaseDecided, holder, *outcome)
+        self.deliver(holder, filer)
+        return self.case
+
+    def accept(self, filer: OfficeId) -> OfficeId:
+        holder = next(one for one in (TOWNSHIP, COUNTY) if accepts(self.item, one)) if filer == VILLAGE else filer
+        if holder != filer:
+            self.act(CustodyOffered, filer, holder)
+            self.book.contribute(CaseReceived, holder)
+        self.act(CustodyAccepted, holder)
+        return holder
+
+    def refer(self, holder: OfficeId, decider: OfficeId) -> OfficeId:
+        if self.item.case_type is CaseType.REPORTED_UPWARD:
+            self.note(StepCompleted, holder, Step.REVIEW, "初审同意")
+        self.act(CustodyOffered, holder, decider)
+        self.act(CustodyAccepted, decider)
+        return decider
+
+    def prepare(self, holder: OfficeId) -> None:
+        planned = {one.step for one in planned_steps(self.item)}
+        if Step.SURVEY in planned:
+            self.note(SiteSurveyed, holder, (officer(holder), COLLEAGUE), self.today, "三组", "属实", True)
+        if self.item.notice.days:
+            self.note(StepCompleted, holder, Step.PUBLICITY, "公示无异议")
+        if self.item.case_type is CaseType.JOINT:
+            self.act(OpinionsRequested, holder, (DEPARTMENT,), self.today)
+            self.note(OpinionGiven, DEPARTMENT, Opinion.AGREES, "同意")
+        if self.item.is_on_the_spot and is_convertible(self.item):
+            self.note(CaseConverted, holder, 1, "线路中断，当日不能办结")
+
+    def deliver(self, holder: OfficeId, filer: OfficeId) -> None:
+        steps = {one.step for one in planned_steps(self.item)} & {Step.PRODUCTION, Step.SEALING}
+        for step in sorted(steps):
+            self.note(StepCompleted, holder, step, "已办")
+        if self.item.fee_yuan:
+            self.note(FeePaid, holder, self.item.fee_yuan * 100, "0012345")
+        if holder != filer:
+            self.act(CustodyOffered, holder, filer)
+            self.act(CustodyAccepted, filer)
+        self.act(ResultHandedOver, filer, "王秀英", Handover.COUNTER)
+        self.act(CaseClosed, filer)
+
+
+@pytest.mark.parametrize("outcome", [GRANTED, REFUSED], ids=["granted", "refused"])
+@pytest.mark.parametrize("code", CATALOGUE.items)
+def test_every_item_of_the_catalogue_can_be_brought_to_its_end(code: str, outcome: tuple[object, ...]) -> None:
+    case = Way(item(code)).walk(outcome)
+    assert (case.stage, case.breaches, case.held) == (Stage.CLOSED, (), ())
