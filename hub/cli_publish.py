@@ -15,7 +15,7 @@ from msgspec import structs
 from office.cli import Arguments, Verbs
 from office.cli_register import add_first_day, add_officer, author_of, officer_of, publish_records, tell, today_of
 from office.paths import Home
-from schemas.names import OfficeId
+from schemas.names import OfficeId, seat_of
 from schemas.refusals import Refused
 
 if TYPE_CHECKING:
@@ -52,6 +52,15 @@ def add_publishing(verbs: Verbs, catalogue: "Group", calendar: "Group") -> None:
         "publish the names in the list of offices; network import does it by itself",
     )
     verbs.share(group.add_parser("publish", help=naming), publish_names)
+    binding = say(
+        "一个窗口属于哪个部门：只受理和决定该部门的事项；不填部门为综合窗口",
+        "whose window it is: it takes in and decides that department's items; without one, any",
+    )
+    bind = group.add_parser("bind", help=binding, description=binding)
+    bind.add_argument("office", type=OfficeId, help=say("窗口代码，如 510824.rsj", "the window's code"))
+    bind.add_argument("department", nargs="?", default="", help=say("部门，与目录一致", "as the catalogue names it"))
+    add_officer(verbs, bind)
+    verbs.share(bind, bind_window)
 
 
 def _add_grants(verbs: Verbs) -> None:
@@ -140,6 +149,30 @@ async def publish_names(arguments: Arguments) -> int:
     finally:
         await node.close()
     return await tell_names(arguments, names)
+
+
+async def bind_window(arguments: Arguments) -> int:
+    """`names bind`"""
+    from office.node import Node
+    from schemas.register import OfficePublished
+
+    today, window = today_of(), arguments.office
+    node = await Node.open(arguments.home, with_pen=False)
+    try:
+        known = node.casebook.register.find_office(window, today)
+    finally:
+        await node.close()
+    if known is None or window == seat_of(window):
+        raise Refused(
+            "no_such_window",
+            f"{window} 不是已公布名称的窗口，没有写入；请核对代码，先用 network import 导入单位表。",
+            f"{window} is no window of which the name is published; nothing was written. Check the code, and import "
+            "the list of offices first.",
+        )
+    bound = OfficePublished(
+        *author_of(arguments), window, known.name, arguments.department, known.address, today, known.valid_to
+    )
+    return await publish_records(arguments, bound)
 
 
 async def unpublished_names(node: "Node") -> dict[OfficeId, str]:

@@ -56,6 +56,8 @@ class CaseRows(Struct):
     register: RegisterRows | None = None
     listed: dict[CaseId, dict[bytes, RosterAdded]] = {}
     """The parts of lists of persons that are new, or folded again, by the hash of the entry."""
+    noticed: frozenset[CaseId] = frozenset()
+    """Those of the cases whose notices of missing papers are others than before."""
 
     def pieces(self) -> list["CaseRows"]:
         """The same case by case, for a store that must find the one row that will not go in (RULINGS B11)."""
@@ -72,7 +74,8 @@ class CaseRows(Struct):
         readers = {key: present for key, present in self.readers.items() if key[0] == subject}
         listed = {subject: self.listed[subject]} if subject in self.listed else {}
         entries = {subject: self.entries.get(subject, [])}
-        return CaseRows([case], operations, readers, entries, self.serial, listed=listed)
+        noticed = self.noticed & {subject}
+        return CaseRows([case], operations, readers, entries, self.serial, listed=listed, noticed=noticed)
 
     def spoiled(self) -> list[Disposition]:
         """What to note about the entries of rows that the database would not take."""

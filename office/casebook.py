@@ -32,8 +32,8 @@ from sync.ports import Disposition, EntryKey, Interpretation, Outcome, Stored
 
 log = logging.getLogger(__name__)
 
-CASES_REMEMBERED_MAX: Final = 1000
-"""About 2 KiB each: 2 MiB on a village computer. A hub sets more (`cases_remembered`)."""
+CASES_REMEMBERED_MAX: Final = 500
+"""About 4 KiB each: 2 MiB on a village computer. A hub sets more (`cases_remembered`)."""
 
 REFOLD_CASES: Final = 200
 """Cases read at a time when many are folded again: about 1,400 entries, 1 MiB."""
@@ -57,10 +57,11 @@ class CaseInterpreter:
         self._operations: dict[bytes, Operation] = {}
         self._readers: dict[tuple[CaseId, OfficeId], bool] = {}
         self._listed: dict[CaseId, dict[bytes, RosterAdded]] = {}
+        self._noticed: set[CaseId] = set()
         self._serial: int | None = None
         self._serial_drawn = 0
-        self.on_offered: Callable[[CaseFile], None] = lambda case: None
-        """Told of every changed case with an open offer, just before it is written (`office.receiving`)."""
+        self.on_changed: Callable[[CaseFile], None] = lambda case: None
+        """Told of every changed case just before it is written (`office.receiving`)."""
 
     def attach(self, books: Books) -> None:
         """Say whose books these are: the keyring tells which seat wrote an entry, the store holds all of a case."""
@@ -149,12 +150,13 @@ class CaseInterpreter:
             self._serial_drawn,
             register=records,
             listed=self._listed,
+            noticed=frozenset(self._noticed),
         )
         for subject, case in self._changed.items():
             self._remember(subject, case)
-            if case.offeree is not None:
-                self.on_offered(case)
+            self.on_changed(case)
         self._changed, self._operations, self._readers, self._pending, self._listed = {}, {}, {}, {}, {}
+        self._noticed = set()
         self._serial_drawn = 0
         return rows
 
@@ -168,6 +170,7 @@ class CaseInterpreter:
         """Forget everything that was not committed, and what depended on it."""
         self._known.clear()
         self._changed, self._operations, self._readers, self._pending, self._listed = {}, {}, {}, {}, {}
+        self._noticed = set()
         self._serial, self._serial_drawn = None, 0
 
     def forget(self) -> None:
@@ -338,6 +341,8 @@ class CaseInterpreter:
             # A neighbour through which somebody reads already has every entry: each was posted when it came.
             if now != earlier and not self.books.hops(now) <= self.books.hops(earlier):
                 interpretation.shared.append((subject, now - earlier))
+        if case.course.notices != (before.course.notices if before is not None else ()):
+            self._noticed.add(subject)
         self._note_readers(subject, before, case)
         self._note_own(subject, fresh)
 

@@ -78,22 +78,30 @@ class EnglishParser(Parser):
     language = "en"
 
 
+def say_chinese(zh: str, en: str) -> str:
+    """What to print, of the two, where Chinese is read."""
+    return zh
+
+
+def say_english(zh: str, en: str) -> str:
+    """What to print, of the two, where English is read."""
+    return en
+
+
 class Verbs:
     """The verbs of one program, with the options that all share, explained in one language."""
 
     def __init__(self, application: Application, language: str = "") -> None:
         self.application = application
-        self._is_english = language.startswith("en")
-        self.parser = (EnglishParser if self._is_english else Parser)(
+        is_english = language.startswith("en")
+        # No method: verbs find it among their arguments, and would keep every parser in memory while the node runs.
+        self.say = say_english if is_english else say_chinese
+        self.parser = (EnglishParser if is_english else Parser)(
             prog=application.name,
             description=f"{self.say(application.title_zh, application.title)}\n\n通办 Tongban: {application.name}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         self._group = self.parser.add_subparsers(title=self.say("命令", "verbs"), metavar="VERB", required=True)
-
-    def say(self, zh: str, en: str) -> str:
-        """What to print, of the two. Verbs find it as `say` among their arguments."""
-        return en if self._is_english else zh
 
     def add(self, name: str, verb: Verb, summary: str, example: str = "") -> argparse.ArgumentParser:
         """A verb. Returns its parser for options of its own."""

@@ -29,6 +29,9 @@ SQLITE_BUSY_MS: Final = 5000
 SQLITE_JOURNAL_BYTES_MAX: Final = 64 * 1024 * 1024
 """The write-ahead file is cut back to this after a checkpoint; one reader can let it grow (STACK 6)."""
 
+SQLITE_READER_CACHE_KIB: Final = 512
+"""Of each reading connection, instead of 2 MiB: a page reads little, and the system keeps the file's pages too."""
+
 SQLITE_READERS: Final = 4
 POSTGRES_READERS: Final = 6
 """STACK 6: 5 to 8 connections, no overflow; a request that finds none waits at most 5 s."""
@@ -156,7 +159,9 @@ def _sqlite_readers(url: URL) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:  # pyright: ignore[reportUnusedFunction]
-        _set_pragmas(connection, "synchronous=FULL", *_SHARED_PRAGMAS, "query_only=1")
+        _set_pragmas(
+            connection, "synchronous=FULL", *_SHARED_PRAGMAS, f"cache_size=-{SQLITE_READER_CACHE_KIB}", "query_only=1"
+        )
 
     @event.listens_for(engine.sync_engine, "begin")
     def begin(connection: Connection) -> None:  # pyright: ignore[reportUnusedFunction]

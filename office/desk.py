@@ -493,8 +493,12 @@ class Desk(Pencil):
         present = self.catalogue.in_force(self._clock.now()).find_item(case.filing.item)
         asked = case, officer.office
         today, grants = self.today, self._casebook.register.grants()
-        decidable = available_acts(*asked, present, officer.roles, today=today, grants=grants)
-        lawful = available_acts(*asked, self.catalogue.item_of(case), officer.roles, today=today, grants=grants)
+        department = self._department(officer.office, case.filing.item)
+
+        def available_for(item: ServiceItem | None) -> tuple[str, ...]:
+            return available_acts(*asked, item, officer.roles, today=today, grants=grants, department=department)
+
+        decidable, lawful = available_for(present), available_for(self.catalogue.item_of(case))
         kinds = tuple(
             kind
             for kind in dict.fromkeys((*lawful, *decidable))

@@ -20,6 +20,7 @@ from schemas.casework.events import CaseConverted, CaseReceived
 from schemas.casework.lifecycle import Stage
 from schemas.catalogue import Edition
 from schemas.divisions import is_village_office
+from schemas.names import seat_of
 
 REMEMBERED_MAX: Final = 500
 """About 500 bytes each: a village computer has little memory, and days repeat within a page of entries."""
@@ -116,6 +117,7 @@ def _key(case: CaseFile) -> object:
                 return None
             received = one.at if received is None else min(received, one.at)
     accepted, decided, last = case.accepted_at, case.decided_at, spans[-1]
+    accepted_by, holder = case.accepted_by, case.custodian or case.offeree
     return (
         case.stage,
         filing.item,
@@ -127,6 +129,9 @@ def _key(case: CaseFile) -> object:
         (spans[2].since + _CHINA_MS) // _DAY_MS if len(spans) > 2 else None,
         (received + _CHINA_MS) // _DAY_MS if received is not None else None,
         (accepted + _CHINA_MS) // _DAY_MS if accepted is not None else None,
+        # Whether the first review is over: the case is above the office that accepted it.
+        len(seat_of(accepted_by)) if accepted_by is not None else 0,
+        len(seat_of(holder)) if holder is not None else 0,
         (decided + _CHINA_MS) // _DAY_MS if decided is not None else None,
     )
 

@@ -232,8 +232,28 @@ class Pencil:
         """Raise `NotPermitted` for what the lifecycle refuses, by the rules, grants and working days known here now."""
         assert file.filing is not None
         item = self.catalogue.find_item(file, event.kind, file.filing.item, self._clock.now())
-        grants = self._casebook.register.grants()
-        permits_event(file, event, item, today=self.today, grants=grants, calendar=self.calendar)
+        register, today = self._casebook.register, self.today
+        permits_event(
+            file,
+            event,
+            item,
+            today=today,
+            grants=register.grants(),
+            calendar=self.calendar,
+            department=self._department(event.office, file.filing.item),
+            ended=frozenset(office for office in file.course.consulted if register.find_ended(office, today)),
+        )
+
+    def _department(self, office: OfficeId, item: str) -> str:
+        """The department to whose items a window is bound for this one, as the county has published it; empty = to
+        none: a seat, a comprehensive window (综合窗口), or a window with a post that names the item.
+        """
+        register, today = self._casebook.register, self.today
+        published = register.find_office(office, today) if office != seat_of(office) else None
+        if published is None or not published.department:
+            return ""
+        is_posted = any(item in post.items for post in register.posts_at(office, today))
+        return "" if is_posted else published.department
 
     @property
     def today(self) -> date:

@@ -33,6 +33,7 @@ from office.tables import (
     operations,
     records,
     roster_people,
+    second_notices,
 )
 from schemas.casework.casefile import CaseFile
 from schemas.casework.clocks import day_of
@@ -214,6 +215,7 @@ class SqlCases:
         readers: dict[CaseId, set[str]] = {subject: set() for subject in subjects}
         acts: dict[CaseId, set[bytes]] = {subject: set() for subject in subjects}
         people: dict[CaseId, set[bytes]] = {subject: set() for subject in subjects}
+        again: dict[CaseId, list[dict[str, object]]] = {subject: [] for subject in subjects}
         rows: dict[CaseId, tuple[object, ...]] = {}
         async with self._read.connect() as connection:
             for start in range(0, len(subjects), KEYS_PER_QUERY_MAX):
@@ -226,6 +228,9 @@ class SqlCases:
                     acts[CaseId(row.subject)].add(row.operation)
                 for row in await connection.execute(select(roster_people).where(roster_people.c.subject.in_(some))):
                     people[CaseId(row.subject)].add(row.person)
+                noticed = select(second_notices).where(second_notices.c.subject.in_(some))
+                for row in (await connection.execute(noticed.order_by(second_notices.c.number))).mappings():
+                    again[CaseId(row["subject"])].append(dict(row))
         wanted: dict[CaseId, set[bytes]] = {subject: set() for subject in subjects}
         for operation in done.values():
             wanted[operation.subject].add(operation.operation)
@@ -235,6 +240,7 @@ class SqlCases:
             if rows.get(subject) != self._row(file)
             or readers[subject] != guests_of(file)
             or acts[subject] != wanted[subject]
+            or again[subject] != _second_notices(file)
             # A part that no longer counts leaves its marks behind: whoever asks reads the list itself.
             or not people[subject].issuperset(one["person"] for one in self._people(file, listed.get(subject, {})))
         ]
@@ -256,6 +262,8 @@ class SqlCases:
         people = [one for case in rows.cases for one in self._people(case, rows.listed.get(case.case, {}))]
         if people:
             await connection.execute(text(_INSERT_PERSON), people)
+        if rows.noticed:
+            await _renew_second_notices(connection, [case for case in rows.cases if case.case in rows.noticed])
         if rows.readers:
             await self._move_readers(connection, rows.readers)
         if rows.serial:
@@ -368,6 +376,24 @@ def _enquiry_values(row: Row, event: EnquiryRecorded) -> dict[str, object]:
     }
 
 
+async def _renew_second_notices(connection: AsyncConnection, files: Sequence[CaseFile]) -> None:
+    for start in range(0, len(files), KEYS_PER_QUERY_MAX):
+        subjects = [case.case for case in files[start : start + KEYS_PER_QUERY_MAX]]
+        await connection.execute(delete(second_notices).where(second_notices.c.subject.in_(subjects)))
+    values = [value for case in files for value in _second_notices(case)]
+    if values:
+        await connection.execute(insert(second_notices), values)
+
+
+def _second_notices(case: CaseFile) -> list[dict[str, object]]:
+    """Every notice of missing papers but the first, before the acceptance or after it."""
+    return [
+        {"subject": case.case, "number": number, "office": notice.office, "at": notice.at}
+        for number, notice in enumerate(case.course.notices, start=1)
+        if number > 1
+    ]
+
+
 async def _files(connection: AsyncConnection, subjects: Sequence[CaseId]) -> Sequence[Any]:
     """(subject, name, sealed file) of these cases. Past SQLAlchemy's IN list, which costs 14 µs a case."""
     if connection.dialect.name == "sqlite":
@@ -378,7 +404,7 @@ async def _files(connection: AsyncConnection, subjects: Sequence[CaseId]) -> Seq
 
 async def clear_projections(connection: AsyncConnection) -> None:
     """Empty every projection, inside a transaction that folds them again."""
-    for table in (cases, case_readers, roster_people, operations, counters, records, enquiries):
+    for table in (cases, case_readers, roster_people, second_notices, operations, counters, records, enquiries):
         await connection.execute(delete(table))
 
 

@@ -179,10 +179,14 @@ class Publishing:
         self._check_county()
         today = self._today()
         names = sorted(asked.names.items())
+
+        def named(register: Register, office: OfficeId, name: str) -> OfficePublished:
+            known = register.find_office(office, today)
+            rest = (known.department, known.address) if known is not None else ()
+            return OfficePublished(asked.operation, self._seat, THE_NODE, office, name, *rest, valid_from=today)
+
         return lambda register: [
-            OfficePublished(asked.operation, self._seat, THE_NODE, office, name, valid_from=today)
-            for office, name in names
-            if register.name_of(office, today) != name
+            named(register, office, name) for office, name in names if register.name_of(office, today) != name
         ]
 
     def _check_county(self) -> None:

@@ -1,8 +1,9 @@
 """The node's own receipt of a case: `case.received`, written by itself as soon as an offer is here (收到).
 
-The law counts its five working days from there (art. 32), so it must not wait for an officer to look. Once for each
-offer: the operation is made from case and turn, and a restored node that writes it again adds nothing. A result that
-comes back needs none, and a village none at all: nobody waits there for an acceptance.
+The law counts its five working days from there (art. 32), so it must not wait for an officer to look. A department that
+is asked for an opinion receives the request as well: nobody's silence counts before that. Once for each offer, and for
+each office asked: the operation is made from case and turn, and a restored node that writes it again adds nothing. A
+result that comes back needs none, and a village none at all: nobody waits there for an acceptance.
 Never runs inside the fold: an arrival is only noted, and written afterwards with our own pen, however little room the
 disk has. Next: `office.serving`, which runs it; `office.casebook`, which tells of arrivals.
 """
@@ -20,7 +21,7 @@ from office.pencil import Pen, derived_operation, encode_body
 from office.tables import cases
 from schemas.casework.casefile import CaseFile
 from schemas.casework.events import CaseReceived
-from schemas.casework.stages import Stage
+from schemas.casework.stages import UNDECIDED, Stage
 from schemas.divisions import Tier, tier_of_office
 from schemas.names import CaseId, OfficeId, OfficerId, seat_of
 from sync.core.journal import Draft
@@ -36,7 +37,7 @@ _AWAITING: Final = frozenset({Stage.OFFERED, Stage.REFERRED})
 
 
 class Receiving:
-    """Notes the offers that reach this node's seat or a window of it, and writes that they are here."""
+    """Notes what is offered to this node's seat or a window of it, or asks them, and writes that it is here."""
 
     def __init__(self, pen: Pen, casebook: CaseInterpreter, seat: OfficeId) -> None:
         self._pen = pen
@@ -45,17 +46,20 @@ class Receiving:
         self._waiting: dict[CaseId, None] = {}
         self._woken = asyncio.Event()
         if tier_of_office(seat) is not Tier.VILLAGE:
-            casebook.on_offered = self._hear
+            casebook.on_changed = self._hear
 
     async def sweep(self, read: AsyncEngine) -> None:
-        """Note every offer that is open: some may have come just before the process ended."""
+        """Note every open offer and every undecided request: some may have come just before the process ended."""
         if tier_of_office(self._seat) is Tier.VILLAGE:
             return
         ours = (cases.c.offeree == self._seat) | cases.c.offeree.startswith(f"{self._seat}.", autoescape=True)
-        query = select(cases.c.subject).where(ours, cases.c.stage.in_([stage.value for stage in _AWAITING]))
+        offered = ours & cases.c.stage.in_([stage.value for stage in _AWAITING])
+        # Whoever waits for an opinion has a due day; who is asked stands in the file.
+        undecided = cases.c.due_day.is_not(None) & cases.c.stage.in_([stage.value for stage in UNDECIDED])
         async with read.connect() as connection:
-            found = [CaseId(subject) for subject in (await connection.execute(query)).scalars()]
-        self._note(found)
+            for condition in (offered, undecided):
+                subjects = (await connection.execute(select(cases.c.subject).where(condition))).scalars()
+                self._note([CaseId(subject) for subject in subjects])
 
     async def wait(self) -> None:
         """Return when something may have to be written."""
@@ -77,7 +81,7 @@ class Receiving:
         return count
 
     def _hear(self, case: CaseFile) -> None:
-        if self._is_due(case):
+        if self._due(case):
             self._note([case.case])
 
     def _note(self, found: Sequence[CaseId]) -> None:
@@ -85,18 +89,31 @@ class Receiving:
         if found:
             self._woken.set()
 
-    def _is_due(self, case: CaseFile) -> bool:
-        if case.stage not in _AWAITING or case.offeree is None or seat_of(case.offeree) != self._seat:
-            return False
-        return all((one.turn, one.office) != (case.turn, case.offeree) for one in case.contributed(CaseReceived.kind))
+    def _due(self, case: CaseFile) -> list[CaseReceived]:
+        """What is still to be written of this case: for its open offer, and for each office of ours that is asked."""
+        due: list[tuple[int, OfficeId, bytes]] = []
+        if case.stage in _AWAITING and case.offeree is not None:
+            due.append((case.turn, case.offeree, b""))
+        if case.stage in UNDECIDED and case.course.opinions_due is not None:
+            due += [(case.course.consulted_turn, office, office.encode()) for office in case.silent]
+        ours = [one for one in due if seat_of(one[1]) == self._seat]
+        if not ours:
+            return []
+        written = {(one.turn, one.office) for one in case.contributed(CaseReceived.kind)}
+        return [_receipt(case, *one) for one in ours if one[:2] not in written]
 
     async def _drafts(self, subjects: Sequence[CaseId]) -> list[Draft]:
         drafts: list[Draft] = []
         for case in (await self._casebook.find_cases(subjects)).values():
-            if not self._is_due(case) or case.offeree is None:
-                continue
-            operation = derived_operation(b"received", case.case, case.turn.to_bytes(4, "big"))
-            if await self._casebook.find_operation(operation) is None:
-                event = CaseReceived(case.turn, operation, case.offeree, OfficerId(f"{case.offeree}/{BY_ITSELF}"))
-                drafts.append(Draft(event.kind, case.case, encode_body(event)))
+            drafts += [
+                Draft(event.kind, case.case, encode_body(event))
+                for event in self._due(case)
+                if await self._casebook.find_operation(event.operation) is None
+            ]
         return drafts
+
+
+def _receipt(case: CaseFile, turn: int, office: OfficeId, asked: bytes) -> CaseReceived:
+    """`asked`: of a request the department, as several of one node may be asked at once; empty for an offer."""
+    operation = derived_operation(b"received", case.case, turn.to_bytes(4, "big"), asked)
+    return CaseReceived(turn, operation, office, OfficerId(f"{office}/{BY_ITSELF}"))

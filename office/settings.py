@@ -48,8 +48,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Longest wait between two attempts on a line that is down."""
     idle_timeout_s: Annotated[float, Meta(ge=0.1, le=600)] = 30.0
     """Silence after which a connection is given up. On idleness, never on the whole transfer."""
-    cases_remembered: Annotated[int, Meta(ge=16, le=1_000_000)] = 1000
-    """Case files kept in memory, about 2 KiB each; a hub does well with 20000."""
+    cases_remembered: Annotated[int, Meta(ge=16, le=1_000_000)] = 500
+    """Case files kept in memory, about 4 KiB each; a hub does well with 20000."""
     service_phone: str = ""
     """Telephone of this office, printed on slips and notices where the catalogue names no other."""
     complaint_phone: str = ""

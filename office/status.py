@@ -45,6 +45,8 @@ class Status(Struct, frozen=True):
     is_sample: bool = False
     incomplete_editions: dict[str, int] = {}
     """Published versions of which items are still to come, and how many: not in force here until then."""
+    second_notices: dict[OfficeId, int] = {}
+    """This year's notices of missing papers beyond the first of a case, by the office against which they count."""
 
 
 async def status_of(node: Node, *, is_running: bool = False) -> Status:
@@ -76,6 +78,7 @@ async def status_of(node: Node, *, is_running: bool = False) -> Status:
         edition.version,
         edition.is_sample,
         node.casebook.register.incomplete_editions(),
+        await node.worklists.count_second_notices(node.today.year),
     )
 
 
@@ -104,6 +107,8 @@ def describe(status: Status, say: Callable[[str, str], str]) -> list[str]:
         zh = f"事项目录 {version} 已发布，尚有 {count} 项未到，收齐前不生效：请保持线路畅通。"
         en = f"catalogue {version} is published; {count} items are still to come, until then it is not in force."
         lines.append(say(zh, en))
+    for office, count in status.second_notices.items():
+        lines.append(say(f"{office} · 今年再次告知补正 {count} 件次", f"{office} · second notices this year {count}"))
     for line in status.lines:
         waiting = f"{line.waiting}{'+' if line.is_more else ''}"
         lines.append(say(f"{line.office} · 待送 {waiting}", f"{line.office} · waiting {waiting}"))

@@ -1,9 +1,9 @@
 """Tables of the office: cases as screens read them, which device work they came from, offices and enrolment codes.
 
-`cases`, `case_readers`, `roster_people`, `operations`, `counters`, `records`, `enquiries` are projections: dropped and
-folded again from entries at will (DESIGN 1.8). `offices` and `enrolment_codes` are the county's own list and are backed
-up. What a person may not see in a stolen file is inside `cases.file`, sealed; names stay clear for search, and persons
-are found by keyed marks (RULINGS C7).
+`cases`, `case_readers`, `roster_people`, `second_notices`, `operations`, `counters`, `records`, `enquiries` are
+projections: dropped and folded again from entries at will (DESIGN 1.8). `offices` and `enrolment_codes` are the
+county's own list and are backed up. What a person may not see in a stolen file is inside `cases.file`, sealed; names
+stay clear for search, and persons are found by keyed marks (RULINGS C7).
 Texts have no length here: what arrived is bounded already, and must never fail in a column. Never holds anything but
 `reminders` that cannot be read back from entries or imported again. Next: `office.projection`,
 `office.worklists` (who reads), `office.enrolling`.
@@ -93,6 +93,19 @@ roster_people = Table(
     Column("filed_on", Integer, nullable=False, comment="claimed day of the filing, as 20261122"),
 )
 """Who is on which list of persons: a list is one case of many."""
+
+second_notices = Table(
+    "second_notices",
+    office_metadata,
+    Column("subject", LargeBinary(16), primary_key=True),
+    Column(
+        "number", Integer, primary_key=True, autoincrement=False, comment="among the case's notices; 2 = the second"
+    ),
+    Column("office", Text, nullable=False, comment="who gave it"),
+    Column("at", BigInteger, nullable=False, comment="claimed, milliseconds since 1970 UTC"),
+    Index("second_notices_by_time", "at"),
+)
+"""Notices of missing papers after the first one of a case: each counts against the office (一次性告知)."""
 
 operations = Table(
     "operations",

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from office.dues import number_of
 from office.projection import SqlCases, scope_of
-from office.tables import cases, enquiries
+from office.tables import cases, enquiries, second_notices
 from schemas.casework.casefile import CaseFile
 from schemas.casework.clocks import CHINA_TIME
 from schemas.casework.events import Act, CaseEvent, UnknownKind, decode_event
@@ -210,6 +210,17 @@ class Worklists:
         of_day = (enquiries.c.office == office) & (enquiries.c.at >= first) & (enquiries.c.at < last)
         async with self._read.connect() as connection:
             return await connection.scalar(select(func.count()).select_from(enquiries).where(of_day)) or 0
+
+    async def count_second_notices(self, year: int) -> dict[OfficeId, int]:
+        """Of each office that notified residents of missing papers once more: how often in that year, by the claimed
+        times, as far as the cases are here. One notice names every gap (一次性告知): each further one counts.
+        """
+        first, last = (int(datetime(one, 1, 1, tzinfo=CHINA_TIME).timestamp() * 1000) for one in (year, year + 1))
+        of_year = (second_notices.c.at >= first) & (second_notices.c.at < last)
+        office = second_notices.c.office
+        query = select(office, func.count()).where(of_year).group_by(office).order_by(office)
+        async with self._read.connect() as connection:
+            return {OfficeId(one): count for one, count in (await connection.execute(query)).all()}
 
     async def get_case(self, office: OfficeId, case: CaseId) -> Found:
         """One case with its timeline. Raises `NotPermitted` `no_such_case` when it is not in the office's scope."""

@@ -289,6 +289,15 @@ def may_decide(item: ServiceItem, office: OfficeId, day: date | None = None, gra
     return day is not None and find_grant(grants, item, office, day) is not None
 
 
+def is_of_department(item: ServiceItem, department: str) -> bool:
+    """Whether an item is a department's: listed as its own, or decided by it at some tier. Without one any item is.
+
+    Deciders are named without 县: 县民政局 is 民政局 in 民政局（可委托乡镇）.
+    """
+    name = department.removeprefix("县")
+    return not department or item.department == department or any(name in decider.organ for decider in item.deciders)
+
+
 def find_grant(grants: Iterable[Grant], item: ServiceItem, office: OfficeId, day: date) -> Grant | None:
     """The grant by which `office` decides this item on `day`; of several the one that came into force last.
 

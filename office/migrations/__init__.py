@@ -23,14 +23,24 @@ from office.tables import (
     operations,
     records,
     roster_people,
+    second_notices,
 )
 from sync.core.errors import LocalFault
 from sync.tables import node_meta
 
-PROJECTIONS: Final = (cases, case_readers, operations, counters, records, enquiries, roster_people)
+PROJECTIONS: Final = (
+    cases,
+    case_readers,
+    operations,
+    counters,
+    records,
+    enquiries,
+    roster_people,
+    second_notices,
+)
 """Tables that are folded from entries."""
 
-PROJECTIONS_VERSION: Final = 2
+PROJECTIONS_VERSION: Final = 3
 """Raise it whenever a projection's table, or what the fold writes into it, changes: every node then folds again."""
 
 META_SCHEMA: Final = "schema"

@@ -47,13 +47,13 @@ LIKELIEST_FIRST: Final[tuple[str, ...]] = (
     "case.decided",
     "result.handed_over",
     "case.closed",
+    "step.completed",
     "custody.offered",
     "papers.requested",
-    "step.completed",
-    "papers.brought",
-    "opinions.requested",
     "meeting.held",
     "site.surveyed",
+    "papers.brought",
+    "opinions.requested",
     "fee.paid",
     "remark.added",
     "case.suspended",
@@ -71,11 +71,19 @@ LIKELIEST_FIRST: Final[tuple[str, ...]] = (
 )
 """The order of the forms: what mostly comes next at the top, what is grave at the bottom."""
 
+VERDICTS: Final = frozenset(
+    {
+        *(DECIDED_AT_ONCE, "custody.accepted", "papers.requested", "acceptance.refused"),
+        *("custody.declined", "papers.received"),
+    }
+)
+"""What may be answered to an application that is not yet accepted: these stand together, at the top."""
+
 BY_ACT: Final = frozenset({Step.ACCEPTANCE, Step.DECISION})
 """Steps that an act of the case is itself."""
 
 SHOWN_FIRST: Final = 4
-"""Forms before the rest is folded away under «more»."""
+"""Forms before the rest is folded away, but for the verdicts."""
 
 
 class Input(Struct, frozen=True):
@@ -278,7 +286,13 @@ def offered(kinds: Collection[str], file: CaseFile, item: ServiceItem | None) ->
     elif item is not None and item.case_type is CaseType.JOINT and not file.course.consulted:
         first = OpinionsRequested.kind
     kept = [kind for kind in kinds if _has_occasion(kind, file, item)]
-    return tuple(sorted(kept, key=lambda kind: (kind != first, LIKELIEST_FIRST.index(kind))))
+    verdicts = VERDICTS if file.stage in UNACCEPTED else frozenset[str]()
+    return tuple(sorted(kept, key=lambda kind: (kind != first, kind not in verdicts, LIKELIEST_FIRST.index(kind))))
+
+
+def count_shown(forms: Collection[ActForm]) -> int:
+    """How many of the forms stand open to view: the rest is folded away under «more». No verdict ever is."""
+    return max(SHOWN_FIRST, sum(form.kind in VERDICTS for form in forms))
 
 
 def _has_occasion(kind: str, file: CaseFile, item: ServiceItem | None) -> bool:
@@ -289,6 +303,8 @@ def _has_occasion(kind: str, file: CaseFile, item: ServiceItem | None) -> bool:
         return item is None or item.fee_yuan != 0
     if kind == "case.converted":
         return item is not None and item.is_on_the_spot and file.converted_days is None
+    if kind == "site.surveyed":
+        return item is None or any(one.step is Step.SURVEY for one in planned_steps(item))
     if kind == "meeting.held":
         return bool(file.course.consulted)
     if kind == "case.expedited":
@@ -313,7 +329,8 @@ def steps_open(file: CaseFile, item: ServiceItem | None) -> tuple[Step, ...]:
 def departments(node: "Node", file: CaseFile, field: str) -> tuple[OfficeId, ...]:
     """Windows of departments; for those asked already, only they."""
     if field == "deemed":
-        return file.silent
+        register = node.casebook.register
+        return tuple(office for office in file.silent if register.find_ended(office, node.today) is None)
     if field != "to" and file.course.consulted:
         return file.course.consulted
     return tuple(office for office in node.known_offices() if "." in office and office != file.custodian)

@@ -19,6 +19,7 @@ from schemas.casework.events import (
     CaseEvent,
     CaseReopened,
     CustodyAccepted,
+    OpinionGiven,
     ResultHandedOver,
     SiteSurveyed,
     StepCompleted,
@@ -91,6 +92,8 @@ class OpinionView(Struct, frozen=True):
     opinion: str
     is_deemed: bool
     """Its silence was taken as agreement."""
+    reason: str = ""
+    """In its own words, as far as they may be read."""
 
 
 class NotAccepted(Struct, frozen=True):
@@ -141,6 +144,7 @@ def course_of(found: Found, item: ServiceItem | None, sights: Mapping[FieldGroup
     shows_decision = sights[FieldGroup.DECISION] is Sight.CLEAR
     deemed = decision.deemed if decision is not None else ()
     opinions = case.opinions if shows_decision else {}
+    reasons = _reasons(found.traced) if shows_decision and shows_statement else {}
     return CourseView(
         steps=_steps(found, item),
         channel=case.filing.channel.value if case.filing is not None else "",
@@ -158,7 +162,12 @@ def course_of(found: Found, item: ServiceItem | None, sights: Mapping[FieldGroup
         ),
         promises=tuple(PromiseView(one.material, one.until) for one in course.promises) if shows_statement else (),
         opinions=tuple(
-            OpinionView(office, opinions[office].value if office in opinions else "", office in deemed)
+            OpinionView(
+                office,
+                opinions[office].value if office in opinions else "",
+                office in deemed,
+                reasons.get(office, ""),
+            )
             for office in course.consulted
         ),
         opinions_due=course.opinions_due,
@@ -178,6 +187,12 @@ def course_of(found: Found, item: ServiceItem | None, sights: Mapping[FieldGroup
 def _not_accepted(traced: Sequence[Traced]) -> NotAccepted | None:
     refusals = [one.event for one in traced if isinstance(one.event, AcceptanceRefused) and not one.state]
     return NotAccepted(refusals[-1].reason, refusals[-1].basis, refusals[-1].remedy) if refusals else None
+
+
+def _reasons(traced: Sequence[Traced]) -> dict[OfficeId, str]:
+    """What each department said last, in its own words: conditions are in them."""
+    given = (one.event for one in traced if isinstance(one.event, OpinionGiven) and not one.state)
+    return {event.office: event.reason for event in given}
 
 
 def is_acceptance(found: Found, one: Traced) -> bool:

@@ -15,7 +15,8 @@ from office.web.i18n import n_
 from office.web.views import Sights
 from schemas.calendar import WorkCalendar
 from schemas.casework.casefile import CaseFile
-from schemas.casework.clocks import Clock, ClockKind, StartEvent, custody_account, day_of
+from schemas.casework.clocks import Clock, ClockKind, StartEvent, day_of
+from schemas.casework.custody import custody_account
 from schemas.casework.visibility import FieldGroup, Sight
 from schemas.catalogue import TermUnit
 from schemas.names import Instant
@@ -29,6 +30,7 @@ CLOCKS: Final[dict[ClockKind, str]] = {
     ClockKind.ACCEPTANCE: n_("Answer to the filing"),
     ClockKind.PROMISED: n_("Promised term"),
     ClockKind.LEGAL: n_("Legal term"),
+    ClockKind.FIRST_REVIEW: n_("First review"),
     ClockKind.DELIVERY: n_("Delivery of the result"),
     ClockKind.VILLAGE: n_("The village's own time"),
     ClockKind.OPINION: n_("Department's opinion"),

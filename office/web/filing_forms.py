@@ -134,11 +134,18 @@ def read_filing(item: ServiceItem, source: Mapping[str, object]) -> Values:
         fields.append(ATTENDS_FIELD)
         if source.get("attends") == BY_AGENT:
             fields += MANDATE_FIELDS
-    values = read_fields(fields, source)
-    problems = [
+    problems: list[Problem] = []
+    try:
+        values = read_fields(fields, source)
+    except FormRefused as refusal:
+        values, problems = refusal.values, [*refusal.problems]
+    at_fault = {problem.field for problem in problems}
+    problems += [
         Problem(one.until, NEEDS_DATE, one.name)
         for one in materials
-        if values[one.field.name] == MaterialStatus.DEFERRED.value and not values.get(one.until)
+        if values[one.field.name] == MaterialStatus.DEFERRED.value
+        and not values.get(one.until)
+        and one.until not in at_fault
     ]
     if problems:
         raise FormRefused(problems, values)

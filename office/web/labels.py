@@ -172,6 +172,7 @@ HANDOVERS: Final[dict[Handover, str]] = {
     Handover.COUNTER: n_("At the counter"),
     Handover.HOME: n_("Brought home"),
     Handover.COURIER: n_("By courier"),
+    Handover.PUBLIC_NOTICE: n_("By public notice"),
 }
 
 MATERIALS: Final[dict[MaterialStatus, str]] = {
@@ -298,6 +299,12 @@ FIELDS: Final[dict[str, str]] = {
 }
 """Field of an event → what stands before it in a timeline."""
 
+OF_ACT: Final[dict[tuple[str, str], str]] = {
+    ("opinions.requested", "to"): n_("Departments"),
+    ("case.rehomed", "to"): n_("Where the result is handed over"),
+}
+"""(kind, field) where the act has its own word for the field."""
+
 LIABILITY: Final = n_("The department that was late or absent answers for what follows from it.")
 """Printed beside every opinion that was taken from silence (责任自负)."""
 
@@ -335,6 +342,11 @@ class StageLabel(Struct, frozen=True):
 
     label: str
     tone: str
+
+
+def field(kind: str, name: str) -> str:
+    """What stands before a field of an event in a timeline."""
+    return OF_ACT.get((kind, name), FIELDS[name])
 
 
 def stage(value: str) -> StageLabel:

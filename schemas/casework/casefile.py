@@ -176,6 +176,8 @@ class Course(Struct, frozen=True, array_like=True, gc=False):
     """When papers were taken up after acceptance; the last time."""
     returned_turn: int = 0
     """Turn at which it last came back to a village unaccepted: what was received before does not count any more."""
+    consulted_turn: int = 0
+    """Turn of the last request for opinions: a department has that request when it received it after this turn."""
 
 
 PLAIN: Final = Course()
@@ -272,14 +274,16 @@ class CaseFile(Struct, frozen=True, array_like=True, gc=False):
     def received_at(self) -> Instant | None:
         """When the first office above the village had the case: the law counts its five days from there (art. 32).
 
-        At one's own counter that is the filing. None while no such office has said so.
+        At one's own counter that is the filing. None while no such office has said so. What a department wrote later,
+        because it was asked for its opinion, says nothing about that.
         """
         if self.filing is None:
             return None
         if not is_village_office(self.filing.office):
             return self.filed_at
         returned = self.course.returned_turn
-        received = [one.at for one in self._from_above(CaseReceived.kind) if one.turn > returned]
+        receipts = [one for one in self._from_above(CaseReceived.kind) if one.turn > returned]
+        received = [one.at for one in receipts if one.turn == receipts[0].turn]
         held = [span.since for span in self.spans if span.office is not None and not is_village_office(span.office)]
         return min([*received, *(held[:1] if not returned else ())], default=None)
 
@@ -330,10 +334,22 @@ class CaseFile(Struct, frozen=True, array_like=True, gc=False):
         opinions = self.opinions
         return tuple(office for office in self.course.consulted if office not in opinions)
 
+    def asked_at(self, office: OfficeId) -> Instant | None:
+        """When a department had the last request for opinions, by its own receipt; None while it has not said so."""
+        asked = self.course.consulted_turn
+        receipts = (one for one in self.contributed(CaseReceived.kind) if one.turn >= asked and one.office == office)
+        return min((one.at for one in receipts), default=None)
+
     @property
     def has_met(self) -> bool:
         """Whether an office that held the case recorded a joint meeting."""
         return self._last_by_holder(MeetingHeld.kind) is not None
+
+    @property
+    def met_on(self) -> date | None:
+        """The day of the last joint meeting on record."""
+        meeting = self._last_by_holder(MeetingHeld.kind)
+        return date.fromisoformat(meeting.facts[0]) if meeting is not None else None
 
     @property
     def absent(self) -> frozenset[OfficeId]:

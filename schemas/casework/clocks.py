@@ -1,16 +1,16 @@
-"""The clocks of a case: what is due when, who answers for it, how long who had the case.
+"""The clocks of a case: what is due when, and who answers for it.
 
 Reads only what every tier of the case holds: the case file, the item and the calendar; so every tier computes the same
 days (RULINGS B8). The instants are claims of the offices' devices; audit brackets them, this module does not. Day 0 is
 the day of the event. Neither a survey on the spot, nor a notice after acceptance, nor a late print stops or moves a
 clock: only the causes of art. 45 do, as `Pause`s. Never knows what day it is, and never raises for a claim.
-Next: `schemas.calendar` for the arithmetic, `office.dues` for the due column, `office.reminders`.
+Next: `schemas.calendar` for the arithmetic, `schemas.casework.custody` for how long who had the case, `office.dues` for
+the due column, `office.reminders`.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta, timezone
 from enum import StrEnum
-from itertools import pairwise
 from typing import Final, TypeAlias
 
 from msgspec import Struct
@@ -21,7 +21,7 @@ from schemas.casework.events import OpinionGiven
 from schemas.casework.stages import UNACCEPTED, Stage
 from schemas.casework.steps import Step
 from schemas.catalogue import CaseType, ServiceItem, TermStart, TermUnit, planned_steps
-from schemas.divisions import is_village_office
+from schemas.divisions import Tier, is_village_office, tier_of_office
 from schemas.names import Instant, OfficeId, seat_of, within
 
 CHINA_TIME: Final = timezone(timedelta(hours=8), "Asia/Shanghai")
@@ -32,6 +32,9 @@ ACCEPTANCE_DAYS: Final = 5
 
 DELIVERY_DAYS: Final = 10
 """Working days from the decision until the resident has it (art. 44)."""
+
+FIRST_REVIEW_DAYS: Final = 20
+"""Working days in which an organ reviews what the one above it decides (art. 43)."""
 
 VILLAGE_FORWARDS_DAYS: Final = 1
 """Working days in which a village passes a case on. No node's setting: every tier must count the same."""
@@ -62,6 +65,8 @@ class ClockKind(StrEnum):
     """The decision, as promised (承诺时限)."""
     LEGAL = "legal"
     """The decision, at the latest (法定时限)."""
+    FIRST_REVIEW = "first_review"
+    """The township's review of what is decided above it (初审, art. 43)."""
     DELIVERY = "delivery"
     """The result in the resident's hands (art. 44)."""
     VILLAGE = "village"
@@ -161,13 +166,6 @@ class Clock(Struct, frozen=True):
         return calendar.working_days_between(due.day, end)
 
 
-class Custody(Struct, frozen=True):
-    """How long a case lay with an office, in milliseconds; None = on its way."""
-
-    office: OfficeId | None
-    milliseconds: int
-
-
 def day_of(instant: Instant) -> date:
     """The calendar day in China of an instant; claims before 1970 or after 2200 are taken as those years."""
     bounded = min(max(instant, 0), _INSTANT_MAX)
@@ -225,22 +223,6 @@ def next_due(clocks: Iterable[Clock]) -> tuple[ClockKind, DueDay] | None:
     running = [clock for clock in clocks if clock.is_running and clock.kind in ANSWERED]
     dues = [(clock.kind, clock.due) for clock in running if clock.due is not None]
     return min(dues, key=lambda found: (found[1].day, _ORDER[found[0]]), default=None)
-
-
-def custody_account(case: CaseFile, until: Instant) -> tuple[Custody, ...]:
-    """How long each office had the case from the filing to its end, else to `until`; they add up to all of it.
-
-    A claim that lies before the one before it counts as the same moment.
-    """
-    moments = [span.since for span in case.spans]
-    end = case.ended_at if case.ended_at is not None else until
-    reached: list[int] = []
-    for moment in (*moments, end):
-        reached.append(max(moment, reached[-1]) if reached else moment)
-    totals: dict[OfficeId | None, int] = {}
-    for span, (since, till) in zip(case.spans, pairwise(reached), strict=True):
-        totals[span.office] = totals.get(span.office, 0) + till - since
-    return tuple(Custody(office, time) for office, time in totals.items())
 
 
 _ORDER: Final = {kind: number for number, kind in enumerate(ClockKind)}
@@ -360,15 +342,30 @@ class _Clocks:
     def _decision(self, item: ServiceItem) -> Iterator[Clock]:
         if self.running and self.decided is not None:
             return
+        decision = self.case.decision
+        office = decision.office if decision is not None else None
         if self.accepted is not None:
             event, promise = self._accepted_by(), self._promise(item)
-            yield self._counted(ClockKind.PROMISED, self.accepted, event, promise, stopped=self.decided)
+            yield self._counted(ClockKind.PROMISED, self.accepted, event, promise, stopped=self.decided, office=office)
         legal_start = self._legal_start(item)
         if legal_start is not None:
             start, event = legal_start
-            yield self._counted(
-                ClockKind.LEGAL, start, event, self._legal_days(item), item.legal.unit, stopped=self.decided
-            )
+            days, unit = self._legal_days(item), item.legal.unit
+            yield self._counted(ClockKind.LEGAL, start, event, days, unit, stopped=self.decided, office=office)
+        yield from self._first_review(item)
+
+    def _first_review(self, item: ServiceItem) -> Iterator[Clock]:
+        """Until the case is offered upward; it runs on when it comes back unreviewed."""
+        by, accepted = self.case.accepted_by, self.accepted
+        is_reviewed_first = item.case_type is CaseType.REPORTED_UPWARD
+        if not is_reviewed_first or by is None or accepted is None or tier_of_office(by) is not Tier.TOWNSHIP:
+            return
+        stays = [*self._upstream(item)]
+        is_above = bool(stays) and stays[-1].stopped == self.decided
+        stopped = stays[-1].start if is_above else self.decided
+        office = self.holder if stopped is None else by
+        event = self._accepted_by()
+        yield self._counted(ClockKind.FIRST_REVIEW, accepted, event, FIRST_REVIEW_DAYS, stopped=stopped, office=office)
 
     def _promise(self, item: ServiceItem) -> int:
         converted = self.case.converted_days

@@ -49,8 +49,8 @@ from schemas.casework.reasons import NotPermitted
 from schemas.casework.regimes import demands
 from schemas.casework.stages import UNACCEPTED
 from schemas.casework.steps import Step
-from schemas.casework.values import Opinion, Outcome
-from schemas.catalogue import Grant, ServiceItem, TermUnit, accepts, may_decide, planned_steps
+from schemas.casework.values import Handover, Opinion, Outcome
+from schemas.catalogue import Grant, ServiceItem, TermUnit, accepts, is_of_department, may_decide, planned_steps
 from schemas.divisions import Tier, is_village_office, tier_of_office
 from schemas.names import OfficeId, seat_of
 
@@ -70,6 +70,10 @@ class Judged(Struct, frozen=True):
     """None: days are not judged."""
     grants: tuple[Grant, ...] = ()
     calendar: WorkCalendar | None = None
+    department: str = ""
+    """Whose window the author's office is; empty = it may accept any item."""
+    ended: frozenset[OfficeId] = frozenset()
+    """Departments asked for their opinion that are no more."""
 
     @property
     def days(self) -> WorkCalendar:
@@ -172,7 +176,8 @@ def _check_not_evaded(by: Judged, event: CustodyDeclined) -> None:
     """Nor is it sent back after the silence by who may accept it, unless the sender asks for that: the five days, and
     the resident's term, would begin anew.
     """
-    if by.item is not None and accepts(by.item, event.office) and not by.case.recall_requested:
+    may_accept = by.item is not None and accepts(by.item, event.office) and is_of_department(by.item, by.department)
+    if may_accept and not by.case.recall_requested:
         _check_not_silent(by, event)
 
 
@@ -286,38 +291,47 @@ def _check_consultation(by: Judged, event: OpinionsRequested) -> None:
         if is_village_office(office):
             raise NotPermitted("village_not_consulted")
     days = (event.due, *([event.meeting_on] if event.meeting_on is not None else []))
-    if by.today is not None and any(day < by.today for day in days):
+    if by.today is None:
+        return
+    if any(day < by.today for day in days):
         raise NotPermitted("day_has_passed")
+    # Where silence counts as agreement the request has to reach the department first.
+    counts_silence = by.item is not None and by.item.deems_opinions
+    if counts_silence and by.days.working_days_between(by.today, event.due) < 1:
+        raise NotPermitted("opinion_term_too_short")
 
 
 def _check_opinions(by: Judged, event: CaseDecided) -> None:
     """Everybody asked has spoken, or was late or absent and the item lets silence count; who objects is answered.
 
-    A refusal may rest on one objection, whatever the others would say. To grant over an objection takes a joint meeting
-    on record: whoever decides then does so after hearing the department, and under its own name.
+    A refusal needs nobody's agreement: it rests on its own reason, whatever the silent would say. To grant over an
+    objection takes a joint meeting on record: whoever decides then does so after hearing the department, and under its
+    own name. Nobody waits for a department that is no more.
     """
-    opinions = by.case.opinions
-    objects = Opinion.OBJECTS in opinions.values()
-    if objects and event.outcome is Outcome.REFUSED:
-        if event.deemed:
+    silent = [office for office in by.case.silent if office not in by.ended]
+    if event.outcome is Outcome.REFUSED:
+        if not all(office in silent and _counts_as_agreement(by, office) for office in event.deemed):
             raise NotPermitted("deemed_not_silent")
         return
-    if objects and not (by.case.has_met and event.reason.strip()):
+    if Opinion.OBJECTS in by.case.opinions.values() and not (by.case.has_met and event.reason.strip()):
         raise NotPermitted("objection_unanswered")
-    silent = by.case.silent
-    if silent and not all(_counts_as_agreement(by, office) for office in silent):
+    if not all(_counts_as_agreement(by, office) for office in silent):
         raise NotPermitted("opinions_outstanding")
     if set(event.deemed) != set(silent) or len(event.deemed) != len(silent):
         raise NotPermitted("deemed_not_silent")
 
 
 def _counts_as_agreement(by: Judged, office: OfficeId) -> bool:
-    """Late, or absent from a joint meeting (超时默许、缺席默认): an opinion between departments, never a licence."""
-    if by.item is None or not by.item.deems_opinions:
+    """Late, or absent from a joint meeting (超时默许、缺席默认): an opinion between departments, never a licence.
+
+    Of a department that had the request in time, by its own receipt: a cut line says nothing.
+    """
+    asked = by.case.asked_at(office)
+    if by.item is None or not by.item.deems_opinions or asked is None:
         return False
-    due = by.case.course.opinions_due
-    is_late = by.today is not None and due is not None and due < by.today
-    return is_late or office in by.case.absent
+    since, due, met = day_of(asked), by.case.course.opinions_due, by.case.met_on
+    is_late = by.today is not None and due is not None and since < due < by.today
+    return is_late or (office in by.case.absent and met is not None and since <= met)
 
 
 def _check_survey(by: Judged, event: SiteSurveyed) -> None:
@@ -389,6 +403,11 @@ def _check_grant(by: Judged, event: CaseDecided) -> None:
         raise NotPermitted("organ_not_entrusting")
 
 
+def _check_served(by: Judged, event: ResultHandedOver) -> None:
+    if event.how is Handover.PUBLIC_NOTICE and not event.note.strip():
+        raise NotPermitted("notice_unstated")
+
+
 def _check_roster(by: Judged, event: CaseDecided) -> None:
     """Rows count from 1 over all parts of the list; the decision needs all of them before its eyes."""
     rows = by.case.filing.roster_rows if by.case.filing is not None else 0
@@ -428,7 +447,7 @@ CHECKS: Final[dict[str, tuple[Check, ...]]] = {
     TermExtended.kind: (_stated("reason_required", "reason"), _check_approved, _check_extension),
     OpinionsRequested.kind: (_check_consultation,),
     CaseDecided.kind: (_check_decision, _check_grant, _check_demands, _check_opinions, _check_roster),
-    ResultHandedOver.kind: (_check_demands,),
+    ResultHandedOver.kind: (_check_served, _check_demands),
     CaseClosed.kind: (_check_demands,),
     CaseWithdrawn.kind: (_stated("reason_required", "reason"),),
     CaseTerminated.kind: (_stated("termination_incomplete", "reason", "basis"),),

@@ -250,6 +250,7 @@ def _consult(case: CaseFile, taken: CaseFile, event: OpinionsRequested, header: 
         consulted_at=header.at,
         opinions_due=event.due,
         meeting_on=event.meeting_on,
+        consulted_turn=event.turn,
     )
     informed = tuple(sorted({*case.informed, *(office for office in event.to if office not in case.holders)}))
     return replace(taken, course=course, informed=informed)

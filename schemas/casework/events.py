@@ -344,9 +344,9 @@ class ActUnconfirmed(Contribution, frozen=True, array_like=True, gc=False):
 
 
 class CaseReceived(Contribution, frozen=True, array_like=True, gc=False):
-    """The offered case is here (收到): its entry's time starts what the law counts from receipt (art. 32).
+    """The offered case, or a request for an opinion, is here (收到): its entry's time starts what is counted from then.
 
-    The receiving node writes it by itself, with its next page, after the offer of turn `after_turn`.
+    The receiving node writes it by itself, with its next page, after the offer or request of turn `after_turn`.
     """
 
     kind: ClassVar[str] = "case.received"

@@ -44,7 +44,16 @@ from schemas.casework.regimes import is_convertible
 from schemas.casework.roles import Role, may_take_part
 from schemas.casework.stages import DECIDED, IN_TRANSIT, UNACCEPTED, UNDECIDED, Stage
 from schemas.casework.visibility import Standing, readers, standing_of
-from schemas.catalogue import Delegation, Grant, ServiceItem, accepts, is_suspended, may_decide
+from schemas.catalogue import (
+    Delegation,
+    Grant,
+    ServiceItem,
+    accepts,
+    find_grant,
+    is_of_department,
+    is_suspended,
+    may_decide,
+)
 from schemas.divisions import is_village_office
 from schemas.names import OfficeId, seat_of, within
 
@@ -236,12 +245,14 @@ def permits(
     *,
     today: date | None = None,
     grants: Iterable[Grant] = (),
+    department: str = "",
 ) -> None:
     """Return if `office` may now write an event of kind `act`; raise `NotPermitted` with the reason if not.
 
     `item` is the case's service item: of the edition in force now for a filing or a decision, of the edition in force
     at filing for everything else (RULINGS B8). None means that this node does not know the item. Without `today`
-    nothing is suspended and no grant is in force.
+    nothing is suspended and no grant is in force. `department`: whose window `office` is; empty = any item may be
+    accepted and decided there, as at a seat or a comprehensive window (综合窗口).
     """
     if act == CaseFiled.kind:
         _permits_filing(case, office, item, today)
@@ -256,7 +267,7 @@ def permits(
     if act not in ACTS:
         raise NotPermitted("unknown_act")
     _permits_act(case, act, office)
-    _check_competence(case, act, office, item, today, grants)
+    _check_competence(case, act, office, item, today, tuple(grants), department)
 
 
 def permits_event(
@@ -267,17 +278,20 @@ def permits_event(
     today: date | None = None,
     grants: Iterable[Grant] = (),
     calendar: WorkCalendar | None = None,
+    department: str = "",
+    ended: frozenset[OfficeId] = frozenset(),
 ) -> None:
     """`permits` for a complete event: also its turn, what it states, and what must be on record before it.
 
-    Without `today` days are not judged. `calendar`: the county's; without one Monday to Friday. Raises `NotPermitted`.
+    Without `today` days are not judged. `calendar`: the county's; without one Monday to Friday. `ended`: departments
+    asked for their opinion that are no more. Raises `NotPermitted`.
     """
     grants = tuple(grants)
-    permits(case, event.kind, event.office, item, today=today, grants=grants)
+    permits(case, event.kind, event.office, item, today=today, grants=grants, department=department)
     if isinstance(event, Act):
         _check_follows(case, event)
     if case is not None:
-        check_contents(Judged(case, item, today, grants, calendar), event)
+        check_contents(Judged(case, item, today, grants, calendar, department, ended), event)
 
 
 def available_acts(
@@ -288,32 +302,25 @@ def available_acts(
     *,
     today: date | None = None,
     grants: Iterable[Grant] = (),
+    department: str = "",
 ) -> tuple[str, ...]:
     """The kinds that an officer of `office` with `roles` may write now: the buttons of the case's page."""
     grants = tuple(grants)
-    kinds = (kind for kind in (*ACTS[1:], *CONTRIBUTIONS) if may_take_part(kind, roles))
-    return tuple(kind for kind in kinds if _is_permitted(case, kind, office, item, today, grants))
+
+    def is_permitted(kind: str) -> bool:
+        try:
+            permits(case, kind, office, item, today=today, grants=grants, department=department)
+        except NotPermitted:
+            return False
+        return True
+
+    return tuple(kind for kind in (*ACTS[1:], *CONTRIBUTIONS) if may_take_part(kind, roles) and is_permitted(kind))
 
 
 def check_role(act: str, roles: Collection[Role]) -> None:
     """Raise `NotPermitted` unless an officer with `roles` may take part in an event of kind `act`."""
     if not may_take_part(act, roles):
         raise NotPermitted("role_forbids")
-
-
-def _is_permitted(
-    case: CaseFile,
-    act: str,
-    office: OfficeId,
-    item: ServiceItem | None,
-    today: date | None,
-    grants: tuple[Grant, ...],
-) -> bool:
-    try:
-        permits(case, act, office, item, today=today, grants=grants)
-    except NotPermitted:
-        return False
-    return True
 
 
 def _permits_filing(case: CaseFile | None, office: OfficeId, item: ServiceItem | None, today: date | None) -> None:
@@ -399,9 +406,12 @@ def _check_competence(
     office: OfficeId,
     item: ServiceItem | None,
     today: date | None,
-    grants: Iterable[Grant],
+    grants: tuple[Grant, ...],
+    department: str,
 ) -> None:
-    """What judges the matter is no village's; acceptance and decision need an office that the catalogue names."""
+    """What judges the matter is no village's; acceptance and decision need an office that the catalogue names, and at
+    a department's window an item of that department, or a grant.
+    """
     if is_review(case.stage, act) and is_village_office(office):
         raise NotPermitted("village_cannot_review")
     is_verdict = case.stage in UNACCEPTED and act in VERDICTS
@@ -409,12 +419,19 @@ def _check_competence(
         return
     if item is None:
         raise NotPermitted("unknown_item")
-    if is_verdict and act == CustodyAccepted.kind and not accepts(item, office):
-        raise NotPermitted("not_accepted_here")
-    if act == CaseDecided.kind and not may_decide(item, office, today, grants):
-        raise NotPermitted("not_competent")
     if act == TermExtended.kind:
         _check_extension(case, item)
+    is_foreign = not is_of_department(item, department)
+    if is_verdict and act == CustodyAccepted.kind:
+        if not accepts(item, office):
+            raise NotPermitted("not_accepted_here")
+        if is_foreign:
+            raise NotPermitted("other_department")
+    elif act == CaseDecided.kind:
+        if not may_decide(item, office, today, grants):
+            raise NotPermitted("not_competent")
+        if is_foreign and (today is None or find_grant(grants, item, office, today) is None):
+            raise NotPermitted("other_department")
 
 
 def _check_extension(case: CaseFile, item: ServiceItem) -> None:

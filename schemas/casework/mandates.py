@@ -15,13 +15,13 @@ from typing import Final
 from msgspec.structs import replace
 
 from schemas.casework.events import CaseFiled
-from schemas.casework.values import Applicant, Mandate, Scope
+from schemas.casework.values import MANDATE_DIGEST_BYTES, Applicant, Mandate, Scope
 from schemas.catalogue import Delegation, ServiceItem
 from schemas.codec import encode
-from schemas.names import HASH_BYTES, CaseId
+from schemas.names import CaseId
 from schemas.refusals import Refused
 
-UNBOUND: Final = bytes(HASH_BYTES)
+UNBOUND: Final = bytes(MANDATE_DIGEST_BYTES)
 """The digest of a mandate that has no case yet."""
 
 MANDATE_MAX: Final = timedelta(days=366)
@@ -113,4 +113,5 @@ def is_bound(case: CaseId, filing: CaseFiled) -> bool:
 
 def _digest(mandate: Mandate, case: CaseId, item: str, applicant: Applicant) -> bytes:
     person = (applicant.name, applicant.document_type, applicant.document_number)
-    return hashlib.sha256(encode((case, item, person, replace(mandate, digest=UNBOUND)))).digest()
+    whole = encode((case, item, person, replace(mandate, digest=UNBOUND)))
+    return hashlib.sha256(whole).digest()[:MANDATE_DIGEST_BYTES]

@@ -77,6 +77,10 @@ REASONS: Final[dict[str, tuple[str, str]]] = {
         "该事项不由本级决定，本单位也没有当日有效的授权或委托；请移交有权决定的单位。",
         "This office may not decide this item, by its tier or by a grant in force today; offer it to the one that may.",
     ),
+    "other_department": (
+        "该事项不属于本窗口的部门；请移交所属部门的窗口或综合窗口，确由本窗口办理的先在岗位分工中列明该事项。",
+        "This item is another department's; offer it there, or first have a post of this window name the item.",
+    ),
     "village_cannot_review": (
         "村级只代办，不受理、不审查、不决定；请移交上级单位办理。",
         "A village carries cases; it does not accept, review or decide. Offer the case to an office above.",
@@ -196,6 +200,10 @@ REASONS: Final[dict[str, tuple[str, str]]] = {
         "村级不出具部门意见；请选择部门窗口或乡镇。",
         "A village gives no department's opinion; choose a department's window or a township.",
     ),
+    "opinion_term_too_short": (
+        "该事项逾期未答复视为同意，应给部门至少一个工作日；请把答复期限改晚。",
+        "Silence counts as agreement for this item, so a department has a working day at least; name a later day.",
+    ),
     "day_has_passed": ("日期已过；请填写今天或以后的日期。", "That day has passed; give today or a later day."),
     "day_has_not_come": (
         "日期还没有到；请在事情办完以后登记。",
@@ -210,12 +218,12 @@ REASONS: Final[dict[str, tuple[str, str]]] = {
         "Promised materials are outstanding: {}; grant when they were received, or refuse if they never come.",
     ),
     "opinions_outstanding": (
-        "还有部门没有出具意见；请等待或催办，超过期限且目录规定超时视为同意的，才能视为同意。",
-        "Not every department has spoken; wait or press them. Silence past the day counts only if the item says so.",
+        "还有部门没有出具意见，暂不能准予；请催办，或另定答复期限重新征求意见，仍不答复的报县中心协调。",
+        "Departments that were asked have not spoken: remind them, ask anew with a later day, or turn to the county.",
     ),
     "deemed_not_silent": (
-        "视为同意的部门须与逾期未答复或缺席的部门完全一致；请核对后重填。",
-        "The departments deemed to agree must be exactly those late or absent; check them and fill in again.",
+        "视为同意的部门须与逾期未答复或缺席的部门完全一致（不予许可的可以不填）；请核对后重填。",
+        "The departments deemed to agree must be exactly those late or absent (a refusal needs none); correct them.",
     ),
     "objection_unanswered": (
         "有部门不同意；须先召开联审会议并登记，再在决定理由中逐项答复不同意见，或请该部门重新出具意见。",
@@ -244,6 +252,10 @@ REASONS: Final[dict[str, tuple[str, str]]] = {
     "roster_row_unknown": (
         "名单中没有这一行；请按名单行号填写不准予的人员。",
         "The list has no such row; name the persons who are not granted by their rows.",
+    ),
+    "notice_unstated": (
+        "公告送达须写明无法直接送达的原因和公告的地点、日期；请在说明中填写。",
+        "Of a result served by public notice say why nobody could take it, and where and when the notice was posted.",
     ),
     "termination_incomplete": (
         "终止办理须写明理由和依据；请补充完整。",

@@ -12,6 +12,10 @@ from msgspec import Meta, Struct
 
 from schemas.names import FOLLOWED_BYTES, HASH_BYTES, OPERATION_BYTES, OfficeId, OfficerId, TrackingNumber
 
+MANDATE_DIGEST_BYTES = 8
+"""The filing that holds the mandate is signed whole and names its case. The digest ties the resident's paper, on which
+it is printed as a mark, to that filing: 64 bits, which nothing compresses on the line, tell one paper from another."""
+
 Turn: TypeAlias = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 """1, 2, 3 … without gaps; fits a 32-bit column."""
 Follows: TypeAlias = Annotated[bytes, Meta(min_length=FOLLOWED_BYTES, max_length=FOLLOWED_BYTES)]
@@ -66,6 +70,8 @@ class Handover(StrEnum):
     COUNTER = "counter"
     HOME = "home"
     COURIER = "courier"
+    PUBLIC_NOTICE = "public_notice"
+    """Nobody can take it: the person is dead or gone, and a notice was posted (公告送达)."""
 
 
 class Applicant(Struct, frozen=True, array_like=True, gc=False):
@@ -135,8 +141,8 @@ class Mandate(Struct, frozen=True, array_like=True, gc=False):
     signed_how: SignedHow
     read_back: Text
     """The words that were read back to the resident before signing."""
-    digest: Hash
-    """SHA-256 over the case's number and what was authorised: no other case can show this authority."""
+    digest: Annotated[bytes, Meta(min_length=MANDATE_DIGEST_BYTES, max_length=MANDATE_DIGEST_BYTES)]
+    """SHA-256, shortened, over the case's number and what was authorised: no other case can show this authority."""
     relation: Short = ""
     """What the signatory is to the applicant; empty = the applicant."""
 

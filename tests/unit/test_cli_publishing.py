@@ -113,6 +113,10 @@ def test_a_year_openings_and_names(county: County, tmp_path: Path) -> None:
     assert county.refuses("openings", "set", TOWNSHIP, "改天", "--officer", "wang") == "opening_rule_unreadable"
     assert "每周一、周三 09:00-17:00" in county.says("openings", "list")
     assert "此前已发布，没有改动" in county.says("names", "publish")
+    bind = ("names", "bind", "510824.rsj", "县人社局", "--officer", "wang")
+    assert "已发布，写入 1 条" in county.says(*bind)
+    assert "此前已发布，没有改动" in county.says(*bind)
+    assert county.refuses("names", "bind", TOWNSHIP, "县人社局", "--officer", "wang") == "no_such_window"
     assert "0 处不符" in county.says("verify")
     county.says("rebuild")
     assert "每周一、周三 09:00-17:00" in county.says("openings", "list")

@@ -19,12 +19,12 @@ from schemas.casework.clocks import (
     StartEvent,
     accepted_on,
     clocks_of,
-    custody_account,
     day_of,
     first_due,
     next_due,
     steps_to_decision,
 )
+from schemas.casework.custody import custody_account
 from schemas.casework.events import (
     AcceptanceRefused,
     CaseConverted,
@@ -345,6 +345,24 @@ def test_the_time_of_the_office_above_is_told_apart() -> None:
     stays = [(one.start, one.stopped) for one in diary.clocks() if one.kind is ClockKind.UPSTREAM]
     assert stays == [(date(2026, 3, 9), date(2026, 3, 13)), (date(2026, 3, 17), date(2026, 3, 20))]
     assert ClockKind.UPSTREAM not in kinds(diary.clocks(ITEMS["GA02"])), "only what is reported upward"
+
+
+def test_the_township_reviews_in_twenty_working_days_what_it_reports_upward() -> None:
+    diary = Diary().accepted_on(date(2026, 3, 6))
+    review = diary.clock(ClockKind.FIRST_REVIEW)
+    assert (review.start, review.office, review.is_running) == (date(2026, 3, 6), TOWNSHIP, True)
+    assert diary.due(ClockKind.FIRST_REVIEW) == date(2026, 4, 3)
+    assert next_due([review]) == (ClockKind.FIRST_REVIEW, DueDay(date(2026, 4, 3), False))
+    diary.on(date(2026, 3, 9)).act(CustodyOffered, TOWNSHIP, WINDOW)
+    assert diary.clock(ClockKind.FIRST_REVIEW).stopped == date(2026, 3, 9)
+    diary.on(date(2026, 3, 11)).act(CustodyDeclined, WINDOW, "未经初审")
+    assert diary.clock(ClockKind.FIRST_REVIEW).is_running, "it came back unreviewed"
+    diary.on(date(2026, 3, 17)).act(CustodyOffered, TOWNSHIP, WINDOW)
+    diary.on(date(2026, 3, 18)).act(CustodyAccepted, WINDOW)
+    diary.on(date(2026, 3, 20)).act(CaseDecided, WINDOW, Outcome.GRANTED, "符合", "条例")
+    review = diary.clock(ClockKind.FIRST_REVIEW)
+    assert (review.stopped, review.office) == (date(2026, 3, 17), TOWNSHIP)
+    assert ClockKind.FIRST_REVIEW not in kinds(diary.clocks(ITEMS["GA02"])), "only what is reported upward"
 
 
 def test_opinions_and_promised_papers_have_the_days_that_were_named() -> None:

@@ -99,10 +99,11 @@ def refusal(
     *,
     today: date | None = TODAY,
     grants: tuple[Grant, ...] = (),
+    ended: frozenset[OfficeId] = frozenset(),
 ) -> str:
     """The code of the refusal, or "" when permitted."""
     try:
-        permits_event(case, event, item, today=today, grants=grants, calendar=CALENDAR)
+        permits_event(case, event, item, today=today, grants=grants, calendar=CALENDAR, ended=ended)
     except NotPermitted as refused:
         return refused.code
     return ""
@@ -384,6 +385,7 @@ def test_a_conversion_promises_no_more_than_the_law_gives(legal: LegalTerm, long
 # --- departments -----------------------------------------------------------------------------------------------------
 
 DEEMING = replace(ITEM, deems_opinions=True)
+DUE, LATE = date(2026, 3, 9), date(2026, 3, 10)
 
 
 def decide(case: CaseFile, *deemed: OfficeId, outcome: tuple[object, ...] = GRANTED) -> Act:
@@ -392,9 +394,11 @@ def decide(case: CaseFile, *deemed: OfficeId, outcome: tuple[object, ...] = GRAN
 
 
 def consulted(*opinions: tuple[OfficeId, Opinion]) -> Casebook:
-    """Two departments were asked, for an answer by today."""
+    """Two departments were asked, for an answer by Monday, and had the request on the same day."""
     book = book_at(Stage.IN_REVIEW)
-    book.act(OpinionsRequested, TOWNSHIP, (WINDOW,), TODAY)
+    book.act(OpinionsRequested, TOWNSHIP, (WINDOW,), DUE)
+    book.contribute(CaseReceived, WINDOW)
+    book.contribute(CaseReceived, DEPARTMENT)
     for office, opinion in opinions:
         book.contribute(OpinionGiven, office, opinion, "理由")
     return book
@@ -403,24 +407,75 @@ def consulted(*opinions: tuple[OfficeId, Opinion]) -> Casebook:
 BOTH = ((DEPARTMENT, Opinion.AGREES), (WINDOW, Opinion.AGREES_WITH_CONDITIONS))
 
 
-def test_nothing_is_decided_before_every_department_has_spoken() -> None:
+def test_nothing_is_granted_before_every_department_has_spoken() -> None:
     assert refusal(case_of(consulted(*BOTH)), decide(case_of(consulted(*BOTH)))) == ""
     case = case_of(consulted(BOTH[0]))
-    for outcome in (GRANTED, REFUSED):
-        for deemed in ((), (WINDOW,)):
-            event = decide(case, *deemed, outcome=outcome)
-            assert refusal(case, event, today=TOMORROW) == "opinions_outstanding", "the item does not deem opinions"
+    for deemed in ((), (WINDOW,)):
+        assert refusal(case, decide(case, *deemed), today=LATE) == "opinions_outstanding", "the item does not deem"
+
+
+def test_a_refusal_waits_for_nobody_and_takes_nobody_for_silent_who_is_not() -> None:
+    case = case_of(consulted(BOTH[0]))
+    assert refusal(case, decide(case, outcome=REFUSED), today=TODAY) == ""
+    assert refusal(case, decide(case, WINDOW, outcome=REFUSED), today=LATE) == "deemed_not_silent"
+    assert refusal(case, decide(case, WINDOW, outcome=REFUSED), DEEMING, today=LATE) == ""
+    assert refusal(case, decide(case, DEPARTMENT, outcome=REFUSED), DEEMING, today=LATE) == "deemed_not_silent"
+
+
+def test_nobody_waits_for_a_department_that_is_no_more_and_its_successor_may_be_asked() -> None:
+    book = consulted(BOTH[0])
+    case, gone = case_of(book), frozenset({WINDOW})
+    assert refusal(case, decide(case)) == "opinions_outstanding"
+    assert refusal(case, decide(case), ended=gone) == ""
+    assert refusal(case, decide(case, WINDOW), DEEMING, today=LATE, ended=gone) == "deemed_not_silent"
+    successor = OfficeId("510824.yjj")
+    assert refusal(case, act(case, OpinionsRequested, TOWNSHIP, (successor,), DUE), ended=gone) == ""
+    book.act(OpinionsRequested, TOWNSHIP, (successor,), DUE)
+    case = case_of(book)
+    assert refusal(case, decide(case), ended=gone) == "opinions_outstanding", "whoever is asked is waited for"
+    book.contribute(OpinionGiven, successor, Opinion.AGREES, "同意")
+    assert refusal(case_of(book), decide(case_of(book)), ended=gone) == ""
 
 
 def test_a_late_department_is_deemed_to_agree_where_the_item_says_so() -> None:
     case = case_of(consulted(BOTH[0]))
-    assert refusal(case, decide(case, WINDOW), DEEMING, today=TODAY) == "opinions_outstanding", "the day is not over"
-    assert refusal(case, decide(case, WINDOW), DEEMING, today=TOMORROW) == ""
+    assert refusal(case, decide(case, WINDOW), DEEMING, today=DUE) == "opinions_outstanding", "the day is not over"
+    assert refusal(case, decide(case, WINDOW), DEEMING, today=LATE) == ""
     for deemed in ((), (DEPARTMENT,), (DEPARTMENT, WINDOW), (WINDOW, WINDOW)):
-        assert refusal(case, decide(case, *deemed), DEEMING, today=TOMORROW) == "deemed_not_silent"
+        assert refusal(case, decide(case, *deemed), DEEMING, today=LATE) == "deemed_not_silent"
     case = case_of(consulted(*BOTH))
-    assert refusal(case, decide(case, WINDOW), DEEMING, today=TOMORROW) == "deemed_not_silent"
-    assert refusal(REVIEW, decide(REVIEW), DEEMING, today=TOMORROW) == "deemed_not_silent"
+    assert refusal(case, decide(case, WINDOW), DEEMING, today=LATE) == "deemed_not_silent"
+    case = case_of(consulted())
+    assert refusal(case, decide(case, WINDOW, DEPARTMENT), DEEMING, today=LATE) == ""
+    assert refusal(REVIEW, decide(REVIEW), DEEMING, today=TOMORROW) == "opinions_outstanding"
+
+
+def test_nobody_is_late_who_never_had_the_request() -> None:
+    book = book_at(Stage.IN_REVIEW)
+    book.contribute(OpinionGiven, DEPARTMENT, Opinion.AGREES, "同意")
+    book.contribute(CaseReceived, WINDOW)
+    book.act(OpinionsRequested, TOWNSHIP, (WINDOW,), DUE)
+    book.contribute(MeetingHeld, TOWNSHIP, TODAY, (WINDOW,), (), "同意")
+    case = case_of(book)
+    assert refusal(case, decide(case, WINDOW), DEEMING, today=LATE) == "opinions_outstanding", "the line was cut"
+    book.contribute(CaseReceived, WINDOW)
+    case = case_of(book)
+    assert refusal(case, decide(case, WINDOW), DEEMING, today=LATE) == ""
+    book.act(OpinionsRequested, TOWNSHIP, (WINDOW,), DUE)
+    case = case_of(book)
+    assert refusal(case, decide(case, WINDOW), DEEMING, today=LATE) == "opinions_outstanding", "asked anew"
+    book.act(OpinionsRequested, TOWNSHIP, (WINDOW,), TODAY)
+    book.contribute(CaseReceived, WINDOW)
+    case = case_of(book)
+    assert refusal(case, decide(case, WINDOW), DEEMING, today=LATE) == "opinions_outstanding", "no day was left to it"
+
+
+def test_whose_silence_counts_has_a_working_day_to_answer() -> None:
+    friday, monday = TODAY, date(2026, 3, 9)
+    for due, code in ((friday, "opinion_term_too_short"), (date(2026, 3, 8), "opinion_term_too_short"), (monday, "")):
+        request = act(REVIEW, OpinionsRequested, TOWNSHIP, (WINDOW,), due)
+        assert refusal(REVIEW, request, DEEMING) == code
+        assert refusal(REVIEW, request) == "", "elsewhere nobody is taken at their silence"
 
 
 def test_who_stayed_away_from_the_meeting_is_deemed_to_agree_at_once() -> None:

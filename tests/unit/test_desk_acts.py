@@ -14,9 +14,10 @@ from schemas.casework.lifecycle import NotPermitted, Stage
 from schemas.casework.roles import Role
 from schemas.casework.steps import Step
 from schemas.casework.values import Handover, MaterialStatus, Opinion, Outcome, PauseCause, Promise
-from schemas.names import CaseId, OfficeId, OfficerId
+from schemas.names import CaseId, Instant, OfficeId, OfficerId
+from schemas.posts import Position
 from schemas.refusals import Refused
-from schemas.register import GrantMade
+from schemas.register import GrantMade, OfficePublished, PostAssigned
 from tests.support.counties import (
     APPLICANT,
     COUNTY,
@@ -35,6 +36,7 @@ from tests.support.counties import (
 )
 
 DAY = 24 * 3600 * 1000
+TODAY = date(2026, 3, 6)
 Words = dict[str, Any]
 REFUSAL: Words = {"reason": "不属于本事项范围", "basis": "行政许可法第三十二条", "remedy": "60 日内申请行政复议"}
 OTHER_CLERK = OfficerId(f"{TOWNSHIP}/wang")
@@ -217,6 +219,53 @@ def test_departments_are_asked_together_and_a_survey_is_made_by_two_before_the_d
     assert file.stage is Stage.DECIDED
     assert file.opinions == {WINDOW: Opinion.AGREES}
     assert {Step.SURVEY, Step.PUBLICITY} <= file.steps_done
+
+
+def test_a_bound_window_takes_in_only_what_is_its_departments_or_its_posts() -> None:
+    county, case = offered("RS02")
+    hub, author = county[COUNTY], (COUNTY, OfficerId(f"{COUNTY}/wang"))
+    run(county[TOWNSHIP].desk.decline_custody(clerk(), case, op(3), reason="请报县窗口"))
+    county.settle()
+    run(county[VILLAGE].desk.offer_custody(agent(), case, op(4), to=WINDOW))
+    county.settle()
+    hub.publish(OfficePublished(op(5), *author, WINDOW, "林业局窗口", "县林业局"))
+    assert "custody.accepted" not in hub.desk.available(window_clerk(), hub.case(case))
+    refused(county, "other_department", hub.desk.accept_custody(window_clerk(), case, op(6)))
+    run(hub.receiving.receive())
+    county.at = Instant(county.at + 10 * DAY)
+    refused(county, "other_department", hub.desk.accept_custody(window_clerk(), case, op(6)))
+    # Whoever may not accept it sends it back, however late: else nobody could move it.
+    run(hub.desk.decline_custody(window_clerk(), case, op(8), reason="不属于本部门"))
+    county.settle()
+    run(county[VILLAGE].desk.offer_custody(agent(), case, op(9), to=WINDOW))
+    county.settle()
+    qian = OfficerId(f"{WINDOW}/qian")
+    held = qian, "钱七", Position.PRIMARY, ("RS02",), TODAY, None, "苍府办〔2026〕3号"
+    post = PostAssigned(op(7), *author, "rs-1", WINDOW, "人社岗", *held)
+    hub.publish(post)
+    assert "custody.accepted" in hub.desk.available(window_clerk(), hub.case(case))
+    run(hub.desk.accept_custody(window_clerk(), case, op(6)))
+
+
+def test_nobody_waits_for_a_window_that_the_county_has_closed() -> None:
+    county, case = accepted()
+    township, hub = county[TOWNSHIP].desk, county[COUNTY]
+    run(township.request_opinions(clerk(), case, op(4), to=[WINDOW], due=date(2026, 3, 20)))
+    surveyed: Words = {"place": "白观村3组", "findings": "四至清楚", "agrees": True}
+    run(township.record_survey(clerk(), case, op(5), surveyors=[OTHER_CLERK], on=TODAY, **surveyed))
+    run(township.complete_step(clerk(), case, op(6), step=Step.PUBLICITY, opinion="公示五日，无异议"))
+    grant: Words = {"outcome": Outcome.GRANTED, "reason": "符合条件", "basis": "土地管理法第六十二条"}
+    refused(county, "opinions_outstanding", township.decide(clerk(), case, op(7), **grant))
+    author, last = (COUNTY, OfficerId(f"{COUNTY}/wang")), date(2026, 3, 5)
+    hub.publish(OfficePublished(op(8), *author, WINDOW, "人社局窗口", valid_to=last, merged_into=COUNTY))
+    county.settle()
+    refused(
+        county,
+        "office_ended",
+        township.request_opinions(clerk(), case, op(9), to=[WINDOW], due=date(2026, 3, 20)),
+    )
+    run(township.decide(clerk(), case, op(7), **grant))
+    assert same_everywhere(county, case).stage is Stage.DECIDED
 
 
 def test_a_fee_is_taken_at_the_counter_and_never_above_the_standard() -> None:

@@ -38,7 +38,8 @@ from schemas.casework.lifecycle import (
 )
 from schemas.casework.reasons import REASONS
 from schemas.casework.roles import Role
-from schemas.catalogue import Grant, ServiceItem
+from schemas.catalogue import Decider, Grant, ServiceItem, is_of_department
+from schemas.divisions import Tier
 from schemas.names import OfficeId
 from tests.golden.casework import events
 from tests.support.casebook import (
@@ -196,6 +197,33 @@ def test_competence_is_the_catalogues() -> None:
     at_window.act(CustodyOffered, TOWNSHIP, WINDOW)
     at_window.act(CustodyAccepted, WINDOW)
     assert refusal(case_of(at_window), "case.decided", WINDOW, AT_COUNTY) == ""
+
+
+def test_a_departments_window_takes_in_and_decides_its_own_items() -> None:
+    book = Casebook()
+    book.file()
+    book.act(CustodyOffered, VILLAGE, WINDOW)
+    offered = case_of(book)
+    book.act(CustodyAccepted, WINDOW)
+    review, today = case_of(book), date(2026, 3, 6)
+    granted = (Grant("委〔2026〕1号", "县医保局", True, (WINDOW,), (AT_COUNTY.code,), today, None, "文"),)
+
+    def said(case: CaseFile, act: str, department: str, grants: Sequence[Grant] = ()) -> str:
+        try:
+            permits(case, act, WINDOW, AT_COUNTY, today=today, grants=grants, department=department)
+        except NotPermitted as refused:
+            return refused.code
+        return ""
+
+    for case, act in ((offered, "custody.accepted"), (review, "case.decided")):
+        assert said(case, act, AT_COUNTY.department) == ""
+        assert said(case, act, "") == "", "a comprehensive window takes any item"
+        assert said(case, act, "县林业局") == "other_department"
+    assert said(review, "case.decided", "县林业局", granted) == ""
+    named = replace(AT_COUNTY, deciders=(Decider(Tier.COUNTY, "残联审核+民政局审定"),))
+    assert is_of_department(named, "县残联")
+    assert is_of_department(named, "县民政局")
+    assert not is_of_department(named, "县医保局")
 
 
 def test_a_grant_gives_the_decision_to_a_township_on_its_days() -> None:

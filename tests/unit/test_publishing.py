@@ -19,7 +19,7 @@ from schemas.register import (
     OfficePublished,
     Published,
 )
-from tests.support.counties import COUNTY, OTHER_TOWNSHIP, TOWNSHIP, VILLAGE, County, Office, op, run
+from tests.support.counties import COUNTY, OTHER_TOWNSHIP, TOWNSHIP, VILLAGE, WINDOW, County, Office, op, run
 from tests.support.publications import FIRST_DAY, WANG, ZHAO, edition, item, opening, publish_edition
 
 NUMBER = "苍府〔2026〕5号"
@@ -150,6 +150,11 @@ def test_names_are_published_where_they_changed() -> None:
     assert run(hub.publishing.publish(PublishNames(op(2), names))) == 0
     assert run(hub.publishing.publish(PublishNames(op(3), names | {TOWNSHIP: "云峰街道"}))) == 1
     assert hub.casebook.register.name_of(TOWNSHIP, date(2026, 3, 7)) == "云峰街道"
+    hub.publish(OfficePublished(op(4), COUNTY, WANG, WINDOW, "人社局窗口", "县人社局"))
+    assert run(hub.publishing.publish(PublishNames(op(5), {WINDOW: "人社局综合窗口"}))) == 1
+    renamed = hub.casebook.register.find_office(WINDOW, date(2026, 3, 7))
+    assert renamed is not None
+    assert (renamed.name, renamed.department) == ("人社局综合窗口", "县人社局"), "a new name unbinds no window"
 
 
 def test_an_office_says_when_it_and_those_below_it_are_open() -> None:

@@ -1,5 +1,6 @@
 """What a node writes by itself when a case is offered to it: once, where the law counts from, and never twice."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,30 @@ def test_a_window_receives_what_is_offered_to_it_at_its_seat() -> None:
     assert run(county[TOWNSHIP].receiving.receive()) == 0
     assert run(county[COUNTY].receiving.receive()) == 1
     assert [note.office for note in received(county, case, COUNTY)] == [WINDOW]
+
+
+def test_every_window_that_is_asked_says_that_it_has_the_request() -> None:
+    county = County(TOWNSHIP, VILLAGE)
+    (case,) = offered(county)
+    township, hub = county[TOWNSHIP], county[COUNTY]
+    run(township.receiving.receive())
+    since = township.case(case).received_at
+    run(township.desk.accept_custody(clerk(), case, op(3)))
+    run(township.desk.request_opinions(clerk(), case, op(4), to=[WINDOW, COUNTY], due=date(2026, 3, 20)))
+    assert township.case(case).asked_at(WINDOW) is None
+    county.settle()
+    assert run(hub.receiving.receive()) == 2
+    county.settle()
+    assert run(hub.receiving.receive()) == run(township.receiving.receive()) == 0
+    for office in (COUNTY, TOWNSHIP, VILLAGE):
+        file = county[office].case(case)
+        assert file.asked_at(WINDOW) is not None
+        assert file.asked_at(COUNTY) is not None
+        assert file.received_at == since, "a department's receipt says nothing about the acceptance"
+    run(township.desk.request_opinions(clerk(), case, op(5), to=[WINDOW], due=date(2026, 3, 24)))
+    county.settle()
+    run(hub.receiving.receive())
+    assert len([note for note in received(county, case, COUNTY) if note.office == WINDOW]) == 2, "asked anew"
 
 
 def test_a_village_receives_nothing_and_a_result_is_not_received() -> None:

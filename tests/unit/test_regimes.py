@@ -43,7 +43,7 @@ from schemas.catalogue import (
     planned_steps,
 )
 from schemas.names import Instant, OfficeId, OfficerId
-from tests.support.casebook import COUNTY, TODAY, TOWNSHIP, VILLAGE, WINDOW, Casebook, filing, officer
+from tests.support.casebook import COUNTY, TODAY, TOWNSHIP, VILLAGE, WINDOW, Casebook, digest, filing, officer
 from tests.support.stages import DEPARTMENT, EVERYWHERE, book_at, case_at
 
 CATALOGUE = load_catalogue()
@@ -155,6 +155,18 @@ def test_a_refusal_without_its_reasons_is_not_struck_off() -> None:
     book.act(CaseDecided, TOWNSHIP, Outcome.REFUSED, "不符合", "", "")
     book.act(ResultHandedOver, TOWNSHIP, "王秀英", Handover.COUNTER)
     assert demands(case_of(book), CaseClosed.kind, EVERYWHERE) == ("answer_incomplete",)
+
+
+def test_a_result_that_nobody_can_take_is_served_by_public_notice_with_the_reason() -> None:
+    ready = case_at(Stage.READY)
+
+    def said(how: Handover, words: str) -> str:
+        given = digest("op")[:8], VILLAGE, officer(VILLAGE), "王秀英", how, words
+        return refusal(ready, ResultHandedOver(ready.turn + 1, ready.tip, *given), EVERYWHERE)
+
+    assert said(Handover.HOME, "") == ""
+    assert said(Handover.PUBLIC_NOTICE, " ") == "notice_unstated"
+    assert said(Handover.PUBLIC_NOTICE, "申请人已故，2026年3月6日在村务公开栏公告") == ""
 
 
 def test_two_look_at_the_site_where_the_catalogue_sends_two() -> None:

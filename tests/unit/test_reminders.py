@@ -148,6 +148,7 @@ async def test_after_days_without_power_nothing_is_missed_and_nothing_doubled(pl
     place.start()
     await place.tend(date(2026, 4, 13))
     assert await place.said() == [
+        ("first_review", "overdue", date(2026, 4, 3)),
         ("promised", "overdue", date(2026, 3, 27)),
         ("promised", "due_tomorrow", date(2026, 4, 13)),
     ], "of what was over while nobody looked only that it is over"

@@ -86,7 +86,7 @@ async def test_a_joint_case_is_suspended_resumed_extended_asked_about_surveyed_a
         await done(window, case, "opinion.given", opinion="agrees_with_conditions", reason="退让道路 5 米")
     await county.settle()
     page = words_of((await clerk.get(case)).text)
-    assert "人社局窗口 有条件同意" in re.sub(r"\s+", " ", page)
+    assert "人社局窗口 退让道路 5 米 有条件同意" in re.sub(r"\s+", " ", page)
     assert "Agrees with conditions" in await in_english(clerk, case)
 
     await done(clerk, case, "meeting.held", on=DAY, invited=[WINDOW], present=[], minutes="书面意见已收")
@@ -173,8 +173,11 @@ async def test_a_matter_that_is_not_accepted_tells_the_resident_what_to_do(
     incomplete = await act(clerk, case, "acceptance.refused", **answer | {"remedy": ""})
     assert incomplete.status_code == 422
     assert "户籍不在本县" in incomplete.text
-    # The form that was refused stands open, though it is one of those folded away.
-    assert re.search(r'<details class="act more" open>', incomplete.text)
+    # The form that was refused stands open, also if it is one of those folded away.
+    assert '<details class="act" id="act-acceptance-refused" open>' in incomplete.text
+    folded = await act(clerk, case, "case.expedited", basis="")
+    assert folded.status_code == 422
+    assert '<details class="act more" open>' in folded.text
     await done(clerk, case, "acceptance.refused", **answer)
     await county.settle()
     page = words_of((await agent.get(case)).text)

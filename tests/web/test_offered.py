@@ -55,11 +55,11 @@ async def test_what_comes_next_stands_first_and_what_is_grave_last(
     assert acts_in((await agent.get(case)).text) == ["papers.brought", "remark.added", "recall.requested"]
     await county.settle()
     offered = acts_in((await clerk.get(case)).text)
-    # Finished while the resident waits, or at least accepted; what is rare or grave is folded away under «more».
+    # Finished while the resident waits, or at least accepted; all that may be answered together, the rest under «more».
     assert offered[:2] == ["case.decided_at_once", "custody.accepted"]
-    assert offered[-2:] == ["custody.declined", "acceptance.refused"]
+    assert offered[2:5] == ["papers.requested", "custody.declined", "acceptance.refused"]
     page = (await clerk.get(case)).text
-    assert page.index("custody.accepted") < page.index("更多步骤") < page.index("acceptance.refused")
+    assert page.index("acceptance.refused") < page.index("更多步骤") < page.index("remark.added")
     await act(clerk, case, "custody.accepted")
     await act(clerk, case, "papers.received", materials="户口簿")
     assert acts_in((await clerk.get(case)).text)[0] == "case.decided"

@@ -14,7 +14,7 @@ from msgspec import Struct
 from office.access_log import PURPOSE_CHARACTERS_MAX, PurposeRefused
 from office.accounts import SignedIn
 from office.web import deadlines, guards, labels
-from office.web.act_forms import SHOWN_FIRST, Drawing, Refusing, Staff, not_offered, offered, staff_of
+from office.web.act_forms import Drawing, Refusing, Staff, count_shown, not_offered, offered, staff_of
 from office.web.acting import perform, read_case_id, read_operation, read_seen
 from office.web.deadlines import clock_views, custody_views, due_view, reminder_view
 from office.web.duties import answer_for as who_answers
@@ -269,6 +269,7 @@ async def _case(
         # What was typed would be lost with the answer that shows it.
         back="" if refusing or asked else f"/cases/{case}",
         case=detail,
+        due=due_view(site.node, found.file),
         clocks=clock_views(site.node, found.file, sights),
         custody=custody_views(site.node, found.file),
         reminders=[reminder_view(one) for one in await site.node.reminders.of_case(found.file.case)],
@@ -278,8 +279,8 @@ async def _case(
         stand_ins=stand_ins(site.node, detail),
         officers=await site.accounts.find_names(_people(detail)),
         own_device=site.node.books.seat.node,
-        acts=forms[:SHOWN_FIRST],
-        more_acts=forms[SHOWN_FIRST:],
+        acts=forms[: count_shown(forms)],
+        more_acts=forms[count_shown(forms) :],
         refusal=sentence,
         is_wrong=status != 200,
         asked=asked,

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from litestar import Response, Router, get, post
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from office.people import office_of
 from office.publishing import records_of
@@ -25,6 +25,7 @@ from office.web.site import Names, Site, language_for, names_for, site_of
 from schemas.casework.roles import Role
 from schemas.divisions import is_village_office
 from schemas.names import OfficeId, OfficerId, parent_seat, seat_of, within
+from schemas.posts import Responsible
 from schemas.refusals import Refused
 from schemas.register import AbsenceStated, Position, PostAssigned, Published
 
@@ -146,6 +147,8 @@ async def _page(request: AnyRequest, stated: Stated | None = None) -> Page:
     desks = [desk for one in seats for desk in people.desks(one)]
     register, today = people.register, people.today
     sites = [*seats, *(desk.site for desk in desks)]
+    absences = [absence for one in sites for absence in register.absences_at(one, today)]
+    called = await site.accounts.find_names({absence.deputy for absence in absences})
     agents = [agent for agent in register.agents(today) if within(agent.at, seat) and agent.at not in sites]
     return await site.render(
         request,
@@ -154,9 +157,9 @@ async def _page(request: AnyRequest, stated: Stated | None = None) -> Page:
         back="" if stated is not None else "/people",
         posts=[*(holder for one in sites for holder in register.posts_at(one, today)), *agents],
         absences=[
-            (absence, people.staff(one).stand_in_of(absence.person), people.staff(one).name_of(absence.person))
-            for one in sites
-            for absence in register.absences_at(one, today)
+            (absence, _named(staff.stand_in_of(absence.person), called), staff.name_of(absence.person))
+            for absence in absences
+            for staff in (people.staff(office_of(absence.person)),)
         ],
         desks=desks,
         slots=[(one, slot) for one in sites if (slot := people.next_slot(one)) is not None],
@@ -165,6 +168,13 @@ async def _page(request: AnyRequest, stated: Stated | None = None) -> Page:
         operation=site.new_operation(),
         today=today,
     )
+
+
+def _named(who: Responsible | None, called: Mapping[OfficerId, str]) -> Responsible | None:
+    """Somebody without a post has no name in the register: then the one of the account here."""
+    if who is None or who.name != who.person.rpartition("/")[2]:
+        return who
+    return structs.replace(who, name=called.get(who.person, who.name))
 
 
 async def _drawn(
