@@ -265,6 +265,8 @@ async def run(folder: Path, share: float, seed: int = SEED) -> tuple[dict[str, o
 def show(done: float, words: str) -> None:
     """The bar."""
     full = round(min(done, 1.0) * BAR_CHARACTERS)
+    if not sys.stderr.isatty():  # A log has no use for a bar.
+        return
     print(f"\r[{'#' * full}{' ' * (BAR_CHARACTERS - full)}] {words}", end="", file=sys.stderr, flush=True)
 
 
