@@ -99,7 +99,7 @@ def find_installed(year: int) -> CalendarYear | None:
             works = bool(chinese_calendar.is_workday(day))  # pyright: ignore[reportUnknownMemberType]
             if works is not (day.weekday() < 5):
                 days[day] = DayKind.WORKING if works else DayKind.REST
-    except NotImplementedError:
+    except NotImplementedError:  # The package's own answer for a year that it has no notice of.
         return None
     return CalendarYear(year, YearStatus.OFFICIAL, f"国务院办公厅关于{year}年部分节假日安排的通知", days)
 
@@ -270,7 +270,8 @@ def _read_yaml(path: Path) -> list[_Row]:
     except (OSError, UnicodeDecodeError) as error:
         raise _unreadable(path) from error
     try:
-        # Everything as text: the other loaders stumble over a day that does not exist instead of naming it.
+        # Everything as text: the other loaders stumble over a day that does not exist instead of naming it. This one
+        # makes nothing but texts, lists and mappings, so it is as safe as `safe_load`.
         document: object = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506
         fields = cast("dict[str, object]", document)
         rows = cast("Sequence[Mapping[str, object]]", fields["days"])

@@ -73,7 +73,7 @@ class Receiving:
             some = list(islice(self._waiting, AT_ONCE_MAX))
             try:
                 count += len(await self._pen.record(lambda some=some: self._drafts(some)))
-            except Exception:
+            except Exception:  # Whatever stopped the pen: all that waits is tried again.
                 self._woken.set()
                 raise
             for case in some:

@@ -58,7 +58,7 @@ class Published(Revised, frozen=True, array_like=True, gc=False):
 
     @property
     def key(self) -> str:
-        """What it is about: of several with one kind and key one counts on each day."""
+        """What it is about: of several with one kind and key one counts on each day. Each kind has its own."""
         raise NotImplementedError
 
     @property

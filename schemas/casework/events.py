@@ -44,7 +44,7 @@ from schemas.casework.values import (
     Word,
     Words,
 )
-from schemas.codec import ENTRY_BODY_BYTES_MAX, UNREADABLE, Malformed, encode, reader
+from schemas.codec import ENTRY_BODY_BYTES_MAX, UNREADABLE, Malformed, encode, holds_nul, reader
 from schemas.names import HASH_BYTES, OfficerId
 
 ROSTER_ROWS_MAX: Final = 300
@@ -502,7 +502,7 @@ def decode_event(kind: str, body: bytes) -> CaseEvent:
     # them, so most pay nothing.
     zeros = body.count(0)
     if zeros and zeros != _zeros_in_numbers(event):
-        _refuse_nul(event)
+        _refuse_nul(event, body)
     return event
 
 
@@ -523,16 +523,8 @@ _SPELLED_NUL: Final = b"\\u0000"
 _spell: Final = msgspec.json.Encoder().encode
 
 
-def _refuse_nul(event: CaseEvent) -> None:
+def _refuse_nul(event: CaseEvent, body: bytes) -> None:
     """PostgreSQL cannot store U+0000 in a text, so an event that holds one could never be shown."""
     # JSON spells the character out, and writes bytes in letters: one look at it spares nearly everybody the walk.
-    if _SPELLED_NUL in _spell(event) and _holds_nul(msgspec.to_builtins(event, builtin_types=(bytes,))):
+    if _SPELLED_NUL in _spell(event) and holds_nul(body):
         raise Malformed("nul_character", "a text holds a NUL character; type it again without pasting")
-
-
-def _holds_nul(value: object) -> bool:
-    if isinstance(value, str):
-        return "\x00" in value
-    if isinstance(value, list | tuple):
-        return any(_holds_nul(part) for part in value)  # pyright: ignore[reportUnknownVariableType,reportUnknownArgumentType]
-    return False

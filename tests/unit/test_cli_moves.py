@@ -6,42 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from hub import __main__ as hub
 from office.cli import Application, main
 from office.founding import found_county
+from tests.support.command_lines import County
 from tests.unit.test_cli import LIST, PASSWORD, SETTINGS
 from township_node import __main__ as township_node
 from village_agent import __main__ as village_agent
 
 TOWNSHIP, OTHER, VILLAGE = "510824100", "510824102", "510824100205"
 DOCUMENT = ("--document", "川府民政〔2026〕20号", "--officer", "wang")
-
-
-class County:
-    """A founded county with one leader, and its command line."""
-
-    def __init__(self, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        self.home = home
-        self._capsys = capsys
-
-    def run(self, *words: str | Path) -> tuple[int, str, str]:
-        """One command: status, standard output, standard error."""
-        self._capsys.readouterr()
-        status = main(hub.APPLICATION, [*map(str, words), "--home", str(self.home)])
-        told = self._capsys.readouterr()
-        return status, told.out, told.err
-
-    def says(self, *words: str | Path) -> str:
-        """What a command that succeeds prints."""
-        status, out, err = self.run(*words)
-        assert (status, err) == (0, "")
-        return out
-
-    def refuses(self, *words: str | Path) -> str:
-        """The code with which a command is refused."""
-        status, _, err = self.run(*words)
-        assert status == 1
-        return err.split(":")[0]
 
 
 @pytest.fixture

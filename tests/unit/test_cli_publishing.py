@@ -6,41 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from hub import __main__ as hub
-from office.cli import main
+from tests.support.command_lines import County
 from tests.unit.test_cli import CATALOGUE, LIST, PASSWORD, SETTINGS
 
 COMPLETE = CATALOGUE.replace("peak: []}", "peak: [], procedure: 受理、审核、办结, conditions: 本县户籍老年人}")
 APPROVED = ("--document", "苍府办〔2026〕1号", "--approver", "wang")
 NUMBER = "苍府〔2026〕5号"
 TOWNSHIP = "510824100"
-
-
-class County:
-    """A founded county with its offices and one leader, and its command line."""
-
-    def __init__(self, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        self.home = home
-        self._capsys = capsys
-
-    def run(self, *words: str | Path) -> tuple[int, str, str]:
-        """One command: status, standard output, standard error."""
-        self._capsys.readouterr()
-        status = main(hub.APPLICATION, [*map(str, words), "--home", str(self.home)])
-        told = self._capsys.readouterr()
-        return status, told.out, told.err
-
-    def says(self, *words: str | Path) -> str:
-        """What a command that succeeds prints."""
-        status, out, err = self.run(*words)
-        assert (status, err) == (0, "")
-        return out
-
-    def refuses(self, *words: str | Path) -> str:
-        """The code with which a command is refused."""
-        status, _, err = self.run(*words)
-        assert status == 1
-        return err.split(":")[0]
 
 
 @pytest.fixture
