@@ -4,8 +4,11 @@ Hands bodies to the office's interpreter and stages what comes back; never reads
 Next: `sync.ledger` (who calls), `sync.housekeeping` (`line.*`), `sync.excerpts` (posting).
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from hashlib import sha256
+from itertools import groupby
+from operator import itemgetter
 
 from schemas.names import NodeId
 from schemas.wire import is_line
@@ -44,18 +47,23 @@ async def _fold_and_post(books: Books, entries: Sequence[Stored], giver: NodeId 
     everybody again, its giver too, who may be restored next.
     """
     given = frozenset[NodeId]() if giver is None else frozenset((giver,))
+    leaving: defaultdict[NodeId, list[tuple[bool, Stored]]] = defaultdict(list)
     last, onward = None, list[NodeId]()
     for entry, hops in zip(entries, await interpret(books, entries), strict=True):
         if not entry.loose:
             if hops is not last:  # neighbouring entries mostly go the same way
-                last, onward = hops, sorted(hops - given)
+                last, onward = hops, list(hops - given)
             for hop in onward:
-                await post_excerpts(books, hop, [entry], lost=False)
+                leaving[hop].append((False, entry))
             continue
         regained = books.below(entry.journal.origin)
         home = recovery.way_home(books, entry.journal)
-        for hop in sorted((hops | home) - (frozenset[NodeId]() if regained else given)):
-            await post_excerpts(books, hop, [entry], lost=regained or hop in home)
+        for hop in (hops | home) - (frozenset[NodeId]() if regained else given):
+            leaving[hop].append((regained or hop in home, entry))
+    # Toward each neighbour in their order; what stands in its outbox already is asked once a run, not once an entry.
+    for hop in sorted(leaving):
+        for lost, run in groupby(leaving[hop], key=itemgetter(0)):
+            await post_excerpts(books, hop, [entry for _, entry in run], lost=lost)
 
 
 async def interpret(books: Books, entries: Sequence[Stored]) -> list[frozenset[NodeId]]:
