@@ -100,8 +100,8 @@ class Cases(Protocol):
         """Cases that `office` or a desk of it still has to do with (`CaseFile.is_at`), by their number."""
         ...
 
-    async def find_operation(self, operation: bytes) -> Operation | None:
-        """The entry that a user action already made, or None."""
+    async def find_operations(self, wanted: Sequence[bytes]) -> dict[bytes, Operation]:
+        """Those of these user actions that already made an entry, by their number."""
         ...
 
     async def last_serial(self) -> int:
@@ -144,9 +144,9 @@ class MemoryCases:
         """See `Cases.read_at`."""
         return sorted(subject for subject, case in self.files.items() if case.is_at(office))
 
-    async def find_operation(self, operation: bytes) -> Operation | None:
-        """See `Cases.find_operation`."""
-        return self.operations.get(operation)
+    async def find_operations(self, wanted: Sequence[bytes]) -> dict[bytes, Operation]:
+        """See `Cases.find_operations`."""
+        return {operation: self.operations[operation] for operation in wanted if operation in self.operations}
 
     async def last_serial(self) -> int:
         """See `Cases.last_serial`."""

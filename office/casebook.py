@@ -216,7 +216,13 @@ class CaseInterpreter:
 
     async def find_operation(self, operation: bytes) -> Operation | None:
         """The entry that a user action already made, also earlier in this transaction, or None."""
-        return self._operations.get(operation) or await self._cases.find_operation(operation)
+        return (await self.find_operations([operation])).get(operation)
+
+    async def find_operations(self, wanted: Sequence[bytes]) -> dict[bytes, Operation]:
+        """`find_operation` for several, with one read."""
+        here = {operation: self._operations[operation] for operation in wanted if operation in self._operations}
+        missing = [operation for operation in wanted if operation not in here]
+        return here | (await self._cases.find_operations(missing) if missing else {})
 
     async def draw_serial(self) -> int:
         """The next serial for a tracking number of our own office. Gaps are harmless, repetition is not."""

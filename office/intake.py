@@ -220,7 +220,7 @@ class Intake(Pencil):
         """
         operation = _operation_of(office, item, today, rows)
         cases = self._casebook.cases
-        while (done := await cases.find_operation(operation)) is not None:
+        while (done := (await cases.find_operations([operation])).get(operation)) is not None:
             filed = (await cases.read([done.subject])).get(done.subject)
             if filed is None or not came_to_nothing(filed):
                 break

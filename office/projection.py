@@ -144,13 +144,15 @@ class SqlCases:
                 found |= dict.fromkeys(CaseId(subject) for subject in (await connection.execute(query)).scalars())
         return list(found)
 
-    async def find_operation(self, operation: bytes) -> Operation | None:
-        """See `Cases.find_operation`."""
+    async def find_operations(self, wanted: Sequence[bytes]) -> dict[bytes, Operation]:
+        """See `Cases.find_operations`."""
+        found: dict[bytes, Operation] = {}
         async with self._auto.connect() as connection:
-            row = (
-                await connection.execute(select(operations).where(operations.c.operation == operation))
-            ).one_or_none()
-        return Operation(row.operation, CaseId(row.subject), row.kind, row.hash) if row is not None else None
+            for start in range(0, len(wanted), KEYS_PER_QUERY_MAX):
+                some = wanted[start : start + KEYS_PER_QUERY_MAX]
+                for row in await connection.execute(select(operations).where(operations.c.operation.in_(some))):
+                    found[row.operation] = Operation(row.operation, CaseId(row.subject), row.kind, row.hash)
+        return found
 
     async def last_serial(self) -> int:
         """See `Cases.last_serial`."""

@@ -103,14 +103,10 @@ class Receiving:
         return [_receipt(case, *one) for one in ours if one[:2] not in written]
 
     async def _drafts(self, subjects: Sequence[CaseId]) -> list[Draft]:
-        drafts: list[Draft] = []
-        for case in (await self._casebook.find_cases(subjects)).values():
-            drafts += [
-                Draft(event.kind, case.case, encode_body(event))
-                for event in self._due(case)
-                if await self._casebook.find_operation(event.operation) is None
-            ]
-        return drafts
+        found = (await self._casebook.find_cases(subjects)).values()
+        due = [(case.case, event) for case in found for event in self._due(case)]
+        done = await self._casebook.find_operations([event.operation for _, event in due])
+        return [Draft(event.kind, case, encode_body(event)) for case, event in due if event.operation not in done]
 
 
 def _receipt(case: CaseFile, turn: int, office: OfficeId, asked: bytes) -> CaseReceived:
