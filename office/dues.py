@@ -12,18 +12,21 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Final, NamedTuple
 
+from msgspec.structs import replace
+
 from office.catalogue import Catalogue
 from schemas.calendar import WorkCalendar
-from schemas.casework.casefile import PLAIN, CaseFile
+from schemas.casework.casefile import PLAIN, CaseFile, Course
 from schemas.casework.clocks import Clock, clocks_of, first_due
-from schemas.casework.events import CaseConverted, CaseReceived
+from schemas.casework.events import CaseConverted
 from schemas.casework.lifecycle import Stage
 from schemas.catalogue import Edition
 from schemas.divisions import is_village_office
-from schemas.names import seat_of
+from schemas.names import Instant, seat_of
 
 REMEMBERED_MAX: Final = 500
-"""About 500 bytes each: a village computer has little memory, and days repeat within a page of entries."""
+"""About 500 bytes each: a village computer has little memory, and days repeat within a page of entries. A hub sets more
+(`cases_remembered`)."""
 
 DUE_SOON_DAYS: Final = 3
 """Working days ahead that count as soon."""
@@ -53,10 +56,13 @@ NOTHING: Final = Due(None, None, None)
 class Dues:
     """Clocks and due days of cases, by what this node knows now."""
 
-    def __init__(self, catalogue: Catalogue, calendar: Callable[[], WorkCalendar]) -> None:
+    def __init__(
+        self, catalogue: Catalogue, calendar: Callable[[], WorkCalendar], *, remembered: int = REMEMBERED_MAX
+    ) -> None:
         """`calendar`: asked anew each time; an equal one is expected to be the same object."""
         self.catalogue = catalogue
         self._calendar = calendar
+        self._remembered_max = remembered
         self._remembered: dict[object, Due] = {}
         self._counted_by: WorkCalendar | None = None
         self._counted_under: Sequence[Edition] = ()
@@ -83,7 +89,7 @@ class Dues:
             return self._count(case)
         due = self._remembered.get(key)
         if due is None:
-            if len(self._remembered) >= REMEMBERED_MAX:
+            if len(self._remembered) >= self._remembered_max:
                 self._remembered.clear()
             due = self._remembered[key] = self._count(case)
         return due
@@ -105,18 +111,13 @@ def _key(case: CaseFile) -> object:
 
     Written out rather than asked of the case: it is on the way of every entry that comes in.
     """
-    spans, filing = case.spans, case.filing
-    if filing is None or case.course != PLAIN or any(span.office is not None for span in spans[1:2]):
+    spans, filing, course = case.spans, case.filing, case.course
+    if filing is None or not _is_counted_plainly(course) or any(span.office is not None for span in spans[1:2]):
         return None
-    received = None
-    for one in case.contributions:
-        if one.kind == CaseConverted.kind:
-            return None
-        if one.kind == CaseReceived.kind:
-            if is_village_office(one.office) or not case.concerns(one.office):
-                return None
-            received = one.at if received is None else min(received, one.at)
+    if any(one.kind == CaseConverted.kind for one in case.contributions):
+        return None
     accepted, decided, last = case.accepted_at, case.decided_at, spans[-1]
+    noticed = course.notices[-1].at if course.notices else None
     accepted_by, holder = case.accepted_by, case.custodian or case.offeree
     return (
         case.stage,
@@ -124,16 +125,30 @@ def _key(case: CaseFile) -> object:
         filing.edition,
         is_village_office(filing.office),
         last.office is not None and is_village_office(last.office),
-        (spans[0].since + _CHINA_MS) // _DAY_MS,
-        (last.since + _CHINA_MS) // _DAY_MS,
-        (spans[2].since + _CHINA_MS) // _DAY_MS if len(spans) > 2 else None,
-        (received + _CHINA_MS) // _DAY_MS if received is not None else None,
-        (accepted + _CHINA_MS) // _DAY_MS if accepted is not None else None,
+        _day(spans[0].since),
+        _day(last.since),
+        _day(spans[2].since) if len(spans) > 2 else None,
+        _day(case.received_at),
+        _day(accepted),
+        _day(noticed),
+        _day(course.corrected_at),
+        _day(course.replied_at),
         # Whether the first review is over: the case is above the office that accepted it.
         len(seat_of(accepted_by)) if accepted_by is not None else 0,
         len(seat_of(holder)) if holder is not None else 0,
-        (decided + _CHINA_MS) // _DAY_MS if decided is not None else None,
+        _day(decided),
     )
+
+
+def _is_counted_plainly(course: Course) -> bool:
+    """Whether nothing but days that are in the key makes this case's course differ from an undisturbed one."""
+    if course == PLAIN:
+        return True
+    return replace(course, notices=(), received=(), corrected_at=None, replied_at=None) == PLAIN
+
+
+def _day(at: Instant | None) -> int | None:
+    return (at + _CHINA_MS) // _DAY_MS if at is not None else None
 
 
 def number_of(day: date) -> int:

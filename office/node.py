@@ -132,7 +132,7 @@ class Node:
         self.pen = WakingPen(self.writer)
         self.divisions = load_tree(home, seat.office)
         self.catalogue = load_editions(home, lambda: self.casebook.register.editions())
-        self.dues = Dues(self.catalogue, lambda: self.calendar)
+        self.dues = Dues(self.catalogue, lambda: self.calendar, remembered=settings.cases_remembered)
         self.reminders = Reminders(engines.write, engines.read, self.cases, self.dues, self.clock)
         self.people = People(self.casebook, self.clock, seat.office, lambda: self.calendar, self.office_name)
         self.accounts = Accounts(engines.write, engines.read, seat.office, self.clock, self.salts, self.people)

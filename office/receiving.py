@@ -9,7 +9,7 @@ disk has. Next: `office.serving`, which runs it; `office.casebook`, which tells 
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import islice
 from typing import Final
 
@@ -29,6 +29,15 @@ from sync.core.journal import Draft
 AT_ONCE_MAX: Final = 200
 """Receipts of one transaction: about 30 ms of the pen, which others wait for."""
 
+BACKLOG_ENTRIES: Final = 200
+"""So many entries offered within a pause are a backlog: its receipts are written together when it is in."""
+
+PAUSE_S: Final = 1.0
+"""Between two looks at what comes in."""
+
+PAUSES_MAX: Final = 60
+"""However long a backlog lasts, a receipt waits no longer than a minute: a working day of art. 32 hangs on it."""
+
 BY_ITSELF: Final = "(node)"
 """Author of what no officer wrote, behind the office's code. No login has a parenthesis."""
 
@@ -45,6 +54,7 @@ class Receiving:
         self._seat = seat
         self._waiting: dict[CaseId, None] = {}
         self._woken = asyncio.Event()
+        self._offered = 0
         if tier_of_office(seat) is not Tier.VILLAGE:
             casebook.on_changed = self._hear
 
@@ -64,6 +74,16 @@ class Receiving:
     async def wait(self) -> None:
         """Return when something may have to be written."""
         await self._woken.wait()
+
+    async def let_pass(self, offered: Callable[[], int], sleep: Callable[[float], Awaitable[None]]) -> None:
+        """Return when no backlog is coming in: what it brings is more urgent, and much of it has moved on when all is
+        here. `offered`: entries that came so far (`Writer.entries_offered`).
+        """
+        for _ in range(PAUSES_MAX):
+            before, self._offered = self._offered, offered()
+            if self._offered - before < BACKLOG_ENTRIES:
+                return
+            await sleep(PAUSE_S)
 
     async def receive(self) -> int:
         """Write what is due; returns how many cases were received. Raises what the pen does: then all of it waits."""

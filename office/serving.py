@@ -63,7 +63,7 @@ REMINDERS_LOOK_S: Final = 60
 """How soon due days follow a calendar that arrived, and a new day its reminders."""
 
 RECEIVE_PAUSE_S: Final = 1.0
-"""What arrives within this time is received in one go; after a failure it is tried again as soon."""
+"""After a failure receipts are tried again as soon."""
 
 log: Final = logging.getLogger("tongban.serving")
 
@@ -203,8 +203,9 @@ async def light_beacon(node: Node) -> None:
 
 
 async def receive_offers(node: Node) -> None:
-    """Say of the cases offered to this node that they are here, when some have come."""
+    """Say of the cases offered to this node that they are here, when some have come and no backlog is behind them."""
     await node.receiving.wait()
+    await node.receiving.let_pass(lambda: node.writer.entries_offered, node.clock.sleep)
     await node.receiving.receive()
 
 

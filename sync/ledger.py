@@ -196,21 +196,42 @@ class Ledger:
         except Exception as reason:
             raise DraftingRefused(reason) from reason
         written: list[Stored] = []
-        for draft in drafts:
-            if draft.chained is not None:
-                draft = Draft(draft.kind, draft.subject, draft.chained(written[-1].hash))
-            written.append(await self._write(draft))
+        while len(written) < len(drafts):
+            written += await self._write(drafts, written)
         return written
 
     async def _record_line(self, kind: str, body: msgspec.Struct) -> Stored:
-        return await self._write(Draft(kind, None, encode(body)))
+        return (await self._write([Draft(kind, None, encode(body))], []))[0]
 
-    async def _write(self, draft: Draft) -> Stored:
+    async def _write(self, drafts: Sequence[Draft], written: Sequence[Stored]) -> list[Stored]:
+        """Seal the next drafts after those that are `written`, up to where a checkpoint is due; fold them at once.
+
+        House-keeping stands alone: what is behind it may depend on what it teaches.
+        """
+        books = self.books
+        sealed: list[Stored] = []
+        last = written[-1] if written else None
+        for draft in drafts[len(written) :]:
+            if sealed and (is_line(draft.kind) or is_line(sealed[-1].kind) or self._is_checkpoint_due()):
+                break
+            assert draft.chained is None or last is not None
+            body = draft.chained(last.hash) if draft.chained is not None and last is not None else draft.body
+            last = self._seal(msgspec.structs.replace(draft, body=body))
+            sealed.append(last)
+        hops = await folding.interpret(books, sealed)
+        taken = [await self._take_in(entry, targets) for entry, targets in zip(sealed, hops, strict=True)]
+        if self._is_checkpoint_due():
+            self.sign_tip()
+        return taken
+
+    def _seal(self, draft: Draft) -> Stored:
         books = self.books
         own = books.own
         tip = books.tips.get(own, Tip())
         sealed, after = seal(own, tip, draft, Instant(books.clock.now()), books.salts.draw(SALT_BYTES))
-        entry = Stored(
+        books.advance(own, after, [])
+        books.unsigned_bytes += len(draft.body)
+        return Stored(
             own,
             tip.size,
             books.next_arrival(),
@@ -222,24 +243,27 @@ class Ledger:
             draft.body,
             sealed.hash,
         )
-        books.advance(own, after, [])
-        hops = await folding.interpret(books, [entry])
-        if any(hop != books.parent for hop in hops[0]) or (draft.subject is None and not is_line(draft.kind)):
+
+    def _is_checkpoint_due(self) -> bool:
+        books = self.books
+        unsigned = books.tips[books.own].size - books.journals[books.own].checkpointed
+        return unsigned >= CHECKPOINT_ENTRIES_MAX or books.unsigned_bytes >= CHECKPOINT_BYTES_MAX
+
+    async def _take_in(self, entry: Stored, hops: frozenset[NodeId]) -> Stored:
+        """Attest, keep, learn and post an entry of ours that was folded; returns it as it is kept."""
+        books = self.books
+        if any(hop != books.parent for hop in hops) or (entry.subject is None and not is_line(entry.kind)):
             # RULINGS A11: what an office posts to anyone but its parent is attested when written. What is about no case
             # is for devices that are yet to be enrolled, too.
             entry = msgspec.structs.replace(entry, signature=books.seat.signer.sign(attestation(entry.hash)))
         books.batch.entries.append(entry)
         await folding.take_in(books, entry)
-        for hop in sorted(hops[0] - {books.parent}):
+        for hop in sorted(hops - {books.parent}):
             if hop in books.links:  # not a device that this very entry replaces
-                books.post(hop, Lane.EXCERPTS, own, entry.seq)
+                books.post(hop, Lane.EXCERPTS, books.own, entry.seq)
         if books.parent is not None:
-            books.post(books.parent, Lane.RUNS, own, entry.seq)
+            books.post(books.parent, Lane.RUNS, books.own, entry.seq)
             books.work_waits = books.work_waits or books.is_work(entry.kind)
-        books.unsigned_bytes += len(draft.body)
-        unsigned = after.size - books.journals[own].checkpointed
-        if unsigned >= CHECKPOINT_ENTRIES_MAX or books.unsigned_bytes >= CHECKPOINT_BYTES_MAX:
-            self.sign_tip()
         return entry
 
     def sign_tip(self) -> None:

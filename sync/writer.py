@@ -64,6 +64,8 @@ class Writer:
         self._closed: LocalFault | None = LocalFault("not_started", "the node is starting; try again in a moment")
         self._stale = False
         self._commits = 0
+        self.entries_offered = 0
+        """Entries of all pages handed in since the start, new or not: how busy the post is (`office.serving`)."""
 
     @property
     def books(self) -> Books:
@@ -98,6 +100,7 @@ class Writer:
         entries = _entries_of(page)
         if len(self._shared) >= WAITING_JOBS_MAX // 2 or self._waiting_entries + entries > WAITING_ENTRIES_MAX:
             raise _busy()
+        self.entries_offered += entries
         return await self._hand_in(self._shared, lambda: self._ledger.stage_admit(page), entries)
 
     async def record(self, drafting: Drafting) -> list[Stored]:

@@ -8,7 +8,8 @@ executemany, of the very rows the product wrote (`limits`), and the naive way (`
 Shares are of CPU per entry, application and database together, because shared cores make wall clocks lie:
 `copy_share_cpu` = limit / product. `times_naive` = naive / product. `resend_share` = every page once more / first time,
 and `resend_rows` must be 0. Rates stand beside them. `steps` say where the application's CPU goes, sampled in a run of
-its own.
+its own. Of each case that is offered to the hub it writes a receipt of its own, after the backlog: what writing them
+and handing them down costs is `receipt_us`, each.
 """
 
 import asyncio
@@ -70,6 +71,13 @@ STEPS: Final = {
 
 TABLES: Final = ("entries", "checkpoints", "outbox", "receipts", "evidence", "dispositions", "cases", "operations")
 
+RECEIPTS: Final = "SELECT count(*) FROM operations WHERE kind = 'case.received'"
+UNRECEIVED: Final = (
+    f"SELECT count(*) FROM cases WHERE (offeree = '{COUNTY}' OR offeree LIKE '{COUNTY}.%') "
+    "AND stage IN ('offered', 'referred') AND subject NOT IN (SELECT subject FROM operations WHERE kind = 'case.received')"
+)
+"""Cases on their way to the hub to be accepted, of which it has not yet said that they are here."""
+
 
 class Taken(Struct):
     """One run against one database."""
@@ -79,6 +87,8 @@ class Taken(Struct):
     resend_cpu_s: float
     resend_rows: int
     retries: int
+    receipts: int
+    receipts_cpu_s: float
 
 
 class Bench:
@@ -135,13 +145,17 @@ def take_in(bench: Bench, folder: Path, database: Watched | None, count: "Counti
         senders.greet_all(port, bench.townships)
         before = cpu()
         first = senders.send_pages(port, bench.townships)
+        taken = cpu()
+        wait_until(lambda: count.scalar(UNRECEIVED) == 0, "the hub to have received what is offered to it")
+        senders.greet_all(port, bench.townships)
         middle = cpu()
         rows = count.rows()
         retries = first.retries
         for _ in range(RESENDS):
             retries += senders.send_pages(port, bench.townships).retries
         resend = (cpu() - middle) / RESENDS
-        return Taken(middle - before, first.seconds, resend, count.rows() - rows, retries)
+        grown = count.rows() - rows
+        return Taken(taken - before, first.seconds, resend, grown, retries, count.scalar(RECEIPTS), middle - taken)
 
 
 class Counting:
@@ -153,11 +167,14 @@ class Counting:
 
     def rows(self) -> int:
         """All of them together."""
-        query = " + ".join(f"(SELECT count(*) FROM {table})" for table in TABLES)
+        return self.scalar("SELECT " + " + ".join(f"(SELECT count(*) FROM {table})" for table in TABLES))
+
+    def scalar(self, query: str) -> int:
+        """The one number that a query gives."""
         if self._file is not None:
             with contextlib.closing(sqlite3.connect(self._file)) as connection:
-                return int(connection.execute(f"SELECT {query}").fetchone()[0])
-        return asyncio.run(self._count(f"SELECT {query}"))
+                return int(connection.execute(query).fetchone()[0])
+        return asyncio.run(self._count(query))
 
     async def _count(self, query: str) -> int:
         connection = await asyncpg.connect(self._url)
@@ -260,6 +277,8 @@ def postgres_figures(bench: Bench, server: PostgresServer) -> dict[str, object]:
         "times_naive": round(naive_cost / cost, 1),
         "resend_share": round(taken.resend_cpu_s / taken.cpu_s, 4),
         "resend_rows": taken.resend_rows,
+        "receipts": taken.receipts,
+        "receipt_us": round(taken.receipts_cpu_s / taken.receipts * 1e6),
         "postgres_us_per_entry": round(cost * 1e6, 1),
         "copy_us_per_row": round(limit * 1e6, 2),
         "naive_us_per_event": round(naive_cost * 1e6),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from office.receiving import AT_ONCE_MAX, BY_ITSELF, Receiving
+from office.receiving import AT_ONCE_MAX, BACKLOG_ENTRIES, BY_ITSELF, PAUSE_S, PAUSES_MAX, Receiving
 from schemas.casework.casefile import Contributed
 from schemas.casework.events import CaseReceived, decode_event
 from schemas.names import CaseId, OfficeId
@@ -161,6 +161,28 @@ def test_what_could_not_be_written_waits() -> None:
     pen.is_full = False
     assert run(receiving.receive()) == 1
     assert len(received(county, case)) == 1
+
+
+@pytest.mark.parametrize(
+    ("offered", "pauses"),
+    [
+        ([0], 0),
+        ([BACKLOG_ENTRIES - 1], 0),  # what a village brings on an ordinary day waits for nothing
+        ([500, 1000, 1600, 1601], 3),
+        ([500 * number for number in range(1, 200)], PAUSES_MAX),  # however long it lasts
+    ],
+)
+def test_receipts_wait_until_a_backlog_is_in_but_no_longer_than_a_minute(offered: list[int], pauses: int) -> None:
+    county = County(TOWNSHIP, VILLAGE)
+    receiving = Receiving(county[TOWNSHIP].ledger, county[TOWNSHIP].casebook, TOWNSHIP)
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    counts = iter(offered)
+    run(receiving.let_pass(lambda: next(counts), sleep))
+    assert slept == [PAUSE_S] * pauses
 
 
 async def test_what_came_just_before_the_end_is_received_after_the_next_start(tmp_path: Path) -> None:
