@@ -1,11 +1,13 @@
 """The demo's county: seven homes, seven processes, six lines, and what can happen to them.
 
 Everything goes through the doors that an operator uses: `hub network import`, one-time codes, `enrol`, `accounts add`,
-`run`, `verify`, a file copy as backup. Never writes into a node's store. Next: `demo_play`, which commands it.
+`run`, `posts assign`, `verify`, a file copy as backup. Never writes into a node's store. Next: `demo_play`, which
+commands it.
 """
 
 import asyncio
 import csv
+import secrets
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -17,6 +19,7 @@ from deploy.demo_lines import Line
 from deploy.demo_processes import DemoFailed, NodeProcess, free_port, run_verb
 from deploy.demo_scenario import (
     BY_KEY,
+    COMPLAINT_PHONE,
     COUNTY_NAME,
     EDITION,
     EDITION_DOCUMENT,
@@ -24,20 +27,25 @@ from deploy.demo_scenario import (
     PASSWORD,
     PEOPLE,
     PLACES,
+    QUERY_ADDRESS,
     WINDOWS,
     Person,
     Place,
     Step,
 )
+from deploy.demo_staff import STANDS_IN, person_at, statements_of
 from deploy.demo_stores import Peek
 from deploy.demo_view import Narrator
 from hub.catalogue.workbook import write_edition
 from office.accounts import Accounts
+from office.local import publish
 from office.node import Node, load_data_key
 from office.paths import Home
+from office.publishing import records_of
 from office.seat import load_seat_file
 from office.seeds import load_catalogue
 from schemas.casework.roles import ROLES_OF_ACT
+from schemas.names import OPERATION_BYTES
 from sync.ports import Sealer
 from sync.sealing import AesGcmSealer
 
@@ -63,7 +71,7 @@ class County:
         for place in PLACES:
             home = self.folder / place.key
             port = free_port()
-            self.nodes[place.key] = NodeProcess(place.module, home, port, self._settings(home, port))
+            self.nodes[place.key] = NodeProcess(place.module, home, port, self._settings(place, home, port))
         hub = BY_KEY[HUB]
         await self._verb(HUB, "init", "--office", hub.office, "--name", COUNTY_NAME)
         await self._verb(HUB, "network", "import", "--quiet", "--local", str(self._write_offices()))
@@ -100,9 +108,12 @@ class County:
         await asyncio.gather(*(self._join(child) for child in below(place)))
 
     async def _open_office(self, place: Place) -> None:
-        """Accounts for its people, then its pages."""
+        """Accounts for its people, then its pages, then who does what there."""
         await self._add_accounts(place)
         await self.start(place.key)
+        if statements := statements_of(place, secrets.token_bytes(OPERATION_BYTES), today_of()):
+            # What `posts assign`, `absences state`, `desks set`, `slots set` and `names bind` do, all at once.
+            await publish(self.nodes[place.key].home, records_of(*statements))
         chain = [link.enrolment for link in load_seat_file(Home(self.nodes[place.key].home)).chain]
         parent = chain[-2].node if len(chain) > 1 else None
         self.peeks[place.key] = Peek(self.database(place.key), place.office, chain[-1].node, parent)
@@ -118,12 +129,15 @@ class County:
         finally:
             await node.close()
 
-    def _settings(self, home: Path, port: int) -> dict[str, str]:
+    def _settings(self, place: Place, home: Path, port: int) -> dict[str, str]:
         return {
             "TONGBAN_HOME": str(home),
             "TONGBAN_PORT": str(port),
             "TONGBAN_SYNC_EVERY_S": "1",
             "TONGBAN_BACKOFF_MAX_S": "1",
+            "TONGBAN_SERVICE_PHONE": place.phone,
+            "TONGBAN_COMPLAINT_PHONE": COMPLAINT_PHONE,
+            "TONGBAN_QUERY_ADDRESS": QUERY_ADDRESS,
         }
 
     def _write_offices(self) -> Path:
@@ -231,12 +245,14 @@ class County:
 
 
 def officer_for(step: Step) -> Person:
-    """Who writes a step: the first at that office whose role allows it. Raises `DemoFailed` if nobody does."""
+    """Who writes a step: the first at that office whose role allows it, or who stands in for them. Raises `DemoFailed`
+    if nobody does.
+    """
     office = step.office or BY_KEY[step.at].office
     able = ROLES_OF_ACT[step.kind]
     for person in PEOPLE:
         if person.place == step.at and person.office == office and not able.isdisjoint(person.roles):
-            return person
+            return person_at(office, STANDS_IN.get((office, person.login), person.login))
     raise DemoFailed(f"nobody at {office} may write {step.kind}")
 
 

@@ -16,8 +16,8 @@ from deploy.demo_county import County
 from deploy.demo_desk import ActRefused, OfficerDesk, today_of
 from deploy.demo_processes import DemoFailed
 from deploy.demo_scenario import BY_KEY, PLACES, TOWNSHIPS, VILLAGES, WINDOWS, Phase, Step, Story
-from deploy.demo_stores import copy_store
-from deploy.demo_stories import OPEN_STORIES, STORIES
+from deploy.demo_stores import copy_store, meant_for
+from deploy.demo_stories import OPEN_STORIES, STORIES, conversion_before
 from deploy.demo_view import Narrator
 from schemas.names import OPERATION_BYTES
 
@@ -26,6 +26,8 @@ PATIENCE_S: Final = 60.0
 GLANCE_S: Final = 0.15
 QUARANTINED: Final = "node_quarantined"
 """`office.desk.NodeQuarantined`: this node was rolled back and has not caught up."""
+NOT_CONVERTED: Final = "not_converted"
+"""`schemas.casework.regimes`: the day on which it was to be decided on the spot is over."""
 COUNTY_PLACE: Final = "hub"
 RESTORED_PLACE: Final = "t2"
 KILLED_PLACE: Final = "v1"
@@ -85,12 +87,11 @@ class Play:
 
     async def _workday(self) -> None:
         self.narrator.head("一、平日：线路正常，村里收件上报，镇上受理。", "1. A working day: every line is up.")
-        published = self.county.peeks[COUNTY_PLACE].count_published()
-        await self._until(
-            lambda: all(peek.count_published() == published for peek in self.county.peeks.values()),
-            "everybody has the county's catalogue",
+        await self._until(self._is_published, "everybody has what the county and the townships publish")
+        self.narrator.tell(
+            "目录、委托、岗位、值守日和审批时段已到每个镇村。",
+            "Catalogue, grant, posts, staffed days and leaders' slots have reached everybody.",
         )
-        self.narrator.tell("县里发布的目录和委托已到每个镇村。", "Everybody has the county's catalogue and grant.")
         await self._play(Phase.WORKDAY)
 
     async def _lines_down(self) -> None:
@@ -238,21 +239,26 @@ class Play:
         else:
             case = self.cases[story.key]
             await self._until(lambda: self._has_arrived(story, step), f"case {story.key} reaches {step.at}")
-            await self._write(desk, step, case, operation)
+            await self._write(desk, story, step, operation)
         is_list = step.kind == "case.filed" and bool(story.rows)
         # The rows of a list are an entry beside its filing.
         self._written[story.key] = self._written.get(story.key, 0) + (2 if is_list else 1)
         self.told.append(Told(story.key, step.at, case, step.kind, b"" if is_list else operation))
         self._say(story, step)
 
-    async def _write(self, desk: OfficerDesk, step: Step, case: bytes, operation: bytes) -> None:
-        """Write one act. A quarantined node refuses the pen until it has caught up: the officer tries again later."""
+    async def _write(self, desk: OfficerDesk, story: Story, step: Step, operation: bytes) -> None:
+        """Write one act. A quarantined node refuses the pen until it has caught up: the officer tries again later. A
+        play that goes on past midnight finds cases that should have been decided on the spot: they are converted first.
+        """
         deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
-                await desk.act(case, step.kind, step.fields_on(today_of()), operation)
+                await desk.act(self.cases[story.key], step.kind, step.fields_on(today_of()), operation)
                 return
             except ActRefused as refusal:
+                if refusal.code == NOT_CONVERTED:
+                    await self._act(story, conversion_before(step))
+                    continue
                 if refusal.code != QUARANTINED or time.monotonic() > deadline:
                     raise DemoFailed(f"{step.at} may not write {step.kind}: {refusal}") from refusal
             self.quarantine_refusals += 1
@@ -267,6 +273,13 @@ class Play:
         """Story → entries of its case that are at a place."""
         peek = self.county.peeks[place]
         return {story: peek.count_entries_about(case) for story, case in self.cases.items()}
+
+    def _is_published(self) -> bool:
+        """Every office has what is published for it, and the county all of it."""
+        every = self.county.peeks[COUNTY_PLACE].published()
+        return all(
+            peek.published().keys() == meant_for(BY_KEY[key].office, every) for key, peek in self.county.peeks.items()
+        )
 
     def _is_at_rest(self) -> bool:
         """Nothing waits in any outbox, and nobody is quarantined."""
@@ -304,6 +317,7 @@ ACTS: Final = {
     "recall.requested": ("申请撤回移交", "asks for it back"),
     "custody.reassigned": ("改派", "reassigns it"),
     "acceptance.refused": ("不予受理，书面说明", "does not accept it, in writing"),
+    "case.converted": ("登记转为承诺件", "converts it to a promised one"),
     "case.suspended": ("中止计时", "stops its clock, for a cause of the law"),
     "case.resumed": ("恢复计时", "lets its clock run again"),
     "case.expedited": ("开通绿色通道", "puts it on the green channel"),

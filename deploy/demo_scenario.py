@@ -1,7 +1,7 @@
 """The demonstration as data: the sample county's offices and people, what it publishes, and what a life is made of.
 
 Divisions and items are those of the shipped sample data; every person is invented. Never touches a process or a file.
-Next: `demo_stories`, the life of each case; `demo_play`, which does what is written there, phase by phase.
+Next: `demo_staff`, who works where; `demo_stories`, the life of each case; `demo_play`, which does what is written.
 """
 
 from datetime import date, timedelta
@@ -29,6 +29,11 @@ class Place(Struct, frozen=True):
     name: str
     name_en: str
     above: str | None
+
+    @property
+    def phone(self) -> str:
+        """Printed on slips and notices; no telephone has such a number."""
+        return f"0839-0000{PLACES.index(self) + 1:03d}（样例）"
 
 
 class Person(Struct, frozen=True):
@@ -131,13 +136,19 @@ WINDOW: Final = OfficeId("510824.rsj")
 FARMS: Final = OfficeId("510824.nyj")
 LAND: Final = OfficeId("510824.zrj")
 INSURANCE: Final = OfficeId("510824.ybj")
+VISITING_DESK: Final = OfficeId("510824100.rs")
 WINDOWS: Final = {
     WINDOW: "苍溪县人社局窗口",
     FARMS: "苍溪县农业农村局窗口",
     LAND: "苍溪县自然资源局窗口",
     INSURANCE: "苍溪县医保局窗口",
+    VISITING_DESK: "陵江镇人社轮驻窗口",
 }
-"""The departments' desks at the county centre: they work on its device."""
+"""The departments' desks: four at the county centre, which work on its device, and one that visits a township."""
+
+COMPLAINT_PHONE: Final = "0839-0000000（样例）"
+QUERY_ADDRESS: Final = "https://cangxi.example/query"
+"""A name that leads nowhere (RFC 2606)."""
 
 EDITION: Final = "2026-demo"
 EDITION_DOCUMENT: Final = "样例〔2026〕1号"
@@ -171,7 +182,8 @@ PEOPLE: Final = (
         "county leader on duty",
         (Role.LEADER, Role.SUPERVISOR),
     ),
-    _window("window", WINDOW, "样例·人社局窗口", "social security's window"),
+    _window("window", WINDOW, "样例·人社局窗口A岗", "social security's window, away these days"),
+    Person("window-b", "hub", WINDOW, "样例·人社局窗口B岗", "social security's window, deputy", (Role.CLERK,)),
     _window("farms", FARMS, "样例·农业农村局窗口", "agriculture's window"),
     _window("land", LAND, "样例·自然资源局窗口", "natural resources' window"),
     _window("insurance", INSURANCE, "样例·医保局窗口", "medical insurance's window"),
@@ -181,6 +193,7 @@ PEOPLE: Final = (
     Person("leader", "t1", OfficeId("510824100"), "样例·陵江镇值班领导", "leader on duty", (Role.LEADER,)),
     Person("clerk", "t2", OfficeId("510824102"), "样例·云峰镇经办", "handling officer", (Role.CLERK,)),
     Person("approver", "t2", OfficeId("510824102"), "样例·云峰镇审批", "approver", (Role.APPROVER,)),
+    Person("leader", "t2", OfficeId("510824102"), "样例·云峰镇值班领导", "leader on duty", (Role.LEADER,)),
     _agent("v1", "样例·白观村代办员"),
     _agent("v2", "样例·太平村代办员"),
     _agent("v3", "样例·陈石村代办员"),

@@ -6,7 +6,7 @@ opinion of itself. Never writes. Next: `demo_view` (shows it), `demo_checks` (ju
 
 import contextlib
 import sqlite3
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -85,10 +85,10 @@ class Peek:
             ).fetchone()
         return CaseLine(*row) if row is not None else None
 
-    def count_published(self) -> int:
-        """How many statements of the county's register are here: catalogue, grants, names of offices."""
+    def published(self) -> dict[bytes, str]:
+        """Statements of the register that are here, catalogue, grants, posts, desks: hash → the office whose it is."""
         with self.open() as connection:
-            return _number(connection, "SELECT count(*) FROM records")
+            return {bytes(digest): office for digest, office in connection.execute("SELECT hash, office FROM records")}
 
     def is_quarantined_toward(self, seat: str) -> bool:
         """Whether this node knows that it was rolled back and has not caught up with that neighbour yet."""
@@ -145,6 +145,11 @@ class Peek:
             else:
                 down += waiting
         return up, down
+
+
+def meant_for(office: str, published: Mapping[bytes, str]) -> set[bytes]:
+    """What must be at an office: the statements of its own line, from the county down to itself and all below it."""
+    return {digest for digest, by in published.items() if office.startswith(by) or by.startswith(office)}
 
 
 def copy_store(database: Path, target: Path) -> None:

@@ -65,6 +65,12 @@ def _done(phase: Phase, at: str, step: str, opinion: str, office: OfficeId | Non
     return Step(phase, at, "step.completed", {"step": step, "opinion": opinion}, office)
 
 
+def conversion_before(decision: Step) -> Step:
+    """What an officer records first when a case was not decided on the day on which it should have been."""
+    fields: dict[str, str | tuple[str, ...]] = {"promise_days": "1", "reason": "受理当日未能办结，转为承诺件（样例）。"}
+    return Step(decision.phase, decision.at, "case.converted", fields, decision.office)
+
+
 def _survey(phase: Phase, at: str, findings: str) -> Step:
     """Two officers of the township on the spot, whether its line is up or not."""
     fields: dict[str, str | tuple[str, ...]] = {
@@ -379,6 +385,7 @@ STORIES: Final = (
                 days={"due": 5, "meeting_on": 0},
             ),
             _opinion(_P.WORKDAY, FARMS, "agrees", "符合一户一宅，同意（样例）。"),
+            _done(_P.WORKDAY, "t1", "review", "村集体讨论通过（样例）。"),
             _survey(_P.WORKDAY, "t1", "三到场勘察：四至清楚，未占永久基本农田（样例）。"),
             _done(_P.VILLAGES_BACK, "t1", "publicity", "村内公示五日，无异议（样例）。"),
             Step(

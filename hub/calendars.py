@@ -8,7 +8,7 @@ Never changes anything: publishing is the caller's. Next: `schemas.calendar`, `h
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Final, cast
@@ -16,6 +16,7 @@ from typing import Final, cast
 import yaml
 from msgspec import Struct
 
+from hub.catalogue.importing import numbered_rows
 from hub.catalogue.preflight import refused, report
 from hub.spreadsheets import Column, read_rows
 from office.enrolling import FIRST_ROW
@@ -269,24 +270,35 @@ def _read_yaml(path: Path) -> list[_Row]:
         text = path.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise _unreadable(path) from error
+    # Everything as text: the other loaders stumble over a day that does not exist instead of naming it. This one makes
+    # nothing but texts, lists and mappings, so it is as safe as the safe one.
+    loader = yaml.BaseLoader(text)
     try:
-        # Everything as text: the other loaders stumble over a day that does not exist instead of naming it. This one
-        # makes nothing but texts, lists and mappings, so it is as safe as `safe_load`.
-        document: object = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506
-        fields = cast("dict[str, object]", document)
-        rows = cast("Sequence[Mapping[str, object]]", fields["days"])
-        common = {name: fields[name] for name in ("document", "status") if name in fields}
-        return [
-            (number, {name: str(cell) for name, cell in {**row, **(common if number == 1 else {})}.items()})
-            for number, row in enumerate(rows, start=1)
-        ]
-    except (yaml.YAMLError, RecursionError, TypeError, KeyError) as error:
-        raise Refused(
-            "calendar_not_yaml",
-            f"{path.name} 不是有效的日历文件；应有 document 和 days，days 的每行有 date 和 kind，请改正后重试。",
-            f"{path.name} is no calendar: it needs document and days, a list of rows with date and kind; put it right "
-            "and try again.",
-        ) from error
+        root = loader.get_single_node()
+        document = loader.construct_document(root) if root is not None else None  # pyright: ignore[reportUnknownMemberType]
+    except (yaml.YAMLError, RecursionError) as error:
+        raise _no_calendar(path) from error
+    finally:
+        loader.dispose()
+    fields = cast("dict[object, object]", document) if isinstance(document, dict) else {}
+    rows = numbered_rows(fields, "days", root)
+    if not rows or not all(row for _, row in rows):
+        raise _no_calendar(path)
+    common = {name: fields[name] for name in ("document", "status") if name in fields}
+    first = rows[0][0]
+    return [
+        (line, {name: cell for name, cell in (row | common if line == first else row).items() if isinstance(cell, str)})
+        for line, row in rows
+    ]
+
+
+def _no_calendar(path: Path) -> Refused:
+    return Refused(
+        "calendar_not_yaml",
+        f"{path.name} 不是有效的日历文件；应有 document 和 days，days 的每行有 date 和 kind，请改正后重试。",
+        f"{path.name} is no calendar: it needs document and days, a list of rows with date and kind; put it right and "
+        "try again.",
+    )
 
 
 def _unreadable(path: Path) -> Refused:

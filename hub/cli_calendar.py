@@ -79,7 +79,7 @@ async def show_year(arguments: Arguments) -> int:
 
 
 def _year(text: str) -> int:
-    year = int(text)
+    year = int(text) if text.isascii() and text.isdecimal() else 0
     if not FIRST_YEAR <= year <= LAST_YEAR:
         raise argparse.ArgumentTypeError(f"{FIRST_YEAR}–{LAST_YEAR}")
     return year

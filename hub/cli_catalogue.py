@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from office.cli import Arguments, Verb, Verbs
+from office.cli_register import a_day, today_of
 
 if TYPE_CHECKING:
     from hub.catalogue.preflight import Preflight
@@ -26,8 +27,7 @@ def add_catalogue(verbs: Verbs) -> "Group":
     group = catalogue.add_subparsers(title=say("做什么", "what"), metavar="WHAT", required=True)
 
     def add(name: str, verb: Verb, zh: str, en: str) -> argparse.ArgumentParser:
-        parser = group.add_parser(name, help=say(zh, en), description=say(zh, en))
-        return verbs.share(parser, verb)
+        return verbs.share(group.add_parser(name, help=say(zh, en)), verb)
 
     check = add(
         "check",
@@ -44,9 +44,9 @@ def add_catalogue(verbs: Verbs) -> "Group":
     )
     _add_file(verbs, load)
     template = add("template", make_template, "生成空白的目录表格（XLSX）", "make an empty workbook to fill in (XLSX)")
-    template.add_argument("file", type=Path)
+    template.add_argument("file", type=Path, help=say("新文件的名称", "the new file"))
     export = add("export", export_catalogue, "将现行目录导出为 XLSX", "write the edition in force as a workbook (XLSX)")
-    export.add_argument("file", type=Path)
+    export.add_argument("file", type=Path, help=say("新文件的名称", "the new file"))
     comparing = add(
         "compare",
         compare_catalogues,
@@ -68,14 +68,22 @@ def add_catalogue(verbs: Verbs) -> "Group":
         "speed-up, concentration, and what each tier may do",
     )
     figures.add_argument("file", type=Path, nargs="?", help=say("不填则为现行目录", "default: the edition in force"))
-    figures.add_argument("--published", type=int, help=say("本县公布的事项总数", "how many items the county publishes"))
+    figures.add_argument(
+        "--published", type=_count, help=say("本县公布的事项总数", "how many items the county publishes")
+    )
     return group
 
 
 def _add_file(verbs: Verbs, parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", type=Path)
+    parser.add_argument("file", type=Path, help=verbs.say("目录文件（XLSX 或 YAML）", "the catalogue (XLSX or YAML)"))
     first = verbs.say("生效日期，如 2027-01-01；文件中有的可不填", "first day; not needed if the file names it")
-    parser.add_argument("--from", dest="effective_from", type=date.fromisoformat, help=first)
+    parser.add_argument("--from", dest="effective_from", type=a_day(verbs), help=first)
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and int(text)):
+        raise argparse.ArgumentTypeError("1, 2, 3 …")
+    return int(text)
 
 
 async def check_catalogue(arguments: Arguments) -> int:
@@ -158,7 +166,7 @@ async def show_figures(arguments: Arguments) -> int:
             _print(arguments, report)
             return 1
         edition = report.edition
-    zh, en = (figures_text(edition, _today(), arguments.published, language) for language in ("zh", "en"))
+    zh, en = (figures_text(edition, today_of(), arguments.published, language) for language in ("zh", "en"))
     print(arguments.say(zh, en))
     return 0
 
@@ -167,14 +175,7 @@ def _read(file: Path, first: date | None = None) -> "Preflight":
     """A file that need not say from which day it shall be in force: today, then."""
     from hub.catalogue.importing import read_any
 
-    return read_any(file, first, otherwise=_today())
-
-
-def _today() -> date:
-    from office.clock import SystemClock
-    from schemas.casework.clocks import day_of
-
-    return day_of(SystemClock().now())
+    return read_any(file, first, otherwise=today_of())
 
 
 async def _in_force(home: Path) -> "Edition":

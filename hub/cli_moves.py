@@ -6,14 +6,13 @@ Prints numbers and offices, no resident. Next: `office.moving`, `office.cli_move
 
 import argparse
 from collections.abc import Awaitable, Callable
-from datetime import date
 from typing import TYPE_CHECKING
 
 from msgspec import structs
 
 from office.cli import Arguments, Verbs
 from office.cli_moves import add_moves
-from office.cli_register import add_officer, author_of, officer_of, publish_records
+from office.cli_register import a_day, add_officer, author_of, officer_of, publish_records
 from office.paths import Home
 from schemas.names import OfficeId
 
@@ -28,13 +27,13 @@ def add_county_moves(verbs: Verbs) -> None:
     say, group = verbs.say, add_moves(verbs)
     looking = say("撤并划转一个单位会涉及哪些办件、设备和代办员", "what a move of an office would touch")
     preview = group.add_parser("preview", help=looking)
-    preview.add_argument("office")
+    preview.add_argument("office", help=say("将撤并的单位或窗口的代码", "the office or desk that would move"))
     verbs.share(preview, preview_move)
     proposing = say("提出：一个单位并入另一个单位，或改用新代码", "propose that an office becomes part of another")
     propose = group.add_parser("propose", help=proposing)
     _add_offices(verbs, propose)
     first = say("自哪日起，如 2027-01-01", "first day without the old office, as 2027-01-01")
-    propose.add_argument("--from", dest="effective_from", type=date.fromisoformat, required=True, help=first)
+    propose.add_argument("--from", dest="effective_from", type=a_day(verbs), required=True, help=first)
     propose.add_argument("--document", required=True, help=say("批准文号", "number of the document"))
     add_officer(verbs, propose)
     verbs.share(propose, propose_move)
@@ -59,10 +58,14 @@ def _add_offices(verbs: Verbs, parser: argparse.ArgumentParser) -> None:
 async def preview_move(arguments: Arguments) -> int:
     """`moves preview`"""
     from office.node import Node
+    from office.publishing import unknown_office
 
+    office = OfficeId(arguments.office)
     node = await Node.open(arguments.home, with_pen=False)
     try:
-        affected = await node.moving.preview(OfficeId(arguments.office))
+        affected = await node.moving.preview(office)
+        if not affected.cases and not node.is_office(office):
+            raise unknown_office(office)
         print("\n".join(_preview_lines(node, affected, arguments)))
     finally:
         await node.close()

@@ -6,14 +6,22 @@ Never publishes a file that has a fault. Next: `office.publishing`, which judges
 """
 
 import argparse
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import structs
 
 from office.cli import Arguments, Verbs
-from office.cli_register import add_first_day, add_officer, author_of, officer_of, publish_records, tell, today_of
+from office.cli_register import (
+    a_day,
+    add_first_day,
+    add_officer,
+    author_of,
+    officer_of,
+    publish_records,
+    tell,
+    today_of,
+)
 from office.paths import Home
 from schemas.names import OfficeId, seat_of
 from schemas.refusals import Refused
@@ -31,17 +39,17 @@ def add_publishing(verbs: Verbs, catalogue: "Group", calendar: "Group") -> None:
     whole = say(
         "向全县发布一版事项目录：只传送有变动的事项", "publish an edition to the whole county: changed items travel"
     )
-    edition = catalogue.add_parser("publish", help=whole, description=whole)
-    edition.add_argument("file", type=Path)
+    edition = catalogue.add_parser("publish", help=whole)
+    edition.add_argument("file", type=Path, help=say("目录文件（XLSX 或 YAML）", "the catalogue (XLSX or YAML)"))
     first = say("生效日期，如 2027-01-01；文件中有的可不填", "first day; not needed if the file names it")
-    edition.add_argument("--from", dest="effective_from", type=date.fromisoformat, help=first)
+    edition.add_argument("--from", dest="effective_from", type=a_day(verbs), help=first)
     edition.add_argument("--document", help=say("批准文号；文件中有的可不填", "its document, if the file has none"))
     approver = say("批准的值班领导的登录名；文件中有的可不填", "login of the leader who approves, if the file has none")
     edition.add_argument("--approver", help=approver)
     edition.add_argument("--officer", help=say("经办人的登录名；不填为批准人本人", "default: the approver"))
     verbs.share(edition, publish_edition)
     year = calendar.add_parser("publish", help=say("向全县发布一年的放假安排", "publish a year to the whole county"))
-    year.add_argument("file", type=Path)
+    year.add_argument("file", type=Path, help=say("写法同 calendar check", "as for calendar check"))
     add_officer(verbs, year)
     verbs.share(year, publish_year)
     _add_grants(verbs)
@@ -56,7 +64,7 @@ def add_publishing(verbs: Verbs, catalogue: "Group", calendar: "Group") -> None:
         "一个窗口属于哪个部门：只受理和决定该部门的事项；不填部门为综合窗口",
         "whose window it is: it takes in and decides that department's items; without one, any",
     )
-    bind = group.add_parser("bind", help=binding, description=binding)
+    bind = group.add_parser("bind", help=binding)
     bind.add_argument("office", type=OfficeId, help=say("窗口代码，如 510824.rsj", "the window's code"))
     bind.add_argument("department", nargs="?", default="", help=say("部门，与目录一致", "as the catalogue names it"))
     add_officer(verbs, bind)
@@ -74,16 +82,16 @@ def _add_grants(verbs: Verbs) -> None:
     add.add_argument("--items", nargs="+", required=True, metavar="ITEM", help=say("事项编码", "codes of the items"))
     add_first_day(verbs, add)
     last = say("截止日期；不填为另行终止前有效", "last day; default: until it is ended")
-    add.add_argument("--until", type=date.fromisoformat, help=last)
+    add.add_argument("--until", type=a_day(verbs), help=last)
     entrusted = say("委托：以委托机关名义作出决定", "entrusted: decided in the grantor's name")
     add.add_argument("--entrusted", action="store_true", help=entrusted)
     add.add_argument("--document", help=say("文件名称；不填为文号", "the document; default: its number"))
     add_officer(verbs, add)
     verbs.share(add, add_grant)
     end = group.add_parser("end", help=say("终止一项赋权或委托", "end a grant"))
-    end.add_argument("number")
+    end.add_argument("number", help=say("要终止的授权的文号", "number of the grant"))
     last = say("自哪日起不再有效，如 2027-01-01；不填为今天", "first day without it; default: today")
-    end.add_argument("--from", dest="effective_from", type=date.fromisoformat, help=last)
+    end.add_argument("--from", dest="effective_from", type=a_day(verbs), help=last)
     end.add_argument("--document", required=True, help=say("终止文件的文号", "the document that ends it"))
     add_officer(verbs, end)
     verbs.share(end, end_grant)
@@ -156,10 +164,11 @@ async def bind_window(arguments: Arguments) -> int:
     from office.node import Node
     from schemas.register import OfficePublished
 
-    today, window = today_of(), arguments.office
+    today, window, department = today_of(), arguments.office, arguments.department
     node = await Node.open(arguments.home, with_pen=False)
     try:
         known = node.casebook.register.find_office(window, today)
+        editions = [*node.catalogue.published, node.catalogue.in_force(node.clock.now())]
     finally:
         await node.close()
     if known is None or window == seat_of(window):
@@ -169,16 +178,26 @@ async def bind_window(arguments: Arguments) -> int:
             f"{window} is no window of which the name is published; nothing was written. Check the code, and import "
             "the list of offices first.",
         )
-    bound = OfficePublished(
-        *author_of(arguments), window, known.name, arguments.department, known.address, today, known.valid_to
-    )
+    if department and not any(item.department == department for one in editions for item in one.items.values()):
+        raise Refused(
+            "no_such_department",
+            f"目录中没有部门“{department}”的事项，没有写入：这样绑定的窗口什么也不能办；请按目录中的“实施部门”填写。",
+            f"No item of the catalogue is {department}'s; nothing was written: a window bound so could do nothing. "
+            "Write the department as the catalogue does.",
+        )
+    bound = OfficePublished(*author_of(arguments), window, known.name, department, known.address, today, known.valid_to)
     return await publish_records(arguments, bound)
 
 
 async def unpublished_names(node: "Node") -> dict[OfficeId, str]:
-    """What offices of the county's list are called and the register does not say."""
+    """What offices of the county's list are called and the register does not say; those that are no more stay out."""
+    register, today = node.casebook.register, node.today
     listed = {one.office: one.name for one in await node.enrolling.list_offices()}
-    return {o: name for o, name in listed.items() if node.casebook.register.name_of(o, node.today) != name}
+    return {
+        office: name
+        for office, name in listed.items()
+        if register.name_of(office, today) != name and register.find_ended(office, today) is None
+    }
 
 
 async def tell_names(arguments: Arguments, names: dict[OfficeId, str]) -> int:
@@ -200,8 +219,8 @@ async def add_grant(arguments: Arguments) -> int:
         arguments.number,
         arguments.grantor,
         arguments.entrusted,
-        tuple(map(OfficeId, arguments.to)),
-        tuple(arguments.items),
+        tuple(map(OfficeId, dict.fromkeys(arguments.to))),
+        tuple(dict.fromkeys(arguments.items)),
         arguments.effective_from or today_of(),
         arguments.until,
         arguments.document or arguments.number,

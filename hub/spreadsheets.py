@@ -27,6 +27,12 @@ UNPACKED_BYTES_MAX: Final = 64 * 1024 * 1024
 ROWS_MAX: Final = 20_000
 """Twice the offices that a county may have: a list may have gaps."""
 
+CELL_ERRORS: Final = frozenset({"#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!"})
+"""What a spreadsheet shows, and saves, where a formula came to nothing."""
+
+ERRORS_SHOWN_MAX: Final = 10
+"""How many of such cells a refusal names."""
+
 HEADING_CHARACTERS_MAX: Final = 20
 """How much of each heading a refusal repeats."""
 
@@ -57,7 +63,10 @@ DIVISIONS: Final = (
 
 
 def read_rows(path: Path, columns: Sequence[Column]) -> list[Mapping[str, str]]:
-    """The rows below the headings, each by column name. Raises `Refused`: `file_unreadable`, `columns_missing`."""
+    """The rows below the headings, each by column name.
+
+    Raises `Refused`: `file_unreadable`, `columns_missing`, `cell_error`.
+    """
     try:
         if path.stat().st_size > FILE_BYTES_MAX:
             raise _unreadable(path, *_TOO_LARGE)
@@ -71,7 +80,28 @@ def read_rows(path: Path, columns: Sequence[Column]) -> list[Mapping[str, str]]:
         raise _unreadable(path, *_TOO_LARGE)
     head, *body = rows or [[]]
     names = _columns_of(path, head, columns)
+    _check_cells(path, head, names, body)
     return [{name: cell for name, cell in zip(names, row, strict=False) if name} for row in body]
+
+
+def _check_cells(path: Path, head: Sequence[str], names: Sequence[str], body: Sequence[Sequence[str]]) -> None:
+    """Raise `Refused` `cell_error` for a formula that came to nothing: nobody means an office called #N/A."""
+    wrong = [
+        (number, heading, cell)
+        for number, row in enumerate(body, start=2)
+        for heading, name, cell in zip(head, names, row, strict=False)
+        if name and cell in CELL_ERRORS
+    ]
+    if wrong:
+        some = wrong[:ERRORS_SHOWN_MAX]
+        zh = "、".join(f"第 {number} 行“{heading}”{cell}" for number, heading, cell in some)
+        en = ", ".join(f"row {number} {heading} {cell}" for number, heading, cell in some)
+        raise Refused(
+            "cell_error",
+            f"{path.name} 有 {len(wrong)} 格的公式出错：{zh}；请改正公式或直接填写后重新导入，未导入任何内容。",
+            f"{path.name}: {len(wrong)} cells hold a formula that failed: {en}; put them right and import again, "
+            "nothing was imported.",
+        )
 
 
 def _columns_of(path: Path, head: Sequence[str], columns: Sequence[Column]) -> list[str]:

@@ -127,8 +127,10 @@ class Accounts:
         salts: Salts,
         people: "People | None" = None,
     ) -> None:
-        """`people`: who holds which post today; None = everybody is at any time what the account says."""
-        """`write` and `read`: the node's engines (`office.database`). `seat`: the office whose device this is."""
+        """`write` and `read`: the node's engines (`office.database`). `seat`: the office whose device this is.
+
+        `people`: who holds which post today; None = everybody is at any time what the account says.
+        """
         self._write = write
         self._read = read
         self._seat = seat

@@ -58,6 +58,8 @@ class CaseRows(Struct):
     """The parts of lists of persons that are new, or folded again, by the hash of the entry."""
     noticed: frozenset[CaseId] = frozenset()
     """Those of the cases whose notices of missing papers are others than before."""
+    asked: frozenset[CaseId] = frozenset()
+    """Those of the cases in which others are asked for their opinion than before."""
 
     def pieces(self) -> list["CaseRows"]:
         """The same case by case, for a store that must find the one row that will not go in (RULINGS B11)."""
@@ -74,8 +76,8 @@ class CaseRows(Struct):
         readers = {key: present for key, present in self.readers.items() if key[0] == subject}
         listed = {subject: self.listed[subject]} if subject in self.listed else {}
         entries = {subject: self.entries.get(subject, [])}
-        noticed = self.noticed & {subject}
-        return CaseRows([case], operations, readers, entries, self.serial, listed=listed, noticed=noticed)
+        noticed, asked = self.noticed & {subject}, self.asked & {subject}
+        return CaseRows([case], operations, readers, entries, self.serial, listed=listed, noticed=noticed, asked=asked)
 
     def spoiled(self) -> list[Disposition]:
         """What to note about the entries of rows that the database would not take."""

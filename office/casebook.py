@@ -23,7 +23,7 @@ from schemas.casework.events import Act, CaseEvent, CaseFiled, RosterAdded, Unkn
 from schemas.casework.fold import fold, follow
 from schemas.casework.visibility import lineage
 from schemas.codec import Malformed
-from schemas.names import CaseId, OfficeId, seat_of
+from schemas.names import CaseId, OfficeId, OfficerId, seat_of
 from schemas.register import REGISTER, Published
 from schemas.register_fold import Register
 from sync import repair
@@ -58,6 +58,7 @@ class CaseInterpreter:
         self._readers: dict[tuple[CaseId, OfficeId], bool] = {}
         self._listed: dict[CaseId, dict[bytes, RosterAdded]] = {}
         self._noticed: set[CaseId] = set()
+        self._asked: set[CaseId] = set()
         self._serial: int | None = None
         self._serial_drawn = 0
         self.on_changed: Callable[[CaseFile], None] = lambda case: None
@@ -151,12 +152,13 @@ class CaseInterpreter:
             register=records,
             listed=self._listed,
             noticed=frozenset(self._noticed),
+            asked=frozenset(self._asked),
         )
         for subject, case in self._changed.items():
             self._remember(subject, case)
             self.on_changed(case)
         self._changed, self._operations, self._readers, self._pending, self._listed = {}, {}, {}, {}, {}
-        self._noticed = set()
+        self._noticed, self._asked = set(), set()
         self._serial_drawn = 0
         return rows
 
@@ -170,7 +172,7 @@ class CaseInterpreter:
         """Forget everything that was not committed, and what depended on it."""
         self._known.clear()
         self._changed, self._operations, self._readers, self._pending, self._listed = {}, {}, {}, {}, {}
-        self._noticed = set()
+        self._noticed, self._asked = set(), set()
         self._serial, self._serial_drawn = None, 0
 
     def forget(self) -> None:
@@ -223,6 +225,12 @@ class CaseInterpreter:
         here = {operation: self._operations[operation] for operation in wanted if operation in self._operations}
         missing = [operation for operation in wanted if operation not in here]
         return here | (await self._cases.find_operations(missing) if missing else {})
+
+    @property
+    def staged_lists(self) -> list[tuple[CaseFile, list[RosterAdded]]]:
+        """Lists of persons that this transaction took in, with their parts: no store finds them yet."""
+        found = [(self._find(subject), list(parts.values())) for subject, parts in self._listed.items()]
+        return [(case, parts) for case, parts in found if case is not None]
 
     async def draw_serial(self) -> int:
         """The next serial for a tracking number of our own office. Gaps are harmless, repetition is not."""
@@ -349,6 +357,8 @@ class CaseInterpreter:
                 interpretation.shared.append((subject, now - earlier))
         if case.course.notices != (before.course.notices if before is not None else ()):
             self._noticed.add(subject)
+        if case.unanswered != (before.unanswered if before is not None else ()):
+            self._asked.add(subject)
         self._note_readers(subject, before, case)
         self._note_own(subject, fresh)
 
@@ -418,9 +428,14 @@ def _read(entry: Stored, seat: OfficeId | None) -> CaseEvent | Outcome:
         return Outcome("quarantined", "malformed") if entry.kind in REGISTER else Outcome("unknown", unknown.code)
     except Malformed as malformed:
         return Outcome("quarantined", malformed.code)
-    if seat != event.office and seat != seat_of(event.office):
+    if seat is None or (seat != event.office and seat != seat_of(event.office)) or not _is_of(event.officer, seat):
         return Outcome("quarantined", FOREIGN_OFFICE)
     return event
+
+
+def _is_of(officer: OfficerId, seat: OfficeId) -> bool:
+    """Whether somebody works at this seat or a window of it: nobody puts another office's name under an entry."""
+    return officer.startswith(seat) and officer[len(seat) : len(seat) + 1] in ("/", ".")
 
 
 def _extend(case: CaseFile | None, items: Sequence[Item]) -> CaseFile | None:

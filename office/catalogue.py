@@ -9,9 +9,11 @@ Never reads a file (`office.node` does) and never changes an edition. Next: `sch
 import hashlib
 from collections.abc import Callable, Sequence
 
+from msgspec import structs
+
 from schemas.casework.casefile import CaseFile
 from schemas.casework.clocks import day_of
-from schemas.casework.events import CaseDecided, CaseFiled
+from schemas.casework.events import CaseConverted, CaseDecided, CaseFiled, CustodyAccepted, TermExtended
 from schemas.catalogue import Edition, ServiceItem, find_edition_in_force
 from schemas.names import Instant
 
@@ -24,9 +26,11 @@ class Catalogue:
         editions: Sequence[Edition],
         known: Sequence[Edition] = (),
         published: Callable[[], Sequence[Edition]] = tuple,
+        not_before: Callable[[], Instant] = lambda: Instant(0),
     ) -> None:
         """`known`: editions that are never in force here, yet may be what an old case was filed under. `published`:
-        those of the register, in the order in which they come into force; asked anew each time.
+        those of the register, in the order in which they come into force; asked anew each time. `not_before`: what time
+        it is at least, however far back this device's clock has fallen (`Books.beacon_at`).
 
         Raises ValueError without an edition: a node always ships with one.
         """
@@ -35,10 +39,14 @@ class Catalogue:
         self._editions = sorted(editions, key=lambda edition: (edition.effective_from, edition.version))
         self._kept = [*known, *self._editions]
         self._published = published
+        self._not_before = not_before
 
     def in_force(self, now: Instant) -> Edition:
         """The edition that judges acts of today; the first or last one when the clock lies outside them all."""
-        day = day_of(now)
+        return self._edition_at(max(now, self._not_before()))
+
+    def _edition_at(self, at: Instant) -> Edition:
+        day = day_of(at)
         published = self._published()
         last = next((edition for edition in reversed(published) if edition.effective_from <= day), None)
         found = last or find_edition_in_force(self._editions, day)
@@ -50,13 +58,19 @@ class Catalogue:
     def find_item(self, case: CaseFile | None, act: str, code: str, now: Instant) -> ServiceItem | None:
         """The item that judges `act`, or None when no edition here has it.
 
-        A filing and a decision are judged by the edition in force now, all else by the case's own.
+        A filing and a decision are judged by the edition in force now, what changes a term by that of the terms, all
+        else by the case's own; an acceptance by the present one for who is competent, by its own for the materials.
         """
-        if case is not None and case.filing is not None and act not in (CaseFiled.kind, CaseDecided.kind):
-            own = self._edition(case.filing.edition)
-            if own is not None and code in own.items:
-                return own.items[code]
-        return self.in_force(now).find_item(code)
+        present = self.in_force(now).find_item(code)
+        if case is None or case.filing is None or act in (CaseFiled.kind, CaseDecided.kind):
+            return present
+        if act in (TermExtended.kind, CaseConverted.kind):
+            return self.terms_of(case)
+        edition = self._edition(case.filing.edition)
+        own = edition.find_item(code) if edition is not None else None
+        if act == CustodyAccepted.kind and present is not None and own is not None:
+            return structs.replace(present, materials=own.materials)
+        return own or present
 
     def item_of(self, case: CaseFile) -> ServiceItem | None:
         """The item of a case as it was when filed, else as any edition has it."""
@@ -76,7 +90,7 @@ class Catalogue:
     def edition_of_terms(self, case: CaseFile) -> Edition:
         """The edition under which the terms of a case stand."""
         at = case.accepted_at if case.accepted_at is not None else case.filed_at
-        return self.in_force(at or Instant(0))
+        return self._edition_at(at or Instant(0))
 
     def find_named(self, code: str, now: Instant) -> ServiceItem | None:
         """The item for its name in a list: as in force now, else of the newest edition that knows the code."""

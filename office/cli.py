@@ -57,10 +57,23 @@ class Application(Struct, frozen=True):
     """The title in Chinese."""
 
 
+class _Group(argparse._SubParsersAction):  # pyright: ignore[reportPrivateUsage, reportMissingTypeArgument]
+    """Verbs that say in their own help, too, what the list of verbs says of them."""
+
+    def add_parser(self, name: str, **options: Any) -> argparse.ArgumentParser:
+        """See `argparse`."""
+        options.setdefault("description", options.get("help"))
+        return super().add_parser(name, **options)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+
+
 class Parser(argparse.ArgumentParser):
     """Refuses what was typed wrongly with a code, in one language, and ends with status 2."""
 
     language = ""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.register("action", "parsers", _Group)
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and how to find out more."""
@@ -459,6 +472,7 @@ async def print_sheet(arguments: Arguments) -> int:
     """`sheet`"""
     from office.enrolling import Office
     from office.node import Node, address_of
+    from office.publishing import unknown_office
     from office.sheets import check_address, save_sheets, text_of
 
     wanted = OfficeId(arguments.office)
@@ -471,11 +485,7 @@ async def print_sheet(arguments: Arguments) -> int:
                 f"{wanted} is no office below this one with a device of its own; check the code.",
             )
         if not node.is_office(wanted):
-            raise Refused(
-                "unknown_office",
-                f"本县没有单位 {wanted}；请核对代码，或先导入单位表。",
-                f"The county has no office {wanted}; check the code, or import the list of offices first.",
-            )
+            raise unknown_office(wanted)
         present = await node.enrolling.find_present(wanted, node.books)
         if present is not None and not arguments.replace:
             raise Refused(

@@ -20,13 +20,16 @@ def add_case(verbs: "Verbs") -> None:
         "print the story of a case: what was done, when, by which office, where it lies, what is due; persons masked",
     )
     case = verbs.add("case", show_case, summary, "case 510824100205-7K00127")
-    case.add_argument(
-        "case",
-        help=say(
-            "凭条上的编号，或办件页面网址末尾的 32 位字符",
-            "the number on the slip, or the 32 characters at the end of the address of the case's page",
-        ),
+    add_case_number(verbs, case)
+
+
+def add_case_number(verbs: "Verbs", parser: argparse.ArgumentParser) -> None:
+    """The argument of a verb that is about one case."""
+    printed = verbs.say(
+        "凭条上的编号，或办件页面网址末尾的 32 位字符",
+        "the number on the slip, or the 32 characters at the end of the address of the case's page",
     )
+    parser.add_argument("case", help=printed)
 
 
 async def show_case(arguments: argparse.Namespace) -> int:

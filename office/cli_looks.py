@@ -9,6 +9,7 @@ import argparse
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from office.cli_case import add_case_number
 from schemas.refusals import Refused
 
 if TYPE_CHECKING:
@@ -24,13 +25,7 @@ def add_looks(verbs: "Verbs") -> None:
         "record only",
     )
     looks = verbs.add("looks", list_looks, summary, "looks 510824100205-7K00127")
-    looks.add_argument(
-        "case",
-        help=say(
-            "凭条上的编号，或办件页面网址末尾的 32 位字符",
-            "the number on the slip, or the 32 characters at the end of the address of the case's page",
-        ),
-    )
+    add_case_number(verbs, looks)
 
 
 async def list_looks(arguments: argparse.Namespace) -> int:

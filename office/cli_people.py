@@ -7,7 +7,7 @@ Prints officials, no resident. Next: `office.people`, `office.publishing`.
 """
 
 import argparse
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from msgspec import structs
@@ -17,6 +17,7 @@ from schemas.refusals import Refused
 
 if TYPE_CHECKING:
     from office.cli import Verbs
+    from office.node import Node
     from office.people import DeskView
     from schemas.posts import Responsible, Unanswered
     from schemas.register import PostAssigned, Published
@@ -45,7 +46,7 @@ def _group(verbs: "Verbs", name: str, summary: str, example: str) -> "Group":
 
 
 def _add_posts(verbs: "Verbs") -> None:
-    from office.cli_register import add_first_day, add_officer
+    from office.cli_register import a_day, add_first_day, add_officer
 
     say = verbs.say
     summary = say("岗位：A/B 岗、值班领导、代办员、联络员", "posts: holders and deputies, leaders, agents, liaisons")
@@ -62,14 +63,14 @@ def _add_posts(verbs: "Verbs") -> None:
     assign.add_argument("--items", nargs="+", default=[], metavar="ITEM", help=every)
     add_first_day(verbs, assign)
     last = say("任期或聘期截止日；不填为另行终止前有效", "last day; default: until ended")
-    assign.add_argument("--until", type=date.fromisoformat, help=last)
+    assign.add_argument("--until", type=a_day(verbs), help=last)
     assign.add_argument("--document", required=True, help=say("任命或聘任文号", "number of the appointment"))
     add_officer(verbs, assign)
     verbs.share(assign, assign_post)
     end = group.add_parser("end", help=say("终止任职或聘期", "end somebody's holding of a post"))
-    end.add_argument("post")
+    end.add_argument("post", help=say("岗位编号，如 mz-1", "the post's name within the office, as mz-1"))
     _add_position(verbs, end)
-    end.add_argument("--on", required=True, type=date.fromisoformat, help=say("最后一日", "last day"))
+    end.add_argument("--on", required=True, type=a_day(verbs), help=say("最后一日", "last day"))
     end.add_argument("--document", help=say("文号；不填沿用任命文号", "document; default: that of the appointment"))
     add_officer(verbs, end)
     verbs.share(end, end_post)
@@ -95,12 +96,14 @@ def _add_at(verbs: "Verbs", parser: argparse.ArgumentParser) -> None:
 
 
 def _add_day(verbs: "Verbs", parser: argparse.ArgumentParser) -> None:
+    from office.cli_register import a_day
+
     on = verbs.say("哪一日，如 2026-03-09；不填为今天", "as of which day; default: today")
-    parser.add_argument("--on", type=date.fromisoformat, help=on)
+    parser.add_argument("--on", type=a_day(verbs), help=on)
 
 
 def _add_absences(verbs: "Verbs") -> None:
-    from office.cli_register import add_first_day, add_officer
+    from office.cli_register import a_day, add_first_day, add_officer
 
     say = verbs.say
     summary = say("外出和请假，由谁代理", "who is away, and who stands in")
@@ -110,7 +113,7 @@ def _add_absences(verbs: "Verbs") -> None:
     state.add_argument("person", help=say("登录名，或“单位代码/登录名”", "login, or office/login"))
     add_first_day(verbs, state)
     last = say("最后一日", "last day")
-    state.add_argument("--until", required=True, type=date.fromisoformat, help=last)
+    state.add_argument("--until", required=True, type=a_day(verbs), help=last)
     state.add_argument("--deputy", required=True, help=say("代理人的登录名", "login of who stands in"))
     said = say(
         "事由或文号；下级单位也能看到，勿写个人情况", "reason or document; offices below read it, nothing personal"
@@ -119,9 +122,9 @@ def _add_absences(verbs: "Verbs") -> None:
     add_officer(verbs, state)
     verbs.share(state, state_absence)
     end = group.add_parser("end", help=say("提前返岗或撤销登记", "back earlier, or never gone"))
-    end.add_argument("person")
+    end.add_argument("person", help=say("登录名，或“单位代码/登录名”", "login, or office/login"))
     early = say("外出的最后一日；写起始日的前一日即撤销", "last day away; the day before the first takes it back")
-    end.add_argument("--on", required=True, type=date.fromisoformat, help=early)
+    end.add_argument("--on", required=True, type=a_day(verbs), help=early)
     add_officer(verbs, end)
     verbs.share(end, end_absence)
     listing = group.add_parser("list", help=say("列出某日外出的人员和代理人", "who is away, and who stands in"))
@@ -176,7 +179,7 @@ def _add_slots(verbs: "Verbs") -> None:
 
 async def assign_post(arguments: Arguments) -> int:
     """`posts assign`"""
-    from office.cli_register import author_of, publish_records, today_of
+    from office.cli_register import author_of, officer_of, publish_records, today_of
     from schemas.register import Position, PostAssigned
 
     author = author_of(arguments)
@@ -186,10 +189,10 @@ async def assign_post(arguments: Arguments) -> int:
         arguments.post,
         at,
         arguments.name,
-        _person(at, arguments.person),
+        officer_of(at, arguments.person),
         arguments.person_name,
         Position(arguments.position),
-        tuple(arguments.items),
+        tuple(dict.fromkeys(arguments.items)),
         arguments.effective_from or today_of(),
         arguments.until,
         arguments.document,
@@ -215,7 +218,7 @@ async def list_posts(arguments: Arguments) -> int:
 
     node = await Node.open(arguments.home, with_pen=False)
     try:
-        at, day = OfficeId(arguments.at or node.seat), arguments.on or node.people.today
+        at, day = _office_at(node, arguments), arguments.on or node.people.today
         register = node.casebook.register
         posts = register.post_holders(at, arguments.item, day) if arguments.item else register.posts_at(at, day)
         for post in posts:
@@ -254,18 +257,18 @@ def _post_line(post: "PostAssigned", arguments: Arguments) -> str:
 
 async def state_absence(arguments: Arguments) -> int:
     """`absences state`"""
-    from office.cli_register import author_of, publish_records, today_of
+    from office.cli_register import author_of, officer_of, publish_records, today_of
     from office.people import office_of
     from schemas.register import AbsenceStated
 
     author = author_of(arguments)
-    person = _person(author[1], arguments.person)
+    person = officer_of(author[1], arguments.person)
     absence = AbsenceStated(
         *author,
         person,
         arguments.effective_from or today_of(),
         arguments.until,
-        _person(office_of(person), arguments.deputy),
+        officer_of(office_of(person), arguments.deputy),
         arguments.reason,
     )
     return await publish_records(arguments, absence)
@@ -273,11 +276,11 @@ async def state_absence(arguments: Arguments) -> int:
 
 async def end_absence(arguments: Arguments) -> int:
     """`absences end`"""
-    from office.cli_register import author_of, publish_records
+    from office.cli_register import author_of, officer_of, publish_records
     from schemas.register import AbsenceStated
 
     author = author_of(arguments)
-    held = await _stated(arguments, AbsenceStated, _person(author[1], arguments.person))
+    held = await _stated(arguments, AbsenceStated, officer_of(author[1], arguments.person))
     return await publish_records(arguments, _by(author, structs.replace(held, effective_until=arguments.on)))
 
 
@@ -287,7 +290,7 @@ async def list_absences(arguments: Arguments) -> int:
 
     node = await Node.open(arguments.home, with_pen=False)
     try:
-        at, day = OfficeId(arguments.at or node.seat), arguments.on or node.people.today
+        at, day = _office_at(node, arguments), arguments.on or node.people.today
         staff = node.people.staff(at, day)
         for absence in node.casebook.register.absences_at(at, day):
             who = staff.stand_in_of(absence.person)
@@ -322,7 +325,7 @@ async def list_desks(arguments: Arguments) -> int:
 
     node = await Node.open(arguments.home, with_pen=False)
     try:
-        for desk in node.people.desks(OfficeId(arguments.at or node.seat)):
+        for desk in node.people.desks(_office_at(node, arguments)):
             print(_desk_line(desk, arguments))
     finally:
         await node.close()
@@ -338,7 +341,7 @@ def _desk_line(desk: "DeskView", arguments: Arguments) -> str:
 
 async def set_slots(arguments: Arguments) -> int:
     """`slots set`"""
-    from office.cli_register import author_of, publish_records, today_of
+    from office.cli_register import author_of, officer_of, publish_records, today_of
     from schemas.opening_texts import parse_rule
     from schemas.register import SlotsPublished
 
@@ -346,7 +349,7 @@ async def set_slots(arguments: Arguments) -> int:
     at = OfficeId(arguments.at or author[1])
     rules = tuple(parse_rule(text) for text in arguments.rules)
     first = arguments.effective_from or today_of()
-    return await publish_records(arguments, SlotsPublished(*author, at, rules, _person(at, arguments.leader), first))
+    return await publish_records(arguments, SlotsPublished(*author, at, rules, officer_of(at, arguments.leader), first))
 
 
 async def list_slots(arguments: Arguments) -> int:
@@ -356,7 +359,7 @@ async def list_slots(arguments: Arguments) -> int:
 
     node = await Node.open(arguments.home, with_pen=False)
     try:
-        at, day = OfficeId(arguments.at or node.seat), node.people.today
+        at, day = _office_at(node, arguments), node.people.today
         for slots in node.casebook.register.slots_of(at, day):
             rules = "; ".join(rule_text(rule, arguments.say("zh", "en")) for rule in slots.rules)
             print(f"{slots.leader}\t{rules or arguments.say('工作日', 'working days')}")
@@ -372,9 +375,14 @@ async def list_slots(arguments: Arguments) -> int:
 # --- what they share -------------------------------------------------------------------------------------------------
 
 
-def _person(office: OfficeId, text: str) -> OfficerId:
-    """An officer by login at an office, or by the whole name."""
-    return OfficerId(text if "/" in text else f"{office}/{text}")
+def _office_at(node: "Node", arguments: Arguments) -> OfficeId:
+    """The office that is asked about. Raises `Refused` for none: an empty list would say that nobody is there."""
+    from office.publishing import unknown_office
+
+    at = OfficeId(arguments.at or node.seat)
+    if not node.is_office(at):
+        raise unknown_office(at)
+    return at
 
 
 async def _stated(arguments: Arguments, kind: "type[T]", key: str) -> "T":

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from office.cli_case import add_case_number
 from office.sentences import told
 
 if TYPE_CHECKING:
@@ -25,13 +26,7 @@ def add_prove(verbs: "Verbs") -> None:
         "them is written into the access log",
     )
     prove = verbs.add("prove", prove_case, summary, "prove 510824100205-7K00127 --purpose '…' --to proofs")
-    prove.add_argument(
-        "case",
-        help=say(
-            "凭条上的编号，或办件页面网址末尾的 32 位字符",
-            "the number on the slip, or the 32 characters at the end of the address of the case's page",
-        ),
-    )
+    add_case_number(verbs, prove)
     prove.add_argument(
         "--entry",
         default="",

@@ -5,11 +5,13 @@ Never publishes for another line of offices: the pen refuses that. Next: `hub.cl
 """
 
 import argparse
+from collections.abc import Callable
 from datetime import date
 from typing import TYPE_CHECKING
 
 from office.cli import Arguments, Verbs
 from office.paths import Home
+from schemas.calendar import FIRST_YEAR, LAST_YEAR
 from schemas.names import OPERATION_BYTES, OfficeId, OfficerId
 
 if TYPE_CHECKING:
@@ -39,10 +41,27 @@ def add_openings(verbs: Verbs) -> None:
     verbs.share(group.add_parser("list", help=listing), list_openings)
 
 
+def a_day(verbs: Verbs) -> Callable[[str], date]:
+    """What reads a day on the command line, and says in the operator's language how one is written."""
+    say = verbs.say
+
+    def read(text: str) -> date:
+        try:
+            day = date.fromisoformat(text)
+        except ValueError:
+            day = date.min
+        if not FIRST_YEAR <= day.year <= LAST_YEAR:
+            told = say(f"没有“{text}”这一天，应如 2027-01-01", f'there is no day "{text}"; write 2027-01-01')
+            raise argparse.ArgumentTypeError(told)
+        return day
+
+    return read
+
+
 def add_first_day(verbs: Verbs, parser: argparse.ArgumentParser) -> None:
     """`--from`: the first day on which what is published counts; today unless given."""
     first = verbs.say("自哪日起，如 2027-01-01；不填为今天", "first day, as 2027-01-01; default: today")
-    parser.add_argument("--from", dest="effective_from", type=date.fromisoformat, help=first)
+    parser.add_argument("--from", dest="effective_from", type=a_day(verbs), help=first)
 
 
 def add_officer(verbs: Verbs, parser: argparse.ArgumentParser) -> None:

@@ -126,15 +126,19 @@ def on_failure(engines: Engines, tell: Callable[[BaseException], None]) -> None:
         tell(context.original_exception)
 
 
-def _sqlite_writer(url: URL) -> AsyncEngine:
-    engine = create_async_engine(
+def _sqlite(url: URL, size: int) -> AsyncEngine:
+    return create_async_engine(
         url,
-        pool_size=1,
+        pool_size=size,
         max_overflow=0,
         pool_timeout=POOL_TIMEOUT_S,
         hide_parameters=True,
         connect_args={"isolation_level": None},
     )
+
+
+def _sqlite_writer(url: URL) -> AsyncEngine:
+    engine = _sqlite(url, 1)
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:  # pyright: ignore[reportUnusedFunction]
@@ -148,14 +152,7 @@ def _sqlite_writer(url: URL) -> AsyncEngine:
 
 
 def _sqlite_readers(url: URL) -> AsyncEngine:
-    engine = create_async_engine(
-        url,
-        pool_size=SQLITE_READERS,
-        max_overflow=0,
-        pool_timeout=POOL_TIMEOUT_S,
-        hide_parameters=True,
-        connect_args={"isolation_level": None},
-    )
+    engine = _sqlite(url, SQLITE_READERS)
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:  # pyright: ignore[reportUnusedFunction]

@@ -50,7 +50,7 @@ from schemas.casework.stages import UNACCEPTED
 from schemas.casework.steps import Step
 from schemas.casework.values import HASHES_MAX, Excepted, Handover, Opinion, Outcome, PauseCause, Promise
 from schemas.casework.visibility import readers
-from schemas.catalogue import Grant, ServiceItem, find_grant, may_decide
+from schemas.catalogue import Grant, ServiceItem, find_grant, is_of_department, may_decide
 from schemas.names import (
     CaseId,
     OfficeId,
@@ -490,21 +490,19 @@ class Desk(Pencil):
         """The kinds that this officer may write now, `DECIDED_AT_ONCE` among them: the buttons of the case's page."""
         if case.filing is None or officer.office not in readers(case):
             return ()
-        present = self.catalogue.in_force(self._clock.now()).find_item(case.filing.item)
-        asked = case, officer.office
-        today, grants = self.today, self._casebook.register.grants()
-        department = self._department(officer.office, case.filing.item)
-
-        def available_for(item: ServiceItem | None) -> tuple[str, ...]:
-            return available_acts(*asked, item, officer.roles, today=today, grants=grants, department=department)
-
-        decidable, lawful = available_for(present), available_for(self.catalogue.item_of(case))
-        kinds = tuple(
-            kind
-            for kind in dict.fromkeys((*lawful, *decidable))
-            if kind in (decidable if kind == CaseDecided.kind else lawful)
-            and (Role.LEADER in officer.roles or not self.is_unconfirmed(kind, case))
+        code, now = case.filing.item, self._clock.now()
+        present = self.catalogue.in_force(now).find_item(code)
+        lawful = available_acts(
+            case,
+            officer.office,
+            lambda kind: self.catalogue.find_item(case, kind, code, now),
+            officer.roles,
+            today=self.today,
+            grants=self._casebook.register.grants(),
+            department=self._department(officer.office, code),
         )
+        is_leader = Role.LEADER in officer.roles
+        kinds = tuple(kind for kind in lawful if is_leader or not self.is_unconfirmed(kind, case))
         return (*kinds, DECIDED_AT_ONCE) if self._is_for_now(officer, case, present, kinds) else kinds
 
     def _is_for_now(self, officer: Officer, case: CaseFile, item: ServiceItem | None, kinds: tuple[str, ...]) -> bool:
@@ -523,7 +521,10 @@ class Desk(Pencil):
         item = (
             self.catalogue.in_force(self._clock.now()).find_item(case.filing.item) if case.filing is not None else None
         )
-        if item is None or may_decide(item, officer.office):
+        if item is None or case.filing is None:
+            return None
+        department = self._department(officer.office, case.filing.item)
+        if may_decide(item, officer.office) and is_of_department(item, department):
             return None
         return find_grant(self._casebook.register.grants(), item, officer.office, self.today)
 

@@ -19,6 +19,7 @@ from office.seat import load_seat
 from office.sentences import explained, told
 from office.settings import load_settings
 from office.storage import FILING_ROOM_BYTES, MEBIBYTE, WARNING_ROOM_BYTES, FolderDisk
+from office.web.line import SILENT_MS
 from schemas.codec import Malformed
 from schemas.refusals import Refused
 from sync.core.errors import Fault, LocalFault
@@ -30,14 +31,11 @@ CLOCK_FIRST: Final = 1_735_689_600_000
 CLOCK_LAST: Final = 4_102_444_800_000
 """1 January 2100."""
 
-SILENCE_MS_MAX: Final = 26 * 3600 * 1000
-"""A node talks at least once a day; two hours of grace."""
-
 FINDINGS_DAYS: Final = 30
 """Findings are kept for good; those older than this were looked into, or never will be."""
 
 LINE_DOWN: Final = "line_down"
-"""Weather: what is saved goes up by itself. `SILENCE_MS_MAX` says when it is more."""
+"""Weather: what is saved goes up by itself. `SILENT_MS` says when it is more."""
 
 RUNNING: Final = {True: ("正在运行", "running"), False: ("未在运行", "not running")}
 
@@ -201,7 +199,7 @@ async def _lines(node: Node) -> list[Finding]:
         if link.quarantined:
             zh, en = "曾被恢复，尚未补齐：连上线路即自动补齐", "was restored and is catching up: connect the line"
             findings.append(Finding(False, subject, zh, en))
-        elif now - heard > SILENCE_MS_MAX:
+        elif now - heard > SILENT_MS:
             zh = f"超过一天未通，待送 {link.waiting()}：已保存的均完好，请检查网络和对方节点"
             en = f"silent for more than a day, {link.waiting()} waiting and safe: check the network and that node"
             findings.append(Finding(False, subject, zh, en))

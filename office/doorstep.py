@@ -19,6 +19,7 @@ from schemas.calendar import WorkCalendar
 from schemas.casework.casefile import CaseFile
 from schemas.casework.clocks import day_of
 from schemas.casework.intake_rules import MaterialRefused, reusable_until
+from schemas.casework.rosters import rows_of
 from schemas.casework.stages import ENDED, Stage
 from schemas.casework.values import Applicant, Material, MaterialStatus
 from schemas.casework.visibility import readers
@@ -135,6 +136,17 @@ class Doorstep:
             provided = provides_for(case, read_roster(case, await store.entries_about([subject])))
             found.append(OnList(case.filing.tracking, frozenset(provided.intersection(people))))
         return found
+
+    def find_staged_lists(self, item: ServiceItem, people: Collection[Person]) -> list[OnList]:
+        """`find_lists` among those of the present transaction: two officers may file at the same moment."""
+        since = season_start(item, self.today())
+        return [
+            OnList(case.filing.tracking, frozenset(provides_for(case, rows_of(parts)).intersection(people)))
+            for case, parts in self._casebook.staged_lists
+            if case.filing is not None
+            and case.filing.item == item.code
+            and day_of(case.filed_at or Instant(0)) >= since
+        ]
 
     async def _cases_of(self, office: OfficeId, applicant: Applicant) -> list[CaseFile]:
         found = await self._casebook.cases.read_of_person(applicant.document_type, applicant.document_number)

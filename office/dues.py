@@ -22,7 +22,7 @@ from schemas.casework.events import CaseConverted
 from schemas.casework.lifecycle import Stage
 from schemas.catalogue import Edition
 from schemas.divisions import is_village_office
-from schemas.names import Instant, seat_of
+from schemas.names import Instant, seat_of, within
 
 REMEMBERED_MAX: Final = 500
 """About 500 bytes each: a village computer has little memory, and days repeat within a page of entries. A hub sets more
@@ -112,13 +112,15 @@ def _key(case: CaseFile) -> object:
     Written out rather than asked of the case: it is on the way of every entry that comes in.
     """
     spans, filing, course = case.spans, case.filing, case.course
-    if filing is None or not _is_counted_plainly(course) or any(span.office is not None for span in spans[1:2]):
+    if filing is None or not _is_counted_plainly(course):
         return None
     if any(one.kind == CaseConverted.kind for one in case.contributions):
         return None
     accepted, decided, last = case.accepted_at, case.decided_at, spans[-1]
-    noticed = course.notices[-1].at if course.notices else None
+    notice = course.notices[-1] if course.notices else None
     accepted_by, holder = case.accepted_by, case.custodian or case.offeree
+    reviewer = seat_of(accepted_by) if accepted_by is not None else None
+    above = seat_of(holder) if holder is not None else None
     return (
         case.stage,
         filing.item,
@@ -127,15 +129,14 @@ def _key(case: CaseFile) -> object:
         last.office is not None and is_village_office(last.office),
         _day(spans[0].since),
         _day(last.since),
-        _day(spans[2].since) if len(spans) > 2 else None,
         _day(case.received_at),
         _day(accepted),
-        _day(noticed),
+        (_day(notice.at), notice.until) if notice is not None else None,
         _day(course.corrected_at),
         _day(course.replied_at),
+        len(reviewer) if reviewer is not None else 0,
         # Whether the first review is over: the case is above the office that accepted it.
-        len(seat_of(accepted_by)) if accepted_by is not None else 0,
-        len(seat_of(holder)) if holder is not None else 0,
+        reviewer is not None and above is not None and reviewer != above and within(reviewer, above),
         _day(decided),
     )
 

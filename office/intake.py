@@ -188,6 +188,7 @@ class Intake(Pencil):
                 return []
             self._check_room()
             lists[:] = await self.doorstep.find_lists(found, people, None)
+            lists.extend(self.doorstep.find_staged_lists(found, people))
             elsewhere = _provided(lists)
             kept = [row for row in checked if _document(row) not in elsewhere]
             if not kept:

@@ -179,7 +179,7 @@ class Moving(Pencil):
         """
         move = await self.check(old, officer, approver, reason)
         seat = self._casebook.books.seat.office
-        await self._publishing.publish(records_of(self._end_of(move, seat, officer)))
+        await self._publishing.publish(records_of(*self._ends_of(move, seat, officer)))
         subjects = await self._casebook.cases.read_at(old)
         stated = f"{move.document} {reason}".strip()
         written = 0
@@ -230,20 +230,20 @@ class Moving(Pencil):
             )
         return move
 
-    def _end_of(self, move: MoveProposed, seat: OfficeId, officer: OfficerId) -> OfficePublished:
-        known = self._casebook.register.find(OfficePublished, move.old)
-        return OfficePublished(
-            derived_operation(b"office ended", move.operation),
-            seat,
-            officer,
-            move.old,
-            self._office_name(move.old),
-            known.department if known is not None else "",
-            known.address if known is not None else "",
-            known.valid_from if known is not None else _FIRST_DAY,
-            move.effective_from - _ONE_DAY,
-            move.new,
-        )
+    def _ends_of(self, move: MoveProposed, seat: OfficeId, officer: OfficerId) -> list[OfficePublished]:
+        """The end of every statement about the old office: an earlier one that were left open would count again."""
+        author = (derived_operation(b"office ended", move.operation), seat, officer)
+        stated = [one.event for one in self._casebook.register.records() if isinstance(one.event, OfficePublished)]
+        # By first day: of several with one the last corrects the others.
+        known = {one.valid_from: one for one in stated if one.subject_office == move.old}
+        if not known:
+            known = {_FIRST_DAY: OfficePublished(*author, move.old, self._office_name(move.old))}
+        # What ended already, and goes on to yet another office, ended then.
+        last = min([move.effective_from - _ONE_DAY, *(one.valid_to for one in known.values() if one.valid_to)])
+        return [
+            OfficePublished(*author, move.old, one.name, one.department, one.address, first, last, move.new)
+            for first, one in known.items()
+        ]
 
     async def _bring_over(
         self,
@@ -264,7 +264,7 @@ class Moving(Pencil):
             for file in (await self._casebook.find_cases(subjects)).values():
                 making = self._steps(file, move, mover, reason, approver)
                 try:
-                    mine = self._drafts(mover, file, move.operation, making)
+                    mine = self._drafts(mover, file, making)
                 except Refused as refusal:
                     refusals.append(refusal)
                     continue

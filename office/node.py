@@ -48,7 +48,7 @@ from schemas.casework.clocks import day_of
 from schemas.casework.events import EVENTS
 from schemas.catalogue import Edition
 from schemas.divisions import DivisionTree, InvalidDivision, division_code, parse_divisions
-from schemas.names import CaseId, OfficeId, seat_of, within
+from schemas.names import CaseId, Instant, OfficeId, seat_of, within
 from schemas.register import REGISTER
 from sync.books import Books, Seat
 from sync.core.errors import LocalFault
@@ -131,9 +131,9 @@ class Node:
         self.writer = Writer(self.ledger, tidy=self.store.tidy)
         self.pen = WakingPen(self.writer)
         self.divisions = load_tree(home, seat.office)
-        self.catalogue = load_editions(home, lambda: self.casebook.register.editions())
+        self.catalogue = load_editions(home, lambda: self.casebook.register.editions(), lambda: self.books.beacon_at)
         self.dues = Dues(self.catalogue, lambda: self.calendar, remembered=settings.cases_remembered)
-        self.reminders = Reminders(engines.write, engines.read, self.cases, self.dues, self.clock)
+        self.reminders = Reminders(engines.write, engines.read, self.cases, self.dues, self.clock, lambda: self.today)
         self.people = People(self.casebook, self.clock, seat.office, lambda: self.calendar, self.office_name)
         self.accounts = Accounts(engines.write, engines.read, seat.office, self.clock, self.salts, self.people)
         self.intake = Intake(
@@ -339,8 +339,8 @@ class Node:
 
     @property
     def today(self) -> date:
-        """The day in China by the node's own clock."""
-        return day_of(self.clock.now())
+        """The day in China; not before the county's last beacon, however far back this device's clock has fallen."""
+        return day_of(max(self.clock.now(), self.books.beacon_at))
 
     @property
     def calendar(self) -> WorkCalendar:
@@ -462,13 +462,15 @@ def _slip_key(data_key: bytes) -> bytes:
     return hmac.digest(data_key, b"tongban slips 1", hashlib.sha256)
 
 
-def load_editions(home: Home, published: Callable[[], Sequence[Edition]]) -> Catalogue:
+def load_editions(
+    home: Home, published: Callable[[], Sequence[Edition]], not_before: Callable[[], Instant]
+) -> Catalogue:
     """What is published; until then the editions in the node's folder, or the sample that ships with every node.
 
     Raises `LocalFault` for a damaged file.
     """
     own = read_editions(home)
-    return Catalogue(own or [load_catalogue()], [load_catalogue()] if own else (), published)
+    return Catalogue(own or [load_catalogue()], [load_catalogue()] if own else (), published, not_before)
 
 
 def read_editions(home: Home) -> list[Edition]:

@@ -75,10 +75,11 @@ def address(settings: Settings) -> str:
     return settings.query_address.strip()
 
 
-def qr_text(settings: Settings, tracking: str, secret: str) -> str:
-    """What the slip's QR code holds."""
+def qr_text(settings: Settings, tracking: str, secret: str = "") -> str:
+    """What the QR code holds. Only a slip has the secret."""
     page = address(settings)
-    return f"{page}#{tracking}/{secret}" if page else f"{tracking} {secret}"
+    parts = [tracking, secret] if secret else [tracking]
+    return f"{page}#{'/'.join(parts)}" if page else " ".join(parts)
 
 
 def promised_clock(case: CaseFile, item: ServiceItem | None, calendar: WorkCalendar) -> Clock | None:

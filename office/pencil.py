@@ -187,7 +187,7 @@ class Pencil:
         async def drafting() -> Sequence[Draft]:
             if await self._is_done(operation, making[0][0], case):
                 return []
-            return self._drafts(officer, await self._open(officer, case), operation, making)
+            return self._drafts(officer, await self._open(officer, case), making)
 
         return await self._write(officer, operation, drafting)
 
@@ -200,9 +200,7 @@ class Pencil:
             raise NotPermitted("filing_awaited")
         return file
 
-    def _drafts(
-        self, officer: Officer, file: CaseFile, operation: bytes, making: Sequence[tuple[str, Make]]
-    ) -> list[Draft]:
+    def _drafts(self, officer: Officer, file: CaseFile, making: Sequence[tuple[str, Make]]) -> list[Draft]:
         """Everything is checked here, on the case as each event leaves it, so that all is written or nothing."""
         drafts: list[Draft] = []
         notes: list[Draft] = []

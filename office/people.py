@@ -22,7 +22,7 @@ from schemas.casework.roles import Role
 from schemas.catalogue import ServiceItem
 from schemas.divisions import is_village_office
 from schemas.names import OfficeId, OfficerId, parent_seat, seat_of
-from schemas.openings import SEARCH_DAYS, Purpose, hours_on
+from schemas.openings import Purpose, hours_on
 from schemas.posts import ROLES_OF_POSITION, Responsible, Staff, Unanswered
 from schemas.refusals import Refused
 from schemas.register import AbsenceStated, Position, PostAssigned, SlotsPublished
@@ -30,6 +30,9 @@ from schemas.register_fold import Register
 from sync.ports import Clock
 
 _ONE_DAY: Final = timedelta(days=1)
+
+SEARCH_DAYS: Final = 60
+"""How far ahead a next day is looked for: a desk that is staffed less than every second month has none to print."""
 
 _NOT_AS_AGENT: Final = frozenset({Role.CLERK, Role.APPROVER, Role.LEADER})
 """Who has one of these takes matters in without being an agent."""
@@ -127,6 +130,10 @@ class People:
         """Who held a post at an office that looked after an item on that day: for whoever examines an act."""
         return self.register.post_holders(at, item, day)
 
+    def name_of(self, officer: OfficerId) -> str:
+        """What somebody is called, as any post at their office has it; else their login."""
+        return self.staff(office_of(officer)).name_of(officer)
+
     def stood_in_for(self, officer: OfficerId, day: date) -> tuple[str, ...]:
         """Names of those in whose place somebody was on that day."""
         principals = self.staff(office_of(officer), day).stands_in_for(officer)
@@ -176,9 +183,9 @@ class People:
                 return Staffed(site, self._office_name(site), on, hours)
         return None
 
-    def next_slot(self, office: OfficeId, day: date | None = None) -> Slot | None:
-        """When, from that day on, a leader of the office signs, or who stands in; None when no slot is published."""
-        first, register, calendar = day or self.today, self.register, self._calendar()
+    def next_slot(self, office: OfficeId) -> Slot | None:
+        """When, from today on, a leader of the office signs, or who stands in; None when no slot is published."""
+        first, register, calendar = self.today, self.register, self._calendar()
         at = office if register.slots_of(office, first) else seat_of(office)
         for on in _days_from(first):
             for slots in register.slots_of(at, on):
@@ -213,8 +220,8 @@ class People:
         posts, office = self.post_holders(site, item.code, day), self.register.find_office(site, day)
         if any(post.items for post in posts):
             return 0
-        if office is not None and office.department == item.department:
-            return 1
+        if office is not None and office.department:
+            return 1 if office.department == item.department else None
         return 2 if posts else None
 
     def _line(self) -> Iterator[OfficeId]:

@@ -26,6 +26,7 @@ from office.register import RegisterRows, Row
 from office.tables import (
     FOLDED,
     SERIAL,
+    asked,
     case_readers,
     cases,
     counters,
@@ -48,6 +49,8 @@ from sync.ports import Sealer
 log = logging.getLogger(__name__)
 
 CASE_COLUMNS: Final = tuple(column.name for column in cases.columns)
+
+_DUE_COLUMNS: Final = slice(CASE_COLUMNS.index("due_day"), CASE_COLUMNS.index("due_provisional") + 1)
 
 KEYS_PER_QUERY_MAX: Final = 500
 """Values in one IN list: as many as a page has entries, and SQLite before 3.32 takes 999 in a statement."""
@@ -211,10 +214,17 @@ class SqlCases:
         files: Mapping[CaseId, CaseFile],
         done: Mapping[bytes, Operation],
         listed: Mapping[CaseId, Mapping[bytes, RosterAdded]],
+        *,
+        is_due_counted: bool,
     ) -> list[CaseId]:
-        """Of these cases, those whose rows are not what the rest gives, column by column: for `verify`."""
+        """Of these cases, those whose rows are not what the rest gives, column by column: for `verify`.
+
+        `is_due_counted`: the due columns were counted by what is known now (`Reminders.is_counted`); else they may
+        lawfully say another day.
+        """
         subjects = list(files)
         readers: dict[CaseId, set[str]] = {subject: set() for subject in subjects}
+        awaited: dict[CaseId, set[str]] = {subject: set() for subject in subjects}
         acts: dict[CaseId, set[bytes]] = {subject: set() for subject in subjects}
         people: dict[CaseId, set[bytes]] = {subject: set() for subject in subjects}
         again: dict[CaseId, list[dict[str, object]]] = {subject: [] for subject in subjects}
@@ -226,6 +236,8 @@ class SqlCases:
                     rows[CaseId(row.subject)] = tuple(row)
                 for row in await connection.execute(select(case_readers).where(case_readers.c.subject.in_(some))):
                     readers[CaseId(row.subject)].add(row.office)
+                for row in await connection.execute(select(asked).where(asked.c.subject.in_(some))):
+                    awaited[CaseId(row.subject)].add(row.office)
                 for row in await connection.execute(select(operations).where(operations.c.subject.in_(some))):
                     acts[CaseId(row.subject)].add(row.operation)
                 for row in await connection.execute(select(roster_people).where(roster_people.c.subject.in_(some))):
@@ -239,8 +251,9 @@ class SqlCases:
         return [
             subject
             for subject, file in files.items()
-            if rows.get(subject) != self._row(file)
+            if _compared(rows.get(subject, ()), is_due_counted) != _compared(self._row(file), is_due_counted)
             or readers[subject] != guests_of(file)
+            or awaited[subject] != set(file.unanswered)
             or acts[subject] != wanted[subject]
             or again[subject] != _second_notices(file)
             # A part that no longer counts leaves its marks behind: whoever asks reads the list itself.
@@ -266,6 +279,8 @@ class SqlCases:
             await connection.execute(text(_INSERT_PERSON), people)
         if rows.noticed:
             await _renew_second_notices(connection, [case for case in rows.cases if case.case in rows.noticed])
+        if rows.asked:
+            await _renew_asked(connection, [case for case in rows.cases if case.case in rows.asked])
         if rows.readers:
             await self._move_readers(connection, rows.readers)
         if rows.serial:
@@ -378,13 +393,29 @@ def _enquiry_values(row: Row, event: EnquiryRecorded) -> dict[str, object]:
     }
 
 
+def _compared(row: tuple[object, ...], is_due_counted: bool) -> tuple[object, ...]:
+    """What `verify` compares of a case's row."""
+    return row if is_due_counted else (*row[: _DUE_COLUMNS.start], *row[_DUE_COLUMNS.stop :])
+
+
 async def _renew_second_notices(connection: AsyncConnection, files: Sequence[CaseFile]) -> None:
+    await _renew(connection, second_notices, files, [value for case in files for value in _second_notices(case)])
+
+
+async def _renew_asked(connection: AsyncConnection, files: Sequence[CaseFile]) -> None:
+    values = [{"subject": case.case, "office": office} for case in files for office in case.unanswered]
+    await _renew(connection, asked, files, values)
+
+
+async def _renew(
+    connection: AsyncConnection, table: Table, files: Sequence[CaseFile], values: Sequence[Mapping[str, object]]
+) -> None:
+    """Put these rows in the place of those that the table has of these cases."""
     for start in range(0, len(files), KEYS_PER_QUERY_MAX):
         subjects = [case.case for case in files[start : start + KEYS_PER_QUERY_MAX]]
-        await connection.execute(delete(second_notices).where(second_notices.c.subject.in_(subjects)))
-    values = [value for case in files for value in _second_notices(case)]
+        await connection.execute(delete(table).where(table.c.subject.in_(subjects)))
     if values:
-        await connection.execute(insert(second_notices), values)
+        await connection.execute(insert(table), values)
 
 
 def _second_notices(case: CaseFile) -> list[dict[str, object]]:
@@ -406,7 +437,7 @@ async def _files(connection: AsyncConnection, subjects: Sequence[CaseId]) -> Seq
 
 async def clear_projections(connection: AsyncConnection) -> None:
     """Empty every projection, inside a transaction that folds them again."""
-    for table in (cases, case_readers, roster_people, second_notices, operations, counters, records, enquiries):
+    for table in (cases, case_readers, asked, roster_people, second_notices, operations, counters, records, enquiries):
         await connection.execute(delete(table))
 
 

@@ -7,6 +7,7 @@ Never writes for an office that is not at this node. Next: `schemas.register` (t
 reading side).
 """
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
 from typing import Final, TypeAlias
@@ -18,6 +19,7 @@ from office.casebook import CaseInterpreter
 from office.pencil import OperationReused, Pen
 from office.people import check_staffing, office_of
 from office.texts import check_texts
+from schemas.calendar import FIRST_YEAR, LAST_YEAR
 from schemas.casework.casefile import NO_CASE
 from schemas.catalogue import Edition, ServiceItem, digest_of_item, publishable
 from schemas.codec import ENTRY_BODY_BYTES_MAX, Malformed, encode
@@ -25,6 +27,7 @@ from schemas.divisions import Tier, is_village_office, tier_of_office
 from schemas.names import OPERATION_BYTES, OfficeId, OfficerId, parent_seat, seat_of
 from schemas.refusals import Refused
 from schemas.register import (
+    REGISTER,
     AbsenceStated,
     EditionPublished,
     GrantEnded,
@@ -49,6 +52,25 @@ THE_NODE: Final = OfficerId("")
 
 _COMMON: Final = Published.__struct_fields__.index("officer") + 1
 """Fields that say who wrote an entry, and not what it says; they stand first."""
+
+_PLACE: Final = re.compile(r"`\$\[(\d+)\]")
+"""Where msgspec found fault with a body."""
+
+_FIELDS: Final = {
+    "document": "文号",
+    "grantees": "承接单位",
+    "grantor": "原权力机关",
+    "items": "事项编码",
+    "leader": "领导",
+    "name": "名称",
+    "number": "文号",
+    "person": "人员",
+    "person_name": "姓名",
+    "post": "岗位编号",
+    "reason": "事由",
+    "rules": "时间规则",
+}
+"""What officials call the fields that they fill in themselves."""
 
 
 class PublishEdition(Struct, frozen=True, tag="edition"):
@@ -186,7 +208,9 @@ class Publishing:
             return OfficePublished(asked.operation, self._seat, THE_NODE, office, name, *rest, valid_from=today)
 
         return lambda register: [
-            named(register, office, name) for office, name in names if register.name_of(office, today) != name
+            named(register, office, name)
+            for office, name in names
+            if register.name_of(office, today) != name and register.find_ended(office, today) is None
         ]
 
     def _check_county(self) -> None:
@@ -215,7 +239,7 @@ class Publishing:
         if isinstance(event, GrantMade):
             self._check_grant(event)
         elif isinstance(event, OpeningPublished) and not self._is_office(event.site):
-            raise _unknown_office(event.site)
+            raise unknown_office(event.site)
         elif isinstance(event, PostAssigned | AbsenceStated | SlotsPublished):
             await self._check_staffing(event)
         elif isinstance(event, MoveProposed):
@@ -226,7 +250,7 @@ class Publishing:
     def _check_grant(self, grant: GrantMade) -> None:
         for office in grant.grantees:
             if not self._is_office(office):
-                raise _unknown_office(office)
+                raise unknown_office(office)
             if tier_of_office(office) is Tier.VILLAGE:
                 raise PublicationRefused(
                     "grant_to_village",
@@ -245,7 +269,7 @@ class Publishing:
     async def _check_staffing(self, event: PostAssigned | AbsenceStated | SlotsPublished) -> None:
         """Our own people must have an account; those of an office below are that office's to know."""
         if not isinstance(event, AbsenceStated) and not self._is_office(event.at):
-            raise _unknown_office(event.at)
+            raise unknown_office(event.at)
         check_staffing(event)
         if isinstance(event, PostAssigned):
             self._check_items(event.items)
@@ -256,16 +280,17 @@ class Publishing:
     def _check_move(self, move: MoveProposed) -> None:
         for office in (move.old, move.new):
             if not self._is_office(office):
-                raise _unknown_office(office)
+                raise unknown_office(office)
         ended = self._casebook.register.find_ended(move.new, move.effective_from)
         is_downward = is_village_office(move.new) and not is_village_office(move.old)
-        if ended is not None or is_downward or move.new == move.old:
+        if ended is not None or is_downward or move.old in (move.new, self._seat):
             raise PublicationRefused(
                 "move_impossible",
-                f"{move.old} 不能撤并到 {move.new}：接续单位须是另一个仍在办公的单位，乡镇和部门不能并入村，没有写入；"
-                "请核对两个代码。",
-                f"{move.old} cannot become part of {move.new}: that must be another office which is still at work, and "
-                "no village takes over from a township or department. Nothing was written; check both codes.",
+                f"{move.old} 不能撤并到 {move.new}：接续单位须是另一个仍在办公的单位，乡镇和部门不能并入村，"
+                "县中心不能撤并，没有写入；请核对两个代码。",
+                f"{move.old} cannot become part of {move.new}: that must be another office which is still at work, no "
+                "village takes over from a township or department, and the county itself does not move. Nothing was "
+                "written; check both codes.",
             )
 
     def _check_confirmation(self, said: MoveConfirmed) -> None:
@@ -404,14 +429,20 @@ def _items_to_publish(
 
 
 def _body(event: Published) -> bytes:
-    """The body's bytes. Raises `Refused` for what no other node would read back."""
+    """The body's bytes. Raises `Refused` for what no other node would read back, or for a year out of all reason."""
     body = encode_record(event)
+    if any(isinstance(one, date) and not FIRST_YEAR <= one.year <= LAST_YEAR for one in structs.astuple(event)):
+        raise PublicationRefused(
+            "record_year",
+            f"日期应在 {FIRST_YEAR} 至 {LAST_YEAR} 年之间，没有写入；请核对年份。",
+            f"A day must be between {FIRST_YEAR} and {LAST_YEAR}; nothing was written. Check the year.",
+        )
     try:
         if len(body) > ENTRY_BODY_BYTES_MAX:
             raise Malformed("too_large", f"an entry's body has at most {ENTRY_BODY_BYTES_MAX} bytes; send less at once")
         decode_record(event.kind, body)
     except Malformed as malformed:
-        raise _unacceptable() from malformed
+        raise _unacceptable(event.kind, malformed) from malformed
     return body
 
 
@@ -424,11 +455,23 @@ def _operation_of(publication: Publication) -> bytes:
 def _read(kind: str, body: bytes) -> Published:
     try:
         return decode_record(kind, body)
-    except (Malformed, KeyError) as unreadable:
-        raise _unacceptable() from unreadable
+    except Malformed as malformed:
+        raise _unacceptable(kind, malformed) from malformed
+    except KeyError as unknown:
+        raise _unacceptable() from unknown
 
 
-def _unacceptable() -> PublicationRefused:
+def _unacceptable(kind: str = "", malformed: Malformed | None = None) -> PublicationRefused:
+    # What cannot be read says at which place of the body it stumbled.
+    place = _PLACE.search(str(malformed.__cause__)) if malformed is not None else None
+    if place is not None:
+        field = REGISTER[kind].__struct_fields__[int(place[1])]
+        return PublicationRefused(
+            "record_unacceptable",
+            f"“{_FIELDS.get(field, field)}”一栏为空、过长或写法有误，没有写入；请改正后重试。",
+            f"The field {field} is empty, too long or not written as it must be; nothing was written. Correct it and "
+            "try again.",
+        )
     return PublicationRefused(
         "record_unacceptable",
         "有一栏为空、过长或写法有误，或内容过多（目录至多 1000 项，每项至多 31 KB），没有写入；请改正后重试。",
@@ -437,7 +480,8 @@ def _unacceptable() -> PublicationRefused:
     )
 
 
-def _unknown_office(office: OfficeId) -> Refused:
+def unknown_office(office: OfficeId) -> Refused:
+    """The refusal of a code that is no office of the county's."""
     return Refused(
         "unknown_office",
         f"本县没有单位 {office}，没有写入；请核对代码，或先导入单位表。",

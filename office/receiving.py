@@ -13,12 +13,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from itertools import islice
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import Column, ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from office.casebook import CaseInterpreter
 from office.pencil import Pen, derived_operation, encode_body
-from office.tables import cases
+from office.tables import asked, cases
 from schemas.casework.casefile import CaseFile
 from schemas.casework.events import CaseReceived
 from schemas.casework.stages import UNDECIDED, Stage
@@ -59,17 +59,15 @@ class Receiving:
             casebook.on_changed = self._hear
 
     async def sweep(self, read: AsyncEngine) -> None:
-        """Note every open offer and every undecided request: some may have come just before the process ended."""
+        """Note every open offer and every open request: some may have come just before the process ended."""
         if tier_of_office(self._seat) is Tier.VILLAGE:
             return
-        ours = (cases.c.offeree == self._seat) | cases.c.offeree.startswith(f"{self._seat}.", autoescape=True)
-        offered = ours & cases.c.stage.in_([stage.value for stage in _AWAITING])
-        # Whoever waits for an opinion has a due day; who is asked stands in the file.
-        undecided = cases.c.due_day.is_not(None) & cases.c.stage.in_([stage.value for stage in UNDECIDED])
+        is_awaiting = cases.c.stage.in_([stage.value for stage in _AWAITING])
+        offered = select(cases.c.subject).where(self._is_ours(cases.c.offeree), is_awaiting)
+        consulted = select(asked.c.subject).where(self._is_ours(asked.c.office))
         async with read.connect() as connection:
-            for condition in (offered, undecided):
-                subjects = (await connection.execute(select(cases.c.subject).where(condition))).scalars()
-                self._note([CaseId(subject) for subject in subjects])
+            for query in (offered, consulted):
+                self._note([CaseId(subject) for subject in (await connection.execute(query)).scalars()])
 
     async def wait(self) -> None:
         """Return when something may have to be written."""
@@ -91,14 +89,17 @@ class Receiving:
         self._woken.clear()
         while self._waiting:
             some = list(islice(self._waiting, AT_ONCE_MAX))
+            for case in some:  # Before the pen looks: what is noted from then on waits for the next look.
+                del self._waiting[case]
             try:
                 count += len(await self._pen.record(lambda some=some: self._drafts(some)))
-            except Exception:  # Whatever stopped the pen: all that waits is tried again.
-                self._woken.set()
+            except Exception:  # Whatever stopped the pen: all of it is tried again.
+                self._note(some)
                 raise
-            for case in some:
-                self._waiting.pop(case, None)
         return count
+
+    def _is_ours(self, column: Column[str]) -> ColumnElement[bool]:
+        return (column == self._seat) | column.startswith(f"{self._seat}.", autoescape=True)
 
     def _hear(self, case: CaseFile) -> None:
         if self._due(case):
@@ -129,7 +130,7 @@ class Receiving:
         return [Draft(event.kind, case, encode_body(event)) for case, event in due if event.operation not in done]
 
 
-def _receipt(case: CaseFile, turn: int, office: OfficeId, asked: bytes) -> CaseReceived:
-    """`asked`: of a request the department, as several of one node may be asked at once; empty for an offer."""
-    operation = derived_operation(b"received", case.case, turn.to_bytes(4, "big"), asked)
+def _receipt(case: CaseFile, turn: int, office: OfficeId, department: bytes) -> CaseReceived:
+    """`department`: whom a request asks, as several of one node may be asked at once; empty for an offer."""
+    operation = derived_operation(b"received", case.case, turn.to_bytes(4, "big"), department)
     return CaseReceived(turn, operation, office, OfficerId(f"{office}/{BY_ITSELF}"))

@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any, Final, TypeAlias
 
 from msgspec import Struct
-from sqlalchemy import and_, exists, insert, not_, or_, select, text, tuple_, update
+from sqlalchemy import ColumnElement, and_, exists, insert, not_, or_, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from office.dues import SILENT, Due, Dues, day_from, number_of
@@ -23,7 +23,7 @@ from office.projection import SqlCases, scope_of
 from office.tables import cases, counters, reminders
 from schemas.calendar import WorkCalendar
 from schemas.casework.casefile import CaseFile
-from schemas.casework.clocks import ANSWERED, Clock, ClockKind, day_of
+from schemas.casework.clocks import ANSWERED, Clock, ClockKind
 from schemas.catalogue import Edition
 from schemas.names import CaseId, Instant, OfficeId
 from sync.ports import Clock as DeviceClock
@@ -48,7 +48,7 @@ class ReminderKind(StrEnum):
     DEEMED_ACCEPTANCE = "deemed_acceptance"
     """Five working days of silence are over: the case counts as accepted (art. 32)."""
     PROMISE_OVERDUE = "promise_overdue"
-    """A material that was promised has not come."""
+    """What was promised, or asked for, has not come."""
     MOVED = "moved"
     """Due on another day than was said before."""
 
@@ -56,6 +56,7 @@ class ReminderKind(StrEnum):
 _PASSED: Final = {
     ClockKind.ACCEPTANCE: ReminderKind.DEEMED_ACCEPTANCE,
     ClockKind.PROMISE_KEPT: ReminderKind.PROMISE_OVERDUE,
+    ClockKind.PAPERS: ReminderKind.PROMISE_OVERDUE,
 }
 """What is said when a clock's day has passed; of every other clock that it is overdue."""
 
@@ -63,8 +64,11 @@ _AFTERWARDS: Final = (ReminderKind.OVERDUE, *_PASSED.values())
 
 _NOTE: Final = text(
     "INSERT INTO reminders (subject, clock, about, kind, due_day, noted_at, old_day, reason) "
-    "VALUES (:subject, :clock, :about, :kind, :due_day, :noted_at, :old_day, :reason) ON CONFLICT DO NOTHING"
+    "VALUES (:subject, :clock, :about, :kind, :due_day, :noted_at, :old_day, :reason) "
+    "ON CONFLICT (subject, clock, about, kind, due_day) DO UPDATE SET noted_at = excluded.noted_at "
+    "WHERE reminders.noted_at > excluded.noted_at + 86400000"
 )
+"""Each thing once; what was said while this device's clock stood in the future is said again when it is so."""
 
 
 Reason: TypeAlias = Callable[[CaseFile, date], str]
@@ -89,12 +93,21 @@ class Reminder(Struct, frozen=True):
 class Reminders:
     """Keeps the due columns and the reminders of one node. For the process that holds the pen."""
 
-    def __init__(self, write: AsyncEngine, read: AsyncEngine, files: SqlCases, dues: Dues, clock: DeviceClock) -> None:
+    def __init__(
+        self,
+        write: AsyncEngine,
+        read: AsyncEngine,
+        files: SqlCases,
+        dues: Dues,
+        clock: DeviceClock,
+        today: Callable[[], date],
+    ) -> None:
         self._write = write
         self._read = read
         self._files = files
         self._dues = dues
         self._clock = clock
+        self._today = today
         self._counted: tuple[WorkCalendar, Sequence[Edition]] | None = None
         self._swept_on: date | None = None
         self._swept_at = Instant(0)
@@ -102,17 +115,17 @@ class Reminders:
     async def tend(self) -> None:
         """Whatever is due now: count anew after a publication, sweep once an hour and on every new day."""
         await self.refresh()
-        now = self._clock.now()
-        if day_of(now) != self._swept_on or abs(now - self._swept_at) >= SWEEP_EVERY_MS:
-            await self.sweep(day_of(now))
+        today = self._today()
+        if today != self._swept_on or abs(self._clock.now() - self._swept_at) >= SWEEP_EVERY_MS:
+            await self.sweep(today)
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
     async def latest(self, office: OfficeId, limit: int) -> list[Reminder]:
-        """What was said last about cases that an office reads, newest first."""
+        """What was said last about cases that an office reads, newest first; nothing that is still to come."""
         query = (
             _SAID.join(cases, cases.c.subject == reminders.c.subject)
-            .where(scope_of(office))
+            .where(scope_of(office), self._is_so())
             .order_by(reminders.c.noted_at.desc(), reminders.c.due_day, reminders.c.subject)
             .limit(limit)
         )
@@ -120,11 +133,18 @@ class Reminders:
             return [_reminder(row) for row in await connection.execute(query)]
 
     async def of_case(self, case: CaseId) -> list[Reminder]:
-        """What was said about one case, oldest first."""
-        query = _SAID.join(cases, cases.c.subject == reminders.c.subject).where(reminders.c.subject == case)
+        """What was said about one case, oldest first; nothing that is still to come."""
+        query = _SAID.join(cases, cases.c.subject == reminders.c.subject).where(
+            reminders.c.subject == case, self._is_so()
+        )
         query = query.order_by(reminders.c.noted_at, reminders.c.due_day, reminders.c.kind)
         async with self._read.connect() as connection:
             return [_reminder(row) for row in await connection.execute(query)]
+
+    def _is_so(self) -> ColumnElement[bool]:
+        """Whether it is not said to be over too early: this device's clock may have stood in the future."""
+        passed = reminders.c.due_day < number_of(self._today())
+        return passed | reminders.c.kind.not_in([kind.value for kind in _AFTERWARDS])
 
     # --- the sweep ---------------------------------------------------------------------------------------------------
 
@@ -175,13 +195,7 @@ class Reminders:
         counted = (self._dues.calendar, self._dues.catalogue.published)
         if self._counted is not None and counted[0] is self._counted[0] and counted[1] is self._counted[1]:
             return 0
-        revisions = {
-            CALENDAR_COUNTED: _revision(self._dues.calendar.digest),
-            CATALOGUE_COUNTED: _revision(self._dues.catalogue.digest),
-        }
-        async with self._read.connect() as connection:
-            rows = await connection.execute(select(counters).where(counters.c.name.in_(revisions)))
-            known: dict[str, int] = {row.name: row.value for row in rows}
+        revisions, known = self._revisions(), await self._known_revisions()
         moved = 0
         if known != revisions:
             is_calendar = known.get(CALENDAR_COUNTED) != revisions[CALENDAR_COUNTED]
@@ -190,6 +204,19 @@ class Reminders:
             await self._keep(revisions)
         self._counted = counted
         return moved
+
+    async def is_counted(self) -> bool:
+        """Whether the due columns were counted last by the calendar and the editions that are known here now."""
+        return await self._known_revisions() == self._revisions()
+
+    def _revisions(self) -> dict[str, int]:
+        dues = self._dues
+        return {CALENDAR_COUNTED: _revision(dues.calendar.digest), CATALOGUE_COUNTED: _revision(dues.catalogue.digest)}
+
+    async def _known_revisions(self) -> dict[str, int]:
+        wanted = counters.c.name.in_((CALENDAR_COUNTED, CATALOGUE_COUNTED))
+        async with self._read.connect() as connection:
+            return {row.name: row.value for row in await connection.execute(select(counters).where(wanted))}
 
     async def _count_anew(self, reason: Reason) -> int:
         """Every case in which something may be due. What is written meanwhile counts by what is known now anyway."""

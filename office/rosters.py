@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec import Struct, structs
 
-from office.texts import has_unseen
+from office.texts import PROSE, has_unseen
 from schemas.casework.casefile import CaseFile
 from schemas.casework.events import RosterAdded, UnknownKind, decode_event
 from schemas.casework.rosters import ROWS_MAX, rows_of
@@ -184,12 +184,12 @@ def check_rows(rows: Sequence[RosterRow], today: date) -> tuple[RosterRow, ...]:
 
 
 def _check_row(row: RosterRow, today: date) -> tuple[RosterRow, tuple[str, str] | None]:
-    texts = structs.astuple(row)
+    texts = structs.asdict(row)
     if not row.name or not row.document_number:
         return row, ("缺少姓名或证件号码", "the name or the number is missing")
-    if any(len(text) > WORD_CHARACTERS_MAX for text in texts):
+    if any(len(text) > WORD_CHARACTERS_MAX for text in texts.values()):
         return row, (f"有一格超过 {WORD_CHARACTERS_MAX} 字", f"a cell has more than {WORD_CHARACTERS_MAX} characters")
-    if any(has_unseen(text, is_prose=False) for text in texts):
+    if any(has_unseen(text, is_prose=field in PROSE) for field, text in texts.items()):
         return row, ("含有看不见的字符，请重新输入", "a cell holds characters that cannot be seen; type it anew")
     if "E+" in row.document_number.upper():
         return row, (

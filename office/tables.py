@@ -1,7 +1,7 @@
 """Tables of the office: cases as screens read them, which device work they came from, offices and enrolment codes.
 
-`cases`, `case_readers`, `roster_people`, `second_notices`, `operations`, `counters`, `records`, `enquiries` are
-projections: dropped and folded again from entries at will (DESIGN 1.8). `offices` and `enrolment_codes` are the
+`cases`, `case_readers`, `asked`, `roster_people`, `second_notices`, `operations`, `counters`, `records`, `enquiries`
+are projections: dropped and folded again from entries at will (DESIGN 1.8). `offices` and `enrolment_codes` are the
 county's own list and are backed up. What a person may not see in a stolen file is inside `cases.file`, sealed; names
 stay clear for search, and persons are found by keyed marks (RULINGS C7).
 Texts have no length here: what arrived is bounded already, and must never fail in a column. Never holds anything but
@@ -83,6 +83,15 @@ case_readers = Table(
     Index("case_readers_of", "subject"),
 )
 """Readers outside the filing office's own line: windows, other townships. The line itself is in `cases`."""
+
+asked = Table(
+    "asked",
+    office_metadata,
+    Column("subject", LargeBinary(16), primary_key=True),
+    Column("office", Text, primary_key=True),
+    Index("asked_of", "office"),
+)
+"""Offices from which an opinion is awaited, while the case is undecided."""
 
 roster_people = Table(
     "roster_people",

@@ -24,7 +24,7 @@ _IN_PROSE: Final = frozenset("\n\t\u180e\u200c\u200d")
 
 PROSE: Final = frozenset(
     {
-        *("statement", "mandate", "read_back", "note", "reason", "basis", "remedy", "text"),
+        *("statement", "read_back", "note", "reason", "basis", "remedy", "text"),
         *("justification", "opinion", "findings", "minutes", "result"),
     }
 )

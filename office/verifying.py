@@ -410,7 +410,9 @@ class _Walk:
             journal, seq = settled.key
             due = f"{settled.state or 'folded'} {settled.code}".strip()
             found.append((f"{journal} #{seq}", f"该条目的状态应为 {due}", f"should stand as {due}"))
-        differing = await self.node.cases.find_differences(scratch.files, scratch.operations, scratch.listed)
+        differing = await self.node.cases.find_differences(
+            scratch.files, scratch.operations, scratch.listed, is_due_counted=await self.node.reminders.is_counted()
+        )
         zh, en = "表中所载与本件的条目不符", "the rows are not what the case's entries say"
         return found + [(f"case {subject.hex()}", zh, en) for subject in differing]
 

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from office.dues import number_of
 from office.projection import SqlCases, scope_of
-from office.tables import cases, enquiries, second_notices
+from office.tables import asked, cases, enquiries, second_notices
 from schemas.casework.casefile import CaseFile
 from schemas.casework.clocks import CHINA_TIME
 from schemas.casework.events import Act, CaseEvent, UnknownKind, decode_event
@@ -57,6 +57,8 @@ class Queue(StrEnum):
     """The office must answer an offer."""
     WAITING = "waiting"
     """One of these two, of items for which nobody else of the office answers."""
+    ASKED = "asked"
+    """The office is asked for its opinion and has not given it."""
     OVERDUE = "overdue"
     """Some clock has run out."""
     DUE_TODAY = "due_today"
@@ -66,7 +68,7 @@ class Queue(StrEnum):
     """Not yet closed or withdrawn."""
 
 
-BY_DUE_DAY: Final = frozenset({Queue.OVERDUE, Queue.DUE_TODAY, Queue.DUE_SOON})
+BY_DUE_DAY: Final = frozenset({Queue.ASKED, Queue.OVERDUE, Queue.DUE_TODAY, Queue.DUE_SOON})
 
 
 class Traced(Struct, frozen=True):
@@ -264,6 +266,8 @@ class Worklists:
             return (cases.c.custodian == office) & (cases.c.stage != Stage.CLOSED.value)
         if queue is Queue.OFFERED:
             return cases.c.offeree == office
+        if queue is Queue.ASKED:
+            return cases.c.subject.in_(select(asked.c.subject).where(asked.c.office == office))
         if queue is Queue.OPEN:
             return cases.c.stage.not_in([stage.value for stage in ENDED])
         today, soon = (number_of(day) for day in self._due_days())

@@ -173,13 +173,6 @@ class WorkCalendar:
             day += _ONE_DAY
         return day
 
-    def previous_working_day(self, day: date) -> date:
-        """The last working day before `day`: when a reminder for a term that ends on `day` is due."""
-        day -= _ONE_DAY
-        while not self.is_working(day):
-            day -= _ONE_DAY
-        return day
-
     def working_days_between(self, start: date, end: date) -> int:
         """How many working days lie after `start` up to and including `end`; negative when `end` is earlier."""
         if end < start:

@@ -68,11 +68,6 @@ def decided_where_accepted(edition: Edition, day: date) -> Share:
     )
 
 
-def decided_at_window(decided: int, accepted: int) -> Share:
-    """Of the cases that a window took in, those that it decided itself."""
-    return Share(decided, accepted)
-
-
 def figures_text(edition: Edition, day: date, published: int | None, language: str = "zh") -> str:
     """The figures of an edition as an official reads them, one a line. `published`: items that the county publishes."""
     count, active = len(edition.items), len(active_items(edition, day))

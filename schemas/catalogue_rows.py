@@ -324,6 +324,10 @@ def _contradictions(row: _ItemRow) -> list[Found]:
         ),
         (not row.materials(), ("mat.must", "没有列出材料", "no material is named")),
         (len(set(row.accept)) < len(row.accept), ("accept", "受理层级重复", "a tier occurs twice")),
+        (
+            set(row.accept) == {Tier.VILLAGE},
+            ("accept", "村级只代收，受理层级还应有乡镇或县级", "a village only carries: add township or county"),
+        ),
         (len(set(row.peak)) < len(row.peak), ("peak", "月份重复", "a month occurs twice")),
         (
             first is not None and last is not None and last < first,

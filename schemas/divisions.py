@@ -78,11 +78,6 @@ def parent_of(code: DivisionCode) -> DivisionCode | None:
     return DivisionCode(code[:length]) if length is not None else None
 
 
-def contains(above: DivisionCode, code: DivisionCode) -> bool:
-    """Whether `code` is `above` or lies below it. Codes come in whole levels: a shorter text is not yet an ancestor."""
-    return len(above) in _TIER_OF_LENGTH and code.startswith(above)
-
-
 def division_of(office: OfficeId) -> DivisionCode:
     """The division in which an office stands. Raises `InvalidDivision` if its name does not start with a code."""
     return division_code(seat_of(office))

@@ -105,7 +105,8 @@ def check_organisation_number(text: str) -> str:
 
 
 def check_document_number(document_type: str, text: str, today: date) -> str:
-    """Check a number by its document's type and return it as it is kept; of other documents only the length is known.
+    """Check a number by its document's type and return it as it is kept; of other documents only the length is known,
+    and one spelling is kept, so that the person is found again.
 
     Raises `IdentityRefused`.
     """
@@ -117,7 +118,7 @@ def check_document_number(document_type: str, text: str, today: date) -> str:
         )
     if document_type == RESIDENT_CARD:
         return check_resident_number(text, today).number
-    return check_organisation_number(text) if document_type == ORGANISATION_NUMBER else text
+    return check_organisation_number(text) if document_type == ORGANISATION_NUMBER else _narrow(text)
 
 
 def organisation_check_character(characters: str) -> str:
@@ -148,10 +149,14 @@ def mask_phone(phone: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Without blanks, full-width characters made narrow, in capitals. Digits of other scripts stay and are refused."""
-    narrow = unicodedata.normalize("NFKC", text)
-    plain = "".join(character for character in narrow if not character.isspace()).upper()
+    """As `_narrow`; empty, which is refused, for what holds anything but ASCII, such as digits of other scripts."""
+    plain = _narrow(text)
     return plain if plain.isascii() else ""
+
+
+def _narrow(text: str) -> str:
+    """Without blanks, full-width characters made narrow, in capitals."""
+    return "".join(character for character in unicodedata.normalize("NFKC", text) if not character.isspace()).upper()
 
 
 def _birth(number: str, today: date) -> date:

@@ -11,7 +11,7 @@ Never moves a legal term: those count working days (`schemas.calendar`). Next: `
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date, timedelta
+from datetime import date
 from enum import StrEnum
 from itertools import pairwise
 from typing import Annotated, Final, TypeVar
@@ -27,9 +27,6 @@ DAYS_MAX: Final = 130
 
 RULES_MAX: Final = 20
 """Of one site. All of them with every day listed are 29 KiB: one entry's body."""
-
-SEARCH_DAYS: Final = 60
-"""How far ahead `next_open` looks: a desk that is staffed less than every second month has no next day to print."""
 
 WORKING_WEEK: Final = frozenset(range(1, 6))
 
@@ -132,15 +129,6 @@ def hours_on(rules: Iterable[OpeningRule], day: date, calendar: WorkCalendar) ->
 def is_open(rules: Iterable[OpeningRule], day: date, calendar: WorkCalendar) -> bool:
     """Whether a site with these rules is open on `day`; without any rule on working days."""
     return hours_on(rules, day, calendar) is not None
-
-
-def next_open(
-    rules: Iterable[OpeningRule], day: date, calendar: WorkCalendar, limit_days: int = SEARCH_DAYS
-) -> date | None:
-    """The first day after `day` on which the site is open; None when there is none within `limit_days`."""
-    rules = tuple(rules)
-    ahead = (day + timedelta(days=number) for number in range(1, limit_days + 1))
-    return next((later for later in ahead if is_open(rules, later, calendar)), None)
 
 
 def is_market_day(rules: Iterable[OpeningRule], day: date, calendar: WorkCalendar) -> bool | None:

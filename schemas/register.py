@@ -250,6 +250,11 @@ class MoveProposed(Published, frozen=True, array_like=True, gc=False):
         """See `Published.key`."""
         return self.old
 
+    @property
+    def first_day(self) -> None:
+        """See `Published.first_day`: the proposal made last counts, also where it names an earlier day."""
+        return None
+
 
 class MoveConfirmed(Published, frozen=True, array_like=True, gc=False):
     """`move.confirmed`: one of the two offices, or the one above it, agrees to a move: the people there know of it."""
@@ -290,6 +295,9 @@ class Position(StrEnum):
     LIAISON = "liaison"
 
 
+_APPOINTED: Final = frozenset({Position.AGENT, Position.DEPUTY})
+
+
 class PostAssigned(Published, frozen=True, array_like=True, gc=False):
     """`post.assigned`: who holds a post, for which items, from when to when."""
 
@@ -316,8 +324,10 @@ class PostAssigned(Published, frozen=True, array_like=True, gc=False):
 
     @property
     def about(self) -> OfficeId:
-        """See `Published.about`. A village agent is appointed from above, and never lengthens a term of their own."""
-        is_appointed = self.position is Position.AGENT and is_village_office(self.at)
+        """See `Published.about`. A village's agent, and who stands in for one, are appointed from above: nobody
+        lengthens a term of their own.
+        """
+        is_appointed = self.position in _APPOINTED and is_village_office(self.at)
         return (parent_seat(seat_of(self.at)) if is_appointed else None) or self.at
 
 

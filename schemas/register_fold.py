@@ -207,7 +207,8 @@ class Register:
         if made is None:
             return None
         ends = [record.event.first_day for record in self._held.get(GrantEnded.kind, {}).get(number, ())]
-        last_days = [end - _ONE_DAY for end in ends if end is not None]
+        # An end before the beginning ends all of it; no day of another pen's is before the first there is.
+        last_days = [max(end, made.effective_from, _FIRST_DAY) - _ONE_DAY for end in ends if end is not None]
         if made.effective_until is not None:
             last_days.append(made.effective_until)
         return Grant(
@@ -220,15 +221,6 @@ class Register:
             min(last_days, default=None),
             made.document,
         )
-
-    def grants_for(self, office: OfficeId, item: str, day: date) -> list[Grant]:
-        """The grants by which an office may decide an item on `day`; one to a seat is one to its desks."""
-        own = {office, seat_of(office)}
-        return [
-            grant
-            for grant in self.grants()
-            if grant.is_in_force(day) and item in grant.items and own.intersection(grant.grantees)
-        ]
 
     def find_office(self, office: OfficeId, day: date) -> OfficePublished | None:
         """What is published about an office, as of `day`."""
@@ -296,6 +288,7 @@ class Register:
 
 _POSITIONS: Final = tuple(Position)
 _ONE_DAY: Final = timedelta(days=1)
+_FIRST_DAY: Final = date.min + _ONE_DAY
 
 
 def _rank(record: Record) -> tuple[date, int, int, int, bytes]:

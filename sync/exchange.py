@@ -119,27 +119,27 @@ class Tally(Struct):
 # --- the child's side ----------------------------------------------------------------------------------------------
 
 
-async def converse(pen: Pen, transport: Transport, *, dictionary: int | None = None) -> Tally:
+async def converse(pen: Pen, transport: Transport) -> Tally:
     """Talk with the node above until nothing waits on either side. Opens the session first.
 
-    `dictionary`: None = the one that this release ships; a node above that has it not says so, and it is left out.
+    Pages are packed with the dictionary that this release ships; a node above that has it not says so, and it is left
+    out.
 
     Raises `LineDown` (try again later; the link has already halved its page), `Busy` (after `retry_after_s`) or the
     refusal of the other side. Whatever was exchanged before stays exchanged.
     """
     neighbour = await transport.connect()
-    chosen = best_dictionary() if dictionary is None else dictionary
-    return await _Conversation(pen, neighbour, transport, chosen).run()
+    return await _Conversation(pen, neighbour, transport).run()
 
 
 class _Conversation:
     """One call of `converse`."""
 
-    def __init__(self, pen: Pen, neighbour: NodeId, transport: Transport, dictionary: int) -> None:
+    def __init__(self, pen: Pen, neighbour: NodeId, transport: Transport) -> None:
         self.pen = pen
         self.neighbour = neighbour
         self.transport = transport
-        self.dictionary = dictionary
+        self.dictionary = best_dictionary()
         self.tally = Tally(refused=[])
         self.window: deque[asyncio.Task[bytes]] = deque()
         self.more = False

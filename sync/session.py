@@ -25,7 +25,6 @@ from sync.keys import Keyring, root_digest
 
 NONCE_BYTES: Final = 32
 TOKEN_BYTES: Final = 32
-CERTIFICATE_DIGEST_BYTES: Final = 32
 
 CHALLENGE_LIFE_MS: Final = 2 * 60 * 1000
 """A challenge is answered in one round trip; two minutes are a hundred of them on the slowest line."""

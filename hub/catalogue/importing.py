@@ -66,8 +66,17 @@ def read_any(path: Path, first: date | None = None, *, otherwise: date | None = 
 
 def read_draft(path: Path) -> Draft:
     """A catalogue as the file has it. Raises `Refused` if it cannot be read."""
-    if path.suffix.lower() != ".xlsx":
+    suffix = path.suffix.lower()
+    if suffix in (".yaml", ".yml"):
         return read_yaml(path)
+    if suffix != ".xlsx":
+        raise ImportRefused(
+            "catalogue_kind",
+            f"{path.name} 不是 XLSX 或 YAML 文件；表格请用“另存为”存成 XLSX（空白表可用 catalogue template 生成），"
+            "未导入任何内容。",
+            f"{path.name} is neither XLSX nor YAML; save a table as XLSX (catalogue template makes an empty one). "
+            "Nothing was imported.",
+        )
     from hub.catalogue.workbook import read_workbook
 
     return read_workbook(path)
@@ -108,16 +117,16 @@ def read_yaml(path: Path) -> Draft:
     finally:
         loader.dispose()
     fields = cast("dict[object, object]", document) if isinstance(document, dict) else {}
-    items = _rows(fields, "items", root)
+    items = numbered_rows(fields, "items", root)
     if "version" not in fields or items is None:
         fault = Fault(0, "", "version, items", "文件应有 version 和 items 两栏", "the file needs version and items")
         return Draft(path.name, faults=(fault,))
     cover = {name: fields[name] for name in COVER if name in fields}
     mended = tuple(fault for number, row in items for fault in _mend(number, row))
-    return Draft(path.name, cover, items, _rows(fields, "materials", root) or (), warnings=mended)
+    return Draft(path.name, cover, items, numbered_rows(fields, "materials", root) or (), warnings=mended)
 
 
-def _rows(
+def numbered_rows(
     fields: Mapping[object, object], name: str, root: yaml.Node | None
 ) -> list[tuple[int, dict[str, object]]] | None:
     """The rows of one list with the lines on which they begin; None if there is no such list."""

@@ -12,6 +12,7 @@ from typing import Annotated, Final, cast
 import msgspec
 from msgspec import Meta, Struct, structs
 
+from hub.spreadsheets import CELL_ERRORS
 from office.texts import has_unseen
 from schemas.catalogue import Edition, Fault, publishable
 from schemas.catalogue_columns import PROSE, Row
@@ -115,7 +116,7 @@ def judge(draft: Draft, first: date | None = None, *, otherwise: date | None = N
     cover, faults = _read_cover(draft.cover, first, otherwise)
     materials, wrong = parse_materials(draft.materials)
     parsed = parse_edition(cover, draft.rows, materials if draft.materials else None)
-    found = sorted([*faults, *wrong, *_unseen_in(draft), *parsed.faults], key=lambda fault: (fault.sheet, fault.row))
+    found = sorted([*faults, *wrong, *_unfit_in(draft), *parsed.faults], key=lambda fault: (fault.sheet, fault.row))
     placed = tuple(_placed(fault, draft.sheets) for fault in found)
     warnings = (*draft.warnings, *(_placed(fault, draft.sheets) for fault in parsed.warnings))
     return Preflight(draft.source, None if found else parsed.edition, placed, warnings)
@@ -141,8 +142,10 @@ def _read_cover(
     return Cover(version, day or date.min, document, approver, read.get("sample") is True), tuple(faults)
 
 
-def _unseen_in(draft: Draft) -> Iterator[Fault]:
-    """Line ends, tabs and unseen characters: the desk would refuse every filing that repeats such a name."""
+def _unfit_in(draft: Draft) -> Iterator[Fault]:
+    """Texts that no cell should hold. Line ends, tabs and unseen characters: the desk would refuse every filing that
+    repeats such a name. A formula that came to nothing.
+    """
     tables = (
         *((EDITION_SHEET, 0, "", field, value) for field, value in draft.cover.items()),
         *(
@@ -156,11 +159,13 @@ def _unseen_in(draft: Draft) -> Iterator[Fault]:
             for column, value in flatten(row).items()
         ),
     )
-    zh = "含有换行、制表符或看不见的字符，请重新输入"
+    unseen = ("含有换行、制表符或看不见的字符，请重新输入", "holds a line end, a tab or an unseen character")
     for sheet, number, item, field, value in tables:
         words = cast("list[object]", value) if isinstance(value, list) else [value]
         if any(isinstance(word, str) and has_unseen(word, is_prose=field in PROSE) for word in words):
-            yield Fault(number, item, field[:40], zh, "holds a line end, a tab or an unseen character", sheet)
+            yield Fault(number, item, field[:40], *unseen, sheet)
+        if any(isinstance(word, str) and word in CELL_ERRORS for word in words):
+            yield Fault(number, item, field[:40], "公式出错，请改正公式或直接填写", "a formula that failed", sheet)
 
 
 def _placed(fault: Fault, sheets: Mapping[str, Sheet]) -> Fault:

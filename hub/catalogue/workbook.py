@@ -60,15 +60,15 @@ def read_workbook(path: Path) -> Draft:
     needed = frozenset({"id", "name"})
     materials, names, wrong, _ = _table(material_title, book.get(material_title, []), headings, needed)
     edition_title = next((name for name in EDITION if name in book), EDITION[0])
-    cover, said = _cover(edition_title, book.get(edition_title, []))
+    cover, said, doubled, unknown = _cover(edition_title, book.get(edition_title, []))
     return Draft(
         path.name,
         said,
         cells,
         names,
         {"": items, MATERIALS_SHEET: materials, EDITION_SHEET: cover},
-        (*faults, *(wrong if material_title else ())),
-        warnings,
+        (*faults, *(wrong if material_title else ()), *doubled),
+        (*warnings, *unknown),
     )
 
 
@@ -90,8 +90,7 @@ def _table(
         code = headings.get(_ASIDE.sub("", heading), "")
         letter = _letter(position)
         if heading and not code:
-            zh, en = "不是目录的栏目，已略过", "is no column of a catalogue and was passed over"
-            warnings.append(Fault(top + 1, "", heading[:40], zh, en, title, letter))
+            warnings.append(Fault(top + 1, "", heading[:40], *_UNKNOWN, title, letter))
         elif code in columns:
             faults.append(Fault(top + 1, "", heading, "栏目重复", "this heading occurs twice", title, letter))
         elif code:
@@ -105,21 +104,32 @@ def _table(
     return Sheet(title, columns), [(number, cells) for number, cells in read if cells], faults, warnings
 
 
+_UNKNOWN: Final = ("不是目录的栏目，已略过", "is no column of a catalogue and was passed over")
+
+
 def _known(row: Sequence[str], headings: Mapping[str, str]) -> set[str]:
     return {headings[name] for cell in row if (name := _ASIDE.sub("", cell)) in headings}
 
 
-def _cover(title: str, rows: Sequence[Sequence[str]]) -> tuple[Sheet, dict[str, object]]:
-    """What the sheet of the edition says: a name and what it is, line by line."""
+def _cover(title: str, rows: Sequence[Sequence[str]]) -> tuple[Sheet, dict[str, object], list[Fault], list[Fault]]:
+    """What the sheet of the edition says, a name and what it is, line by line; what is said twice, and what was passed
+    over.
+    """
     names = {heading: code for code, field in COVER.items() for heading in (code, field.heading)}
     said: dict[str, object] = {}
     columns: dict[str, tuple[str, str]] = {code: ("B", field.heading) for code, field in COVER.items()}
-    for row in rows:
+    doubled: list[Fault] = []
+    unknown: list[Fault] = []
+    for number, row in enumerate(rows, start=1):
         heading, content, *_ = (*row, "", "")
         code = names.get(_ASIDE.sub("", heading))
-        if code is not None and content:
+        if code is None and heading and content:
+            unknown.append(Fault(number, "", heading[:40], *_UNKNOWN, title, "A"))
+        elif code in said and content:
+            doubled.append(Fault(number, "", heading, "已在上面填写", "was filled in above already", title, "A"))
+        elif code is not None and content:
             said[code] = _value(code, content)
-    return Sheet(title, columns), said
+    return Sheet(title, columns), said, doubled, unknown
 
 
 def _value(column: str, text: str) -> object:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, inspect, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from office.tables import (
+    asked,
     case_readers,
     cases,
     counters,
@@ -31,6 +32,7 @@ from sync.tables import node_meta
 PROJECTIONS: Final = (
     cases,
     case_readers,
+    asked,
     operations,
     counters,
     records,
@@ -40,7 +42,7 @@ PROJECTIONS: Final = (
 )
 """Tables that are folded from entries."""
 
-PROJECTIONS_VERSION: Final = 3
+PROJECTIONS_VERSION: Final = 4
 """Raise it whenever a projection's table, or what the fold writes into it, changes: every node then folds again."""
 
 META_SCHEMA: Final = "schema"

@@ -6,6 +6,7 @@ Next: `office.web.pages.cases`.
 """
 
 from collections.abc import Callable, Collection, Sequence
+from datetime import date
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
@@ -19,7 +20,7 @@ from office.web.views import Sights
 from office.worklists import Found
 from schemas.casework.casefile import CaseFile
 from schemas.casework.contents import missing_for
-from schemas.casework.events import CaseDecided, CaseRehomed, CustodyAccepted, OpinionsRequested
+from schemas.casework.events import CaseDecided, CaseRehomed, CustodyAccepted, CustodyDeclined, OpinionsRequested
 from schemas.casework.reasons import NotPermitted
 from schemas.casework.stages import UNACCEPTED, Stage
 from schemas.casework.steps import Step
@@ -78,6 +79,9 @@ VERDICTS: Final = frozenset(
     }
 )
 """What may be answered to an application that is not yet accepted: these stand together, at the top."""
+
+TOO_LATE: Final = frozenset({"papers.requested", "acceptance.refused", CustodyDeclined.kind})
+"""Answers to a filing that five working days of silence have already given."""
 
 BY_ACT: Final = frozenset({Step.ACCEPTANCE, Step.DECISION})
 """Steps that an act of the case is itself."""
@@ -276,8 +280,24 @@ class Drawing:
         return tuple((office, self._names.office(office)) for office in offices)
 
 
-def offered(kinds: Collection[str], file: CaseFile, item: ServiceItem | None) -> tuple[str, ...]:
-    """The acts to draw, likeliest first, without those for which the case gives no occasion."""
+def lacking(file: CaseFile, item: ServiceItem | None, silent_since: date | None) -> tuple[str, ...]:
+    """What must be taken in before the case can be accepted; nothing any more once the law takes it as accepted."""
+    if item is None or silent_since is not None or file.stage not in UNACCEPTED:
+        return ()
+    return missing_for(file, item)
+
+
+def offered(
+    kinds: Collection[str], file: CaseFile, item: ServiceItem | None, silent_since: date | None = None
+) -> tuple[str, ...]:
+    """The acts to draw, likeliest first, without those for which the case gives no occasion and those verdicts that
+    the desk would refuse whatever is typed. `silent_since`: since when the law takes the case as accepted (art. 32).
+    """
+    if lacking(file, item, silent_since):
+        kinds = [kind for kind in kinds if kind not in (CustodyAccepted.kind, DECIDED_AT_ONCE)]
+    elif silent_since is not None and CustodyAccepted.kind in kinds:
+        too_late = TOO_LATE - ({CustodyDeclined.kind} if file.recall_requested else set[str]())
+        kinds = [kind for kind in kinds if kind not in too_late]
     first = ""
     if file.stage is Stage.DECIDED and file.custodian != file.home:
         first = (
@@ -321,9 +341,11 @@ def deferrable(file: CaseFile, item: ServiceItem | None) -> tuple[str, ...]:
 
 def steps_open(file: CaseFile, item: ServiceItem | None) -> tuple[Step, ...]:
     """The steps to choose from: those planned for the item first, what is recorded and what an act is left aside."""
-    planned = [one.step for one in planned_steps(item)] if item is not None else []
-    done = file.steps_done | BY_ACT
-    return tuple(step for step in dict.fromkeys((*planned, *Step)) if step not in done)
+    planned = planned_steps(item) if item is not None else ()
+    # A survey by two has a form of its own.
+    by_form = {one.step for one in planned if one.step is Step.SURVEY and one.people > 1}
+    done = file.steps_done | BY_ACT | by_form
+    return tuple(step for step in dict.fromkeys((*(one.step for one in planned), *Step)) if step not in done)
 
 
 def departments(node: "Node", file: CaseFile, field: str) -> tuple[OfficeId, ...]:

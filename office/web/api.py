@@ -4,8 +4,8 @@
     POST   /api/session                 {"login", "password"}
     DELETE /api/session
     GET    /api/catalogue               items that this office may take in, with their materials
-    GET    /api/cases?queue=&page=      queue: open, waiting, held, offered, overdue, due_today, due_soon,
-                                        all
+    GET    /api/cases?queue=&page=      queue: open, waiting, held, offered, asked, overdue, due_today,
+                                        due_soon, all
     POST   /api/cases/search            {"search", "page"}: a number, or the beginning of the name in a case that the
                                         office filed, holds or is offered
     POST   /api/cases                   {"operation", "item", "applicant", "materials", "statement", "mandate",

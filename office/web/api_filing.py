@@ -20,7 +20,7 @@ from office.web.inputs import read_json
 from office.web.pages.filing import FILERS
 from office.web.site import language_for, site_of
 from schemas.casework.casefile import CaseFile
-from schemas.casework.intake_rules import judge
+from schemas.casework.intake_rules import gaps_in
 from schemas.casework.mandates import UNBOUND
 from schemas.casework.values import (
     Applicant,
@@ -208,7 +208,7 @@ async def file_case(request: AnyRequest) -> Response[SlipView] | Response[Duplic
         duplicates=numbers,
     )
     catalogue = site_of(request).node.catalogue
-    gaps = judge(catalogue.in_force(site_of(request).node.clock.now()).get_item(given.item), materials).gaps
+    gaps = gaps_in(catalogue.in_force(site_of(request).node.clock.now()).get_item(given.item), materials)
     return Response(
         SlipView(slip.case.hex(), slip.tracking, slip.secret, slip.entry.hash.hex(), slip.repeated, numbers, gaps)
     )

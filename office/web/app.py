@@ -17,7 +17,7 @@ from office.access_log import AccessLog
 from office.web import api
 from office.web.errors import on_exception
 from office.web.guards import Gate, check_declarations
-from office.web.pages import cases, filing, front, held, line, people, reminders, rosters
+from office.web.pages import answers, cases, filing, front, held, line, people, reminders, rosters
 from office.web.security import REQUEST_BYTES_MAX, CookieNames, harden
 from office.web.site import Site, keep_site
 
@@ -41,6 +41,7 @@ def create_app(node: "Node", extra: Sequence[Router] = (), *, is_tls: bool) -> L
         route_handlers=[
             front.router,
             cases.router,
+            answers.router,
             filing.router,
             rosters.router,
             reminders.router,

@@ -38,7 +38,7 @@ _ACTS: Final[dict[str, Step]] = {
 }
 """Kind → the step that such an entry is; the first acceptance is `Step.ACCEPTANCE`."""
 
-_KEPT: Final = frozenset({Step.ACCEPTANCE, Step.SURVEY})
+_KEPT: Final = frozenset({Step.ACCEPTANCE, Step.SURVEY, Step.PUBLICITY})
 """Steps that need not be taken again when a case is reopened."""
 
 
@@ -115,6 +115,8 @@ class CourseView(Struct, frozen=True):
     """Accepted by silence on that day."""
     notices: int
     """Notices of missing papers; more than one is looked into."""
+    wanted_until: date | None
+    """By when the last notice asks for what is still awaited."""
     not_accepted: NotAccepted | None
     pauses: tuple[PauseView, ...]
     extensions: tuple[ExtensionView, ...]
@@ -151,6 +153,7 @@ def course_of(found: Found, item: ServiceItem | None, sights: Mapping[FieldGroup
         received_at=case.received_at,
         deemed_on=course.deemed_on,
         notices=len(course.notices),
+        wanted_until=case.course.notices[-1].until if case.wanted and case.course.notices else None,
         not_accepted=_not_accepted(found.traced) if shows_decision else None,
         pauses=tuple(
             PauseView(one.cause.value, one.document, one.expected_until, one.since, one.until) for one in course.pauses

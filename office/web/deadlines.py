@@ -11,11 +11,11 @@ from msgspec import Struct
 
 from office.dues import day_from
 from office.reminders import Reminder, ReminderKind
-from office.web.i18n import n_
+from office.web.i18n import n_, nn_
 from office.web.views import Sights
 from schemas.calendar import WorkCalendar
 from schemas.casework.casefile import CaseFile
-from schemas.casework.clocks import Clock, ClockKind, StartEvent, day_of
+from schemas.casework.clocks import Clock, ClockKind, StartEvent
 from schemas.casework.custody import custody_account
 from schemas.casework.visibility import FieldGroup, Sight
 from schemas.catalogue import TermUnit
@@ -35,6 +35,7 @@ CLOCKS: Final[dict[ClockKind, str]] = {
     ClockKind.VILLAGE: n_("The village's own time"),
     ClockKind.OPINION: n_("Department's opinion"),
     ClockKind.PROMISE_KEPT: n_("Promised material"),
+    ClockKind.PAPERS: n_("Papers asked for"),
     ClockKind.PAUSE: n_("Announced end of the pause"),
     ClockKind.STEP: n_("Present step"),
     ClockKind.UPSTREAM: n_("With the office above"),
@@ -50,23 +51,24 @@ STARTS: Final[dict[StartEvent, str]] = {
     StartEvent.REPLIED: n_("from the reply"),
     StartEvent.REOPENED: n_("from the reopening"),
     StartEvent.SUSPENDED: n_("from the suspension"),
+    StartEvent.NOTIFIED: n_("from the notice"),
     StartEvent.CONSULTED: n_("from the request"),
     StartEvent.REPORTED: n_("from the report upward"),
     StartEvent.DECIDED: n_("from the decision"),
     StartEvent.ARRIVED: n_("from its arrival in the village"),
 }
 
-UNITS: Final[dict[TermUnit, str]] = {
-    TermUnit.WORKING_DAYS: n_("%(count)s working days"),
-    TermUnit.CALENDAR_DAYS: n_("%(count)s calendar days"),
-    TermUnit.ON_THE_SPOT: n_("on the spot"),
+UNITS: Final[dict[TermUnit, tuple[str, str]]] = {
+    TermUnit.WORKING_DAYS: nn_("%(num)s working day", "%(num)s working days"),
+    TermUnit.CALENDAR_DAYS: nn_("%(num)s calendar day", "%(num)s calendar days"),
+    TermUnit.ON_THE_SPOT: nn_("on the spot", "on the spot"),
 }
 
 REMINDERS: Final[dict[ReminderKind, str]] = {
     ReminderKind.DUE_TOMORROW: n_("due on the next working day"),
     ReminderKind.OVERDUE: n_("overdue"),
     ReminderKind.DEEMED_ACCEPTANCE: n_("silence for five working days: counts as accepted"),
-    ReminderKind.PROMISE_OVERDUE: n_("the promised material has not come"),
+    ReminderKind.PROMISE_OVERDUE: n_("the material has not come"),
     ReminderKind.MOVED: n_("due on another day"),
 }
 
@@ -139,14 +141,14 @@ def due_view(node: "Node", case: CaseFile) -> DueView | None:
     due = node.dues.of(case)
     if due.day is None or due.kind is None:
         return None
-    today, day = day_of(node.clock.now()), day_from(due.day)
+    today, day = node.today, day_from(due.day)
     left = node.dues.calendar.working_days_between(today, day)
     return DueView(due.kind, day, bool(due.provisional), left, day < today)
 
 
 def clock_views(node: "Node", case: CaseFile, sights: Sights) -> tuple[ClockView, ...]:
     """Every clock of the case, running ones first."""
-    today, calendar = day_of(node.clock.now()), node.dues.calendar
+    today, calendar = node.today, node.dues.calendar
     clocks = sorted(node.dues.clocks(case, today), key=lambda clock: not clock.is_running)
     shows_materials = sights[FieldGroup.STATEMENT] is Sight.CLEAR
     return tuple(_clock_view(clock, calendar, today, shows_materials=shows_materials) for clock in clocks)

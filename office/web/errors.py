@@ -32,7 +32,7 @@ from sync.failures import fault_of
 _log: Final = logging.getLogger("tongban.web")
 
 _FORBIDDEN: Final = frozenset({"role_forbids", "not_a_reader", "county_only", "slip_of_another", "look_refused"})
-_NOT_FOUND: Final = frozenset({"no_such_case"})
+_NOT_FOUND: Final = frozenset({"no_such_case", "no_such_answer"})
 
 _HTTP_SENTENCES: Final[dict[int, tuple[str, str]]] = {
     400: ("bad_request", n_("The request cannot be read; go back, correct what you typed and send it again.")),

@@ -85,8 +85,8 @@ class Field(Struct, frozen=True):
         return TEXT_CHARACTERS_MAX if self.shape is Shape.TEXT else LINE_CHARACTERS_MAX
 
 
-def _choice(name: str, label: str, *, required: bool = True, hint: str = "") -> Field:
-    return Field(name, label, Shape.CHOICE, required=required, hint=hint, choices=labels.CHOICES[name])
+def _choice(name: str, label: str, *, hint: str = "") -> Field:
+    return Field(name, label, Shape.CHOICE, required=True, hint=hint, choices=labels.CHOICES[name])
 
 
 _NOTE: Final = Field("note", n_("Note"), Shape.TEXT)
@@ -115,7 +115,10 @@ FORMS: Final[dict[str, tuple[Field, ...]]] = {
             "promises",
             n_("May be brought later, by the day promised"),
             Shape.PROMISES,
-            hint=n_("Only what the resident promised with a signature; leave the day empty where nothing is promised."),
+            hint=n_(
+                "The day that the resident promised with a signature; what is not promised is asked for in one notice "
+                "instead."
+            ),
         ),
         _NOTE,
     ),

@@ -28,6 +28,9 @@ class Language(StrEnum):
 DEFAULT: Final = Language.ZH
 
 
+_PARTS: Final = ("msgid", "msgid_plural", "msgstr", "msgstr[0]")
+
+
 class MalformedCatalogue(ValueError):
     """A line of a .po file that is none. `str(error)` names the line."""
 
@@ -37,23 +40,30 @@ def n_(message: str) -> str:
     return message
 
 
+def nn_(one: str, many: str) -> tuple[str, str]:
+    """`n_` for a message that counts: what English says of one, and of any other number."""
+    return one, many
+
+
 def read_po(text: str) -> dict[str, str]:
-    """Message id → translation, without contexts and plurals: we need neither. Raises `MalformedCatalogue`."""
+    """Message id → translation, without contexts; a message that counts is under what it says of one, for Chinese has
+    one form for all numbers. Raises `MalformedCatalogue`.
+    """
     messages: dict[str, str] = {}
-    parts = {"msgid": "", "msgstr": ""}
+    parts = dict.fromkeys(_PARTS, "")
     field = ""
     for number, line in enumerate([*text.splitlines(), ""], start=1):
         stripped = line.strip()
         if not stripped:
             if parts["msgid"]:
-                messages[parts["msgid"]] = parts["msgstr"]
-            parts, field = {"msgid": "", "msgstr": ""}, ""
+                messages[parts["msgid"]] = parts["msgstr"] or parts["msgstr[0]"]
+            parts, field = dict.fromkeys(_PARTS, ""), ""
         elif stripped.startswith("#"):
             continue
         else:
             word, _, quoted = stripped.partition(" ") if not stripped.startswith('"') else (field, "", stripped)
             if word not in parts or not quoted.startswith('"'):
-                raise MalformedCatalogue(f"line {number}: only msgid and msgstr with quoted text are read")
+                raise MalformedCatalogue(f"line {number}: only messages without context, in quotes, are read")
             field = word
             parts[field] += ast.literal_eval(quoted)
     return messages
@@ -71,6 +81,11 @@ def translate(message: str, language: Language, **values: object) -> str:
     """The message in a language, with `%(name)s` filled in. A message without a translation stays English."""
     text = catalogue(language).get(message) or message
     return text % values if values else text
+
+
+def translate_count(one: str, many: str, number: int, language: Language) -> str:
+    """The message for a number of things in a language; the placeholders are left to the caller."""
+    return catalogue(language).get(one) or (one if number == 1 else many)
 
 
 def language_of(text: str | None) -> Language | None:

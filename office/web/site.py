@@ -22,7 +22,7 @@ from office.receiving import BY_ITSELF
 from office.web import labels
 from office.web.assets import path_of
 from office.web.guards import CASEWORK, EVERYBODY, AnyRequest, find_signed_in
-from office.web.i18n import DEFAULT, Language, language_of, n_, translate
+from office.web.i18n import DEFAULT, Language, language_of, n_, translate, translate_count
 from office.web.line import Pill, pill_of, sentence
 from office.web.security import CookieNames
 from schemas.casework.clocks import CHINA_TIME
@@ -57,6 +57,10 @@ class Names:
         """A message id in this language."""
         return translate(message, self.language)
 
+    def plural(self, one: str, many: str, number: int) -> str:
+        """The message for a number of things; its placeholders are left to the caller."""
+        return translate_count(one, many, number, self.language)
+
     def office(self, office: str | None) -> str:
         """An office's name, or its code where this node has none for it."""
         return self._node.office_name(OfficeId(office)) if office else ""
@@ -82,11 +86,11 @@ class Names:
         return self.text(n_(", ")).join(parts)
 
     def person(self, officer: str, officers: Mapping[OfficerId, str] | None = None) -> str:
-        """What an officer is called, or else the login behind the office's code."""
+        """What an officer is called: by the account here, else by a post, else the login behind the office's code."""
         login = officer.rpartition("/")[2]
         if login == BY_ITSELF:
             return self.text(labels.BY_ITSELF)
-        return (officers or {}).get(OfficerId(officer)) or login
+        return (officers or {}).get(OfficerId(officer)) or self._node.people.name_of(OfficerId(officer))
 
 
 class Site:
@@ -232,15 +236,10 @@ def _environment(names: Names) -> jinja2.Environment:
         extensions=["jinja2.ext.i18n"],
     )
     install: Any = environment
-    install.install_gettext_callables(names.text, _no_plural, newstyle=True)
+    install.install_gettext_callables(names.text, names.plural, newstyle=True)
     environment.filters |= {"when": when, "thousands": thousands}
     install.globals.update(asset=path_of)
     return environment
-
-
-def _no_plural(singular: str, _plural: str, _number: int) -> str:
-    """Chinese has no plural, and our sentences are written to need none."""
-    return singular
 
 
 def when(instant: Instant | None) -> str:

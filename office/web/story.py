@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from office.web import labels
 from office.web.deadlines import CLOCKS, STARTS, UNITS, clock_views, custody_views
-from office.web.i18n import n_
+from office.web.i18n import n_, nn_
 from office.web.site import Names
 from office.web.views import Sights, StepView, detail_of
 from office.worklists import Found
@@ -36,6 +36,8 @@ def story_of(node: "Node", names: Names, found: Found) -> list[str]:
     ]
     if filing is not None and filing.mandate is not None:
         lines.append(names.text(n_("By written authority until %(day)s")) % {"day": filing.mandate.until})
+        if case.mandate_is_foreign:
+            lines.append(names.text(n_("This authority is not for this case, or was changed: ask the resident")))
     lines += [_line(names, step) for step in case.steps]
     return [*lines, *_clocks(node, names, file, sights), *_custody(node, names, file)]
 
@@ -44,7 +46,7 @@ def _clocks(node: "Node", names: Names, file: CaseFile, sights: Sights) -> list[
     """Every clock: from when, how long, until when, and when it stopped."""
     lines: list[str] = []
     for clock in clock_views(node, file, sights):
-        term = names.text(UNITS[TermUnit(clock.unit)]) % {"count": clock.days} if clock.unit else ""
+        term = names.plural(*UNITS[TermUnit(clock.unit)], clock.days) % {"num": clock.days} if clock.unit else ""
         parts = [
             names.text(CLOCKS[ClockKind(clock.kind)]),
             names.office(clock.office),
@@ -57,17 +59,17 @@ def _clocks(node: "Node", names: Names, file: CaseFile, sights: Sights) -> list[
         if clock.stopped is not None:
             parts.append(names.text(n_("stopped on %(day)s")) % {"day": clock.stopped})
         if clock.days_over:
-            parts.append(names.text(n_("overdue by %(count)s working days")) % {"count": clock.days_over})
+            over = nn_("overdue by %(num)s working day", "overdue by %(num)s working days")
+            parts.append(names.plural(*over, clock.days_over) % {"num": clock.days_over})
         lines.append("  ".join(part for part in parts if part))
     return lines
 
 
 def _custody(node: "Node", names: Names, file: CaseFile) -> list[str]:
     """Where the time went."""
-    on_its_way = names.text(n_("on its way"))
+    on_its_way, days = names.text(n_("on its way")), names.text(n_("%(count)s days"))
     return [
-        f"{names.office(one.office) or on_its_way}  {names.text(n_('%(days)s days')) % {'days': one.days}}"
-        for one in custody_views(node, file)
+        f"{names.office(one.office) or on_its_way}  {days % {'count': one.days}}" for one in custody_views(node, file)
     ]
 
 

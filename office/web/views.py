@@ -7,12 +7,14 @@ Next: `schemas.casework.visibility` for who sees what, `office.web.labels` for t
 """
 
 from collections.abc import Callable, Container, Mapping
+from datetime import date
 from typing import Final, cast
 
 from msgspec import Struct, structs
 
 from office.web.courses import CourseView, course_of, is_acceptance
 from office.worklists import FINGERPRINT_CHARACTERS, Found, Receipt, Traced
+from schemas.casework.contents import missing_for
 from schemas.casework.events import (
     Act,
     ActUnconfirmed,
@@ -22,6 +24,8 @@ from schemas.casework.events import (
     OpinionGiven,
     RosterAdded,
 )
+from schemas.casework.mandates import is_bound
+from schemas.casework.stages import UNACCEPTED
 from schemas.casework.values import Applicant, Excepted, Promise
 from schemas.casework.visibility import FieldGroup, Sight
 from schemas.catalogue import ServiceItem
@@ -115,6 +119,8 @@ class MaterialView(Struct, frozen=True):
 
     name: str
     status: str
+    until: date | None = None
+    """The day promised for what comes later."""
 
 
 class ReceiptView(Struct, frozen=True):
@@ -170,7 +176,11 @@ class CaseDetail(Struct, frozen=True):
     phone: str
     statement: str
     mandate: str
+    mandate_is_foreign: bool
+    """The written authority was given for another case, or its words were changed since (`mandates.is_bound`)."""
     materials: tuple[MaterialView, ...]
+    missing: tuple[str, ...]
+    """What has to be there before the acceptance, and is not."""
     wanted: tuple[str, ...]
     outcome: str
     decided_at: Instant | None
@@ -239,7 +249,9 @@ def detail_of(found: Found, sights: Sights, seat: OfficeId, item: ServiceItem | 
         mandate=_text(filing.mandate.read_back, sights[FieldGroup.STATEMENT])
         if filing is not None and filing.mandate is not None
         else "",
+        mandate_is_foreign=filing is not None and not is_bound(case.case, filing),
         materials=_materials(filing) if filing is not None and shows_statement else (),
+        missing=missing_for(case, item) if item is not None and shows_statement and case.stage in UNACCEPTED else (),
         wanted=case.wanted if shows_statement else (),
         outcome=case.decision.outcome.value if case.decision is not None and shows_decision else "",
         decided_at=case.decided_at,
@@ -374,4 +386,4 @@ def _text(text: str, sight: Sight) -> str:
 
 
 def _materials(filing: CaseFiled) -> tuple[MaterialView, ...]:
-    return tuple(MaterialView(material.name, material.status.value) for material in filing.materials)
+    return tuple(MaterialView(material.name, material.status.value, material.until) for material in filing.materials)

@@ -28,7 +28,7 @@ from schemas.casework.events import (
     SiteSurveyed,
     StepCompleted,
 )
-from schemas.casework.stages import ENDED, IN_TRANSIT, Stage
+from schemas.casework.stages import ENDED, IN_TRANSIT, UNDECIDED, Stage
 from schemas.casework.steps import Step
 from schemas.casework.values import MaterialStatus, Opinion, PauseCause, Promise
 from schemas.divisions import is_village_office
@@ -140,6 +140,8 @@ class Notice(Struct, frozen=True, array_like=True, gc=False):
     at: Instant
     is_justified: bool
     before_acceptance: bool
+    until: date | None = None
+    """By when the resident is asked to bring them."""
 
 
 class Reopening(Struct, frozen=True, array_like=True, gc=False):
@@ -148,6 +150,7 @@ class Reopening(Struct, frozen=True, array_like=True, gc=False):
     office: OfficeId
     approver: OfficerId
     at: Instant
+    turn: int = 0
 
 
 class Course(Struct, frozen=True, array_like=True, gc=False):
@@ -157,7 +160,8 @@ class Course(Struct, frozen=True, array_like=True, gc=False):
     """Who had offered the case to the office that picked it up unaccepted: declined, it goes back there."""
     notices: tuple[Notice, ...] = ()
     corrected_at: Instant | None = None
-    """When the papers asked for before acceptance were taken up; the last time."""
+    """When the papers asked for before acceptance were taken up, or the case was given back to an office above the
+    village with its notice still out; the last time."""
     pauses: tuple[Pause, ...] = ()
     extensions: tuple[Extension, ...] = ()
     promises: tuple[Promise, ...] = ()
@@ -178,9 +182,16 @@ class Course(Struct, frozen=True, array_like=True, gc=False):
     """Turn at which it last came back to a village unaccepted: what was received before does not count any more."""
     consulted_turn: int = 0
     """Turn of the last request for opinions: a department has that request when it received it after this turn."""
+    returned_spans: int = 0
+    """How many spans there were when it last came back to a village unaccepted."""
+    asked: tuple[OfficeId, ...] = ()
+    """To whom the last request for opinions went: what they said before it is no answer to it."""
 
 
 PLAIN: Final = Course()
+
+_KEPT: Final = frozenset({Step.SURVEY, Step.PUBLICITY})
+"""Steps that stand when a case is taken up again."""
 
 
 class CaseFile(Struct, frozen=True, array_like=True, gc=False):
@@ -255,8 +266,8 @@ class CaseFile(Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def brought(self) -> tuple[Contributed, ...]:
-        """Papers that were brought and that no act has taken up yet."""
-        return tuple(c for c in self.contributions if c.kind == PapersBrought.kind and c.hash not in self.taken_up)
+        """Papers that were brought, to an office that has the case, and that no act has taken up yet."""
+        return tuple(one for one in self._by_readers(PapersBrought.kind) if one.hash not in self.taken_up)
 
     @property
     def recall_requested(self) -> bool:
@@ -284,8 +295,9 @@ class CaseFile(Struct, frozen=True, array_like=True, gc=False):
         returned = self.course.returned_turn
         receipts = [one for one in self._from_above(CaseReceived.kind) if one.turn > returned]
         received = [one.at for one in receipts if one.turn == receipts[0].turn]
-        held = [span.since for span in self.spans if span.office is not None and not is_village_office(span.office)]
-        return min([*received, *(held[:1] if not returned else ())], default=None)
+        spans = self.spans[self.course.returned_spans :]
+        held = [span.since for span in spans if span.office is not None and not is_village_office(span.office)]
+        return min([*received, *held[:1]], default=None)
 
     def promised_with(self, stated: tuple[Promise, ...]) -> tuple[Promise, ...]:
         """What stays promised after an acceptance that states these: they, and what was promised at the filing with a
@@ -303,7 +315,7 @@ class CaseFile(Struct, frozen=True, array_like=True, gc=False):
         """Which of these materials are neither with the filing nor brought since; what may come later is missing."""
         filed = self.filing.materials if self.filing is not None else ()
         here = {one.name for one in filed if one.status is not MaterialStatus.DEFERRED}
-        here.update(self.course.received, *(one.materials for one in self.contributed(PapersBrought.kind)))
+        here.update(self.course.received, *(one.materials for one in self._by_readers(PapersBrought.kind)))
         return tuple(name for name in names if name not in here)
 
     @property
@@ -313,8 +325,12 @@ class CaseFile(Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def steps_done(self) -> frozenset[Step]:
-        """Which of the nine steps are recorded as done, acts left aside."""
-        done = {Step(one.facts[0]) for one in self._from_above(StepCompleted.kind)}
+        """Which of the nine steps are recorded as done, acts left aside. A case that was taken up again takes all but
+        the survey and the public notice anew: what was made and sealed belongs to the decision before.
+        """
+        since = self.course.reopenings[-1].turn if self.course.reopenings else 0
+        said = ((Step(one.facts[0]), one.turn) for one in self._from_above(StepCompleted.kind))
+        done = {step for step, turn in said if turn >= since or step in _KEPT}
         return frozenset(done | {Step.SURVEY} if self._from_above(SiteSurveyed.kind) else done)
 
     @property
@@ -333,6 +349,20 @@ class CaseFile(Struct, frozen=True, array_like=True, gc=False):
         """Departments that were asked and have not said anything, in the order asked."""
         opinions = self.opinions
         return tuple(office for office in self.course.consulted if office not in opinions)
+
+    @property
+    def answers(self) -> tuple[Contributed, ...]:
+        """The opinions given after the last request to their department: what it said before is no answer to that."""
+        turn, asked = self.course.consulted_turn, self.course.asked
+        return tuple(one for one in self.contributed(OpinionGiven.kind) if one.turn >= turn or one.office not in asked)
+
+    @property
+    def unanswered(self) -> tuple[OfficeId, ...]:
+        """Departments from whom an answer is awaited, in the order asked; none any more once the case is decided."""
+        if not self.course.consulted or self.stage not in UNDECIDED:
+            return ()
+        answered = {one.office for one in self.answers}
+        return tuple(office for office in self.course.consulted if office not in answered)
 
     def asked_at(self, office: OfficeId) -> Instant | None:
         """When a department had the last request for opinions, by its own receipt; None while it has not said so."""
@@ -393,6 +423,8 @@ class CaseFile(Struct, frozen=True, array_like=True, gc=False):
 
     def _from_above(self, kind: str) -> tuple[Contributed, ...]:
         """The contributions of one kind but for those of villages, which may not make them, and of strangers."""
-        return tuple(
-            one for one in self.contributed(kind) if not is_village_office(one.office) and self.concerns(one.office)
-        )
+        return tuple(one for one in self._by_readers(kind) if not is_village_office(one.office))
+
+    def _by_readers(self, kind: str) -> tuple[Contributed, ...]:
+        """The contributions of one kind but for those of strangers."""
+        return tuple(one for one in self.contributed(kind) if self.concerns(one.office))

@@ -4,22 +4,22 @@ Reads only what every tier of the case holds: the case file, the item and the ca
 days (RULINGS B8). The instants are claims of the offices' devices; audit brackets them, this module does not. Day 0 is
 the day of the event. Neither a survey on the spot, nor a notice after acceptance, nor a late print stops or moves a
 clock: only the causes of art. 45 do, as `Pause`s. Never knows what day it is, and never raises for a claim.
-Next: `schemas.calendar` for the arithmetic, `schemas.casework.custody` for how long who had the case, `office.dues` for
-the due column, `office.reminders`.
+Next: `schemas.casework.terms` for the counting, `schemas.casework.custody` for how long who had the case, `office.dues`
+for the due column, `office.reminders`.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta, timezone
 from enum import StrEnum
-from typing import Final, TypeAlias
+from typing import Final
 
 from msgspec import Struct
 
-from schemas.calendar import WORKING_DAYS_MAX, DueDay, WorkCalendar
+from schemas.calendar import DueDay, WorkCalendar
 from schemas.casework.casefile import CaseFile, Span
-from schemas.casework.events import OpinionGiven
-from schemas.casework.stages import UNACCEPTED, Stage
+from schemas.casework.stages import AWAITING_PAPERS, UNACCEPTED, Stage
 from schemas.casework.steps import Step
+from schemas.casework.terms import Days, days_lost, reach
 from schemas.catalogue import CaseType, ServiceItem, TermStart, TermUnit, planned_steps
 from schemas.divisions import Tier, is_village_office, tier_of_office
 from schemas.names import Instant, OfficeId, seat_of, within
@@ -52,9 +52,6 @@ _EPOCH: Final = date(1970, 1, 1).toordinal()
 _FIRST_DAY: Final = date(1970, 1, 1)
 _LAST_DAY: Final = date(2200, 1, 1)
 
-Days: TypeAlias = tuple[date, date | None]
-"""(since, until) of a pause: the days after `since` up to `until` do not count. None = still."""
-
 
 class ClockKind(StrEnum):
     """What is counted. In this order of two clocks that are due on one day the first is told."""
@@ -75,6 +72,8 @@ class ClockKind(StrEnum):
     """A department's opinion in a joint case."""
     PROMISE_KEPT = "promise_kept"
     """A material that the resident promised (容缺后补)."""
+    PAPERS = "papers"
+    """What a notice asked for, by the day that it names: a case whose resident does not come is not forgotten."""
     PAUSE = "pause"
     """The end of a pause, as the resident was told: a case that stands still is not forgotten."""
     STEP = "step"
@@ -103,6 +102,8 @@ class StartEvent(StrEnum):
     """Papers were taken up, or the clock was started again, after acceptance."""
     REOPENED = "reopened"
     SUSPENDED = "suspended"
+    NOTIFIED = "notified"
+    """The resident was told what is missing."""
     CONSULTED = "consulted"
     REPORTED = "reported"
     """Offered to an office above."""
@@ -145,16 +146,12 @@ class Clock(Struct, frozen=True):
         """Whether it ran out: by `today`, or before it was stopped."""
         return self.due is not None and self.due.day < (self.stopped or today)
 
-    def is_overdue_unpaused(self, today: date) -> bool:
-        """The same as if no pause counted: what the supervision looks at beside it."""
-        return self.due_unpaused is not None and self.due_unpaused.day < (self.stopped or today)
-
     def days_over(self, calendar: WorkCalendar, today: date) -> int:
         """By how many days of its unit it is overdue; 0 = it is not. Days that were named count as working days."""
         return self._over(self.due, calendar, today)
 
     def days_over_unpaused(self, calendar: WorkCalendar, today: date) -> int:
-        """The same as if no pause counted."""
+        """The same as if no pause counted: what the supervision looks at beside it."""
         return self._over(self.due_unpaused, calendar, today)
 
     def _over(self, due: DueDay | None, calendar: WorkCalendar, today: date) -> int:
@@ -286,6 +283,8 @@ class _Clocks:
         self.decided = day_of(ended) if ended is not None else None
         """When the decision came, or the matter ended without one."""
         self.ended = day_of(case.ended_at) if case.ended_at is not None else None
+        self.never_accepted = any(one.at == case.accepted_at for one in case.course.reopenings)
+        """It ended unaccepted and was taken up again: what was awaited before stopped on a day that is not known."""
 
     def all(self) -> Iterator[Clock]:
         """See `clocks_of`."""
@@ -302,6 +301,7 @@ class _Clocks:
             yield from self._decision(self.item)
         yield from self._opinions()
         yield from self._promises()
+        yield from self._awaited()
         yield from self._announced()
         yield from self._handing_over()
 
@@ -313,6 +313,8 @@ class _Clocks:
             return
         first, *later = self.case.spans
         if first.office is None or not is_village_office(first.office):
+            return
+        if self.never_accepted and later[0].office is not None:
             return
         until = day_of(later[0].since) if later else self.ended
         yield self._village(first, StartEvent.FILED, VILLAGE_FORWARDS_DAYS, until)
@@ -326,7 +328,7 @@ class _Clocks:
 
     def _acceptance(self) -> Iterator[Clock]:
         case, start = self.case, self.received
-        if start is None or (self.running and case.accepted_at is not None):
+        if start is None or self.never_accepted or (self.running and case.accepted_at is not None):
             return
         stopped = day_of(case.accepted_at) if case.accepted_at is not None else self.ended
         if case.stage is Stage.CORRECTING:
@@ -395,9 +397,8 @@ class _Clocks:
         return accepted, self._accepted_by()
 
     def _legal_days(self, item: ServiceItem) -> int:
-        reopened = self.case.course.reopenings[-1].at if self.case.course.reopenings else None
-        granted = (one.days for one in self.case.course.extensions if reopened is None or one.at >= reopened)
-        return (0 if item.legal.unit is TermUnit.ON_THE_SPOT else item.legal.days) + sum(granted)
+        granted = sum(one.days for one in self.case.course.extensions)
+        return (0 if item.legal.unit is TermUnit.ON_THE_SPOT else item.legal.days) + granted
 
     def _step(self, item: ServiceItem) -> Iterator[Clock]:
         """The present step: the steps up to the decision share the promise equally, each with its mark on the way."""
@@ -445,7 +446,7 @@ class _Clocks:
         if course.opinions_due is None or course.consulted_at is None:
             return
         due = self._named(course.opinions_due)
-        given = {one.office: one.at for one in reversed(self.case.contributed(OpinionGiven.kind))}
+        given = {one.office: one.at for one in reversed(self.case.answers)}
         for office in course.consulted:
             stopped = day_of(given[office]) if office in given else self.decided
             start, event = day_of(course.consulted_at), StartEvent.CONSULTED
@@ -469,6 +470,14 @@ class _Clocks:
                 stopped=self.decided,
                 subject=promise.material,
             )
+
+    def _awaited(self) -> Iterator[Clock]:
+        """The papers of the last notice, while any of them is awaited."""
+        notice = self.case.course.notices[-1] if self.case.course.notices else None
+        if notice is None or notice.until is None or self.case.stage not in AWAITING_PAPERS:
+            return
+        due = self._named(notice.until)
+        yield Clock(ClockKind.PAPERS, day_of(notice.at), StartEvent.NOTIFIED, due, due, office=self.holder)
 
     def _announced(self) -> Iterator[Clock]:
         for pause in self.case.course.pauses:
@@ -515,11 +524,11 @@ class _Clocks:
         office: OfficeId | None = None,
     ) -> Clock:
         pauses = self.pauses if pauses is None else pauses
-        unpaused = _reach(start, days, unit, self.calendar)
+        unpaused = reach(start, days, unit, self.calendar)
         due, lost, since = unpaused, 0, None
         if days and pauses:
-            lost, since = _lost(start, days, unit, pauses, self.calendar)
-            due = _reach(start, days + lost, unit, self.calendar) if since is None else None
+            lost, since = days_lost(start, days, unit, pauses, self.calendar)
+            due = reach(start, days + lost, unit, self.calendar) if since is None else None
         shown = unit if days else TermUnit.ON_THE_SPOT
         return Clock(
             kind,
@@ -554,37 +563,3 @@ def _is_above(office: OfficeId, below: OfficeId) -> bool:
 
 def _waited(since: date, until: date | None, office: OfficeId | None) -> Clock:
     return Clock(ClockKind.UPSTREAM, since, StartEvent.REPORTED, None, None, stopped=until, office=office)
-
-
-def _reach(start: date, days: int, unit: TermUnit, calendar: WorkCalendar) -> DueDay:
-    """Day number `days` after `start`. Longer than any term it may be by pauses, so it is counted in pieces."""
-    if unit is TermUnit.CALENDAR_DAYS:
-        ahead = max(days - WORKING_DAYS_MAX, 0)
-        return calendar.add_calendar_days(start + timedelta(days=ahead), days - ahead)
-    provisional = False
-    while days > WORKING_DAYS_MAX:
-        reached = calendar.add_working_days(start, WORKING_DAYS_MAX)
-        start, days, provisional = reached.day, days - WORKING_DAYS_MAX, provisional or reached.provisional
-    reached = calendar.add_working_days(start, days)
-    return DueDay(reached.day, provisional or reached.provisional)
-
-
-def _lost(
-    start: date, days: int, unit: TermUnit, pauses: Iterable[Days], calendar: WorkCalendar
-) -> tuple[int, date | None]:
-    """How many days of its unit ended pauses take out of a term; and since when an open one holds it up.
-
-    A pause that began when the days were used up, or later, changes nothing.
-    """
-    is_calendar = unit is TermUnit.CALENDAR_DAYS
-    lost = 0
-    for since, until in pauses:
-        used_up = start + timedelta(days=days + lost) if is_calendar else _reach(start, days + lost, unit, calendar).day
-        if since >= used_up:
-            break
-        if until is None:
-            return lost, since
-        if until > start:
-            first = max(since, start)
-            lost += (until - first).days if is_calendar else calendar.working_days_between(first, until)
-    return lost, None

@@ -158,7 +158,9 @@ def _check_reported(by: Judged, event: CustodyOffered) -> None:
 
 def _check_demands(by: Judged, event: CaseEvent) -> None:
     grants = not isinstance(event, CaseDecided) or event.outcome is Outcome.GRANTED
-    lacking = demands(by.case, event.kind, by.item, grants=grants, today=by.today) if by.item is not None else ()
+    if by.item is None:
+        return
+    lacking = demands(by.case, event.kind, by.item, grants=grants, today=by.today, calendar=by.days)
     if lacking:
         raise NotPermitted(lacking[0])
 
@@ -266,14 +268,16 @@ def _check_extension(by: Judged, event: TermExtended) -> None:
 
 
 def _check_conversion(by: Judged, event: CaseConverted) -> None:
-    """The promise counts working days from the acceptance; the legal term is the last that can be promised."""
+    """The promise counts working days from the acceptance and ends with the legal term, wherever that began. When that
+    is over one day can still be promised: without a conversion the case could not be decided at all.
+    """
     if by.item is None or by.item.legal.unit is TermUnit.ON_THE_SPOT:
         return
-    legal = by.item.legal
-    longest = legal.days
-    if legal.unit is TermUnit.CALENDAR_DAYS and by.case.accepted_at is not None:
-        start = day_of(by.case.accepted_at)
-        longest = by.days.working_days_between(start, by.days.add_calendar_days(start, legal.days).day)
+    clocks = {clock.kind: clock for clock in clocks_of(by.case, by.item, by.days)}
+    promised, legal = clocks.get(ClockKind.PROMISED), clocks.get(ClockKind.LEGAL)
+    if promised is None or legal is None or legal.due_unpaused is None:
+        return
+    longest = max(by.days.working_days_between(promised.start, legal.due_unpaused.day), 1)
     if event.promise_days > longest:
         raise NotPermitted("conversion_too_long", str(longest))
 
@@ -324,13 +328,14 @@ def _check_opinions(by: Judged, event: CaseDecided) -> None:
 def _counts_as_agreement(by: Judged, office: OfficeId) -> bool:
     """Late, or absent from a joint meeting (超时默许、缺席默认): an opinion between departments, never a licence.
 
-    Of a department that had the request in time, by its own receipt: a cut line says nothing.
+    Of a department that had the request in time, by its own receipt: a cut line says nothing, nor does a request from
+    before the case was reopened.
     """
-    asked = by.case.asked_at(office)
-    if by.item is None or not by.item.deems_opinions or asked is None:
+    asked, due = by.case.asked_at(office), by.case.course.opinions_due
+    if by.item is None or not by.item.deems_opinions or asked is None or due is None:
         return False
-    since, due, met = day_of(asked), by.case.course.opinions_due, by.case.met_on
-    is_late = by.today is not None and due is not None and since < due < by.today
+    since, met = day_of(asked), by.case.met_on
+    is_late = by.today is not None and since < due < by.today
     return is_late or (office in by.case.absent and met is not None and since <= met)
 
 
@@ -378,7 +383,7 @@ def _check_grant(by: Judged, event: CaseDecided) -> None:
     if by.item is None or by.today is None:
         return
     if not event.grant:
-        if not may_decide(by.item, event.office):
+        if not (may_decide(by.item, event.office) and is_of_department(by.item, by.department)):
             raise NotPermitted("grant_required")
         if event.on_behalf_of:
             raise NotPermitted("organ_not_entrusting")

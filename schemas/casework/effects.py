@@ -177,9 +177,15 @@ def _rehome(case: CaseFile, taken: CaseFile, event: CaseRehomed, header: Headed)
 
 
 def _returned(case: CaseFile, taken: CaseFile, to: OfficeId | None, turn: int, at: Instant) -> CaseFile:
-    """The pen is given back or away. Unaccepted in a village the case has been received by nobody."""
+    """The pen is given back or away. Unaccepted in a village the case has been received by nobody. Another office that
+    gets it back with a notice out has its own five days: the notice was an answer in time.
+    """
     if case.accepted_at is None and to is not None and is_village_office(to):
-        taken = replace(taken, course=replace(taken.course, corrected_at=None, returned_turn=turn))
+        course = replace(taken.course, corrected_at=None, returned_turn=turn)
+        taken = _picked_up(replace(taken, course=course), to, at)
+        return replace(taken, course=replace(taken.course, returned_spans=len(taken.spans)))
+    if case.stage is Stage.CORRECTING and taken.stage is Stage.FILED:
+        taken = replace(taken, course=replace(taken.course, corrected_at=at))
     return _picked_up(taken, to, at)
 
 
@@ -201,7 +207,7 @@ def _decide(case: CaseFile, taken: CaseFile, event: CaseDecided, header: Headed)
 def _request_papers(case: CaseFile, taken: CaseFile, event: PapersRequested, header: Headed) -> CaseFile:
     """Before acceptance the offeree thereby picks the case up; what it declines later goes back to the sender."""
     more = (name for name in dict.fromkeys(event.materials) if name not in case.wanted)
-    notice = Notice(event.office, header.at, bool(event.justification.strip()), case.stage in UNACCEPTED)
+    notice = Notice(event.office, header.at, bool(event.justification.strip()), case.stage in UNACCEPTED, event.until)
     course = replace(case.course, notices=(*case.course.notices, notice), sender=case.offerer or case.course.sender)
     taken = replace(taken, wanted=(*case.wanted, *more), requests=case.requests + 1, course=course)
     return _picked_up(taken, event.office, header.at) if case.offeree is not None else taken
@@ -251,6 +257,7 @@ def _consult(case: CaseFile, taken: CaseFile, event: OpinionsRequested, header: 
         opinions_due=event.due,
         meeting_on=event.meeting_on,
         consulted_turn=event.turn,
+        asked=event.to,
     )
     informed = tuple(sorted({*case.informed, *(office for office in event.to if office not in case.holders)}))
     return replace(taken, course=course, informed=informed)
@@ -260,7 +267,7 @@ def _reopen(case: CaseFile, taken: CaseFile, event: CaseReopened, header: Headed
     """The decision before stays in the timeline; a new one is wanted, in a new term. What never was accepted now is.
     A department that never spoke is late only when it was asked anew.
     """
-    reopening = Reopening(event.office, event.approver, header.at)
+    reopening = Reopening(event.office, event.approver, header.at, event.turn)
     reopenings = (*case.course.reopenings, reopening)
     course = replace(case.course, extensions=(), opinions_due=None, meeting_on=None, reopenings=reopenings)
     taken = replace(taken, decision=None, decided_at=None, ended_at=None, wanted=(), course=course)

@@ -7,7 +7,8 @@ what one act does.
 """
 
 from collections.abc import Iterable
-from typing import TypeAlias
+from operator import attrgetter
+from typing import Final, TypeAlias
 
 from msgspec.structs import replace
 
@@ -39,6 +40,8 @@ from schemas.wire import Headed
 Item: TypeAlias = tuple[CaseEvent, Headed]
 """One entry of a case, decoded, with its header."""
 
+_operation_of: Final = attrgetter("operation")
+
 
 def follow(case: CaseFile | None, event: CaseEvent, header: Headed) -> CaseFile | None:
     """The case after one more entry, where that equals folding the whole set; None where only a `fold` can place it."""
@@ -48,8 +51,9 @@ def follow(case: CaseFile | None, event: CaseEvent, header: Headed) -> CaseFile 
         if event.turn != case.turn + 1 or event.after != case.tip or case.held:
             return None
         return act_on(case, event, header)
-    said = event.office, event.operation
-    if case.filing is None or any((one.office, one.operation) == said for one in case.contributions):
+    # Nearly always nobody used the number: that must not cost more the more has been said of a case.
+    is_used = event.operation in map(_operation_of, case.contributions)
+    if case.filing is None or (is_used and any(_is_again(one, event) for one in case.contributions)):
         return None
     return replace(case, contributions=with_value(case.contributions, contributed(event, header)))
 
@@ -63,6 +67,10 @@ def fold(entries: Iterable[Item]) -> CaseFile | None:
         if case is None:
             return _fold_set(items)
     return case
+
+
+def _is_again(one: Contributed, event: Contribution) -> bool:
+    return one.operation == event.operation and one.office == event.office
 
 
 # --- the whole set -------------------------------------------------------------------------------------------------

@@ -10,10 +10,7 @@ Never asks what day it is. Next: `office.doorstep`, `office.intake`.
 
 from collections.abc import Collection, Sequence
 from datetime import date, timedelta
-from enum import StrEnum
 from typing import Final
-
-from msgspec import Struct
 
 from schemas.calendar import WorkCalendar
 from schemas.casework.values import Consent, Material, MaterialStatus
@@ -24,36 +21,15 @@ REUSE_DAYS: Final = 90
 """How long a paper that was handed in stands for a new case: a quarter, where the item does not say otherwise."""
 
 
-class Verdict(StrEnum):
-    """What the doorstep says."""
-
-    COMPLETE = "complete"
-    WITH_PROMISES = "with_promises"
-    GAPS = "gaps"
-
-
-class Judgement(Struct, frozen=True):
-    """The verdict, and every material behind it."""
-
-    verdict: Verdict
-    gaps: tuple[str, ...]
-    """What is missing, in the catalogue's order."""
-    promised: tuple[Material, ...]
-
-
 class MaterialRefused(Refused):
     """Something is said of a material that cannot be; nothing was written."""
 
 
-def judge(item: ServiceItem, materials: Sequence[Material]) -> Judgement:
-    """Whether everything that the item asks for is there. What is checked against data need not be brought."""
+def gaps_in(item: ServiceItem, materials: Sequence[Material]) -> tuple[str, ...]:
+    """What the item asks for and is neither there nor promised. What is checked against data need not be brought."""
     stated = {material.name for material in materials}
     listed = item.materials
-    gaps = tuple(name for name in (*listed.required, *listed.deferrable, *listed.pledged) if name not in stated)
-    promised = tuple(material for material in materials if material.status is MaterialStatus.DEFERRED)
-    if gaps:
-        return Judgement(Verdict.GAPS, gaps, promised)
-    return Judgement(Verdict.WITH_PROMISES if promised else Verdict.COMPLETE, (), promised)
+    return tuple(name for name in (*listed.required, *listed.deferrable, *listed.pledged) if name not in stated)
 
 
 def statuses_of(listed: Materials, name: str) -> tuple[MaterialStatus, ...]:

@@ -7,7 +7,7 @@ The fold, the guards at the pen, the buttons on the screen, the tests and the di
 `fold`. Next: `reasons` for the sentences, `roles` for what an officer's role allows, `visibility` for who may look.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import date
 from enum import Enum
 from typing import Final
@@ -149,6 +149,8 @@ TRANSITIONS: Final[dict[tuple[Stage, str], Transition]] = {
     (Stage.REFERRED, "custody.declined"): _by_offeree(Stage.IN_REVIEW),
     (Stage.REFERRED, "custody.reassigned"): _by_county(Stage.IN_REVIEW),
     (Stage.REFERRED, "case.rehomed"): _by_county(Stage.REFERRED),
+    # What was decided wrongly is put right before it is handed over, by who holds the pen and is no village.
+    (Stage.DECIDED, "case.reopened"): _by_custodian(Stage.IN_REVIEW),
     (Stage.DECIDED, "custody.offered"): _by_custodian(Stage.RETURNING),
     (Stage.DECIDED, "result.handed_over"): _by_custodian(Stage.HANDED_OVER),
     (Stage.DECIDED, "custody.reassigned"): _by_county(Stage.DECIDED),
@@ -157,6 +159,7 @@ TRANSITIONS: Final[dict[tuple[Stage, str], Transition]] = {
     (Stage.RETURNING, "custody.declined"): _by_offeree(Stage.DECIDED),
     (Stage.RETURNING, "custody.reassigned"): _by_county(Stage.DECIDED),
     (Stage.RETURNING, "case.rehomed"): _by_county(Stage.RETURNING),
+    (Stage.READY, "case.reopened"): _by_custodian(Stage.IN_REVIEW),
     (Stage.READY, "result.handed_over"): _by_custodian(Stage.HANDED_OVER),
     (Stage.READY, "custody.offered"): _by_custodian(Stage.RETURNING),
     (Stage.READY, "custody.reassigned"): _by_county(Stage.DECIDED),
@@ -249,10 +252,10 @@ def permits(
 ) -> None:
     """Return if `office` may now write an event of kind `act`; raise `NotPermitted` with the reason if not.
 
-    `item` is the case's service item: of the edition in force now for a filing or a decision, of the edition in force
-    at filing for everything else (RULINGS B8). None means that this node does not know the item. Without `today`
-    nothing is suspended and no grant is in force. `department`: whose window `office` is; empty = any item may be
-    accepted and decided there, as at a seat or a comprehensive window (综合窗口).
+    `item` is the case's service item by the edition that judges such an act (RULINGS B8; `office.catalogue`). None
+    means that this node does not know the item. Without `today` nothing is suspended and no grant is in force.
+    `department`: whose window `office` is; empty = any item may be accepted and decided there, as at a seat or a
+    comprehensive window (综合窗口).
     """
     if act == CaseFiled.kind:
         _permits_filing(case, office, item, today)
@@ -297,19 +300,22 @@ def permits_event(
 def available_acts(
     case: CaseFile,
     office: OfficeId,
-    item: ServiceItem | None,
+    item: Callable[[str], ServiceItem | None],
     roles: Collection[Role],
     *,
     today: date | None = None,
     grants: Iterable[Grant] = (),
     department: str = "",
 ) -> tuple[str, ...]:
-    """The kinds that an officer of `office` with `roles` may write now: the buttons of the case's page."""
+    """The kinds that an officer of `office` with `roles` may write now: the buttons of the case's page.
+
+    `item`: the item that judges an act of that kind (`permits`).
+    """
     grants = tuple(grants)
 
     def is_permitted(kind: str) -> bool:
         try:
-            permits(case, kind, office, item, today=today, grants=grants, department=department)
+            permits(case, kind, office, item(kind), today=today, grants=grants, department=department)
         except NotPermitted:
             return False
         return True

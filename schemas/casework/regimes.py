@@ -12,6 +12,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from schemas.calendar import WorkCalendar
 from schemas.casework.casefile import CaseFile
 from schemas.casework.clocks import day_of
 from schemas.casework.events import CaseClosed, CaseDecided, CustodyOffered, ResultHandedOver
@@ -55,16 +56,23 @@ def regime_of(case: CaseFile, item: ServiceItem) -> Regime:
 
 
 def demands(
-    case: CaseFile, act: str, item: ServiceItem, *, grants: bool = True, today: date | None = None
+    case: CaseFile,
+    act: str,
+    item: ServiceItem,
+    *,
+    grants: bool = True,
+    today: date | None = None,
+    calendar: WorkCalendar | None = None,
 ) -> tuple[str, ...]:
     """What must be recorded before an act of kind `act`, as codes in the order to be done; () = nothing is lacking.
 
-    `grants`: whether a decision is to grant. Without `today` nobody is asked whether an on-the-spot case is late.
+    `grants`: whether a decision is to grant. Without `today` nobody is asked whether an on-the-spot case is late;
+    `calendar`: whose days of rest then count.
     """
     wanted = [one for regime in _regimes(case, item) for one in DEMANDS[regime].get(act, ())]
     wanted += DEMANDS_OF_ALL.get(act, ())
     codes = [one.code for one in wanted if (grants or not one.before_grants_only) and one.is_lacking(case, item)]
-    if act == CaseDecided.kind and today is not None and _is_late_on_the_spot(case, item, today):
+    if act == CaseDecided.kind and today is not None and _is_late_on_the_spot(case, item, today, calendar):
         codes.append("not_converted")
     return tuple(codes)
 
@@ -93,12 +101,18 @@ def is_convertible(item: ServiceItem) -> bool:
 # --- what is lacking -------------------------------------------------------------------------------------------------
 
 
-def _is_late_on_the_spot(case: CaseFile, item: ServiceItem, today: date) -> bool:
-    """An on-the-spot case that was not finished on its day says why, by becoming a promised one (即办转承诺)."""
+def _is_late_on_the_spot(case: CaseFile, item: ServiceItem, today: date, calendar: WorkCalendar | None) -> bool:
+    """An on-the-spot case that was not finished on its day says why, by becoming a promised one (即办转承诺).
+
+    Begun on a day of rest it has until the next working day, as its clock says.
+    """
     if not item.is_on_the_spot or not is_convertible(item) or case.converted_days is not None:
         return False
     begun = [at for at in (case.accepted_at, *(one.at for one in case.course.reopenings)) if at is not None]
-    return bool(begun) and today > day_of(begun[-1])
+    if not begun:
+        return False
+    day = day_of(begun[-1])
+    return today > (calendar.next_working_day_on_or_after(day) if calendar is not None else day)
 
 
 def _lacks_consultation(case: CaseFile, item: ServiceItem) -> bool:

@@ -58,5 +58,8 @@ UNACCEPTED: Final = frozenset({Stage.FILED, Stage.OFFERED, Stage.CORRECTING, Sta
 UNDECIDED: Final = frozenset({Stage.IN_REVIEW, Stage.PAPERS_AWAITED, Stage.SUSPENDED, Stage.REFERRED})
 """Accepted and not yet decided: the legal and the promised clocks run."""
 
+AWAITING_PAPERS: Final = frozenset({Stage.CORRECTING, Stage.PAPERS_AWAITED})
+"""The resident was told what is missing."""
+
 DECIDED: Final = frozenset({Stage.DECIDED, Stage.RETURNING, Stage.READY})
 """Decided, and the resident has not yet got the result."""

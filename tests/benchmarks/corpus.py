@@ -5,9 +5,9 @@ what the township composes upward is the load. Deterministic: a seed decides eve
 (`Silent`): nothing goes down, and one entry in twenty is attested, as the load is defined. Next: `wire`, `ingest`.
 """
 
-from collections.abc import Callable, Container, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from random import Random
-from typing import Any, Final, TypeVar
+from typing import Final
 
 from msgspec import Struct
 
@@ -16,7 +16,7 @@ from office.casebook import CaseInterpreter
 from office.seeds import load_catalogue, load_divisions
 from schemas.casework.events import CaseEvent, encode_event
 from schemas.codec import encode
-from schemas.names import ALPHABET, CaseId, Instant, NodeId, OfficeId, parent_seat
+from schemas.names import ALPHABET, Instant, NodeId, OfficeId
 from schemas.wire import KIND_ENROLLED, Certificate, Enrolled, Enrolment, Lane, Page, enrolment_message, is_line
 from sync.books import Books, Seat
 from sync.core.journal import Draft
@@ -26,6 +26,7 @@ from sync.ledger import Ledger
 from sync.memory import MemoryStore
 from sync.ports import Interpretation, Outcome, Stored
 from tests.benchmarks.paperwork import RANDOM_TEXT, Affair, Desk, Pen, Writing
+from tests.support.network import EmptyOffice, SeededSalts, run
 
 COUNTY: Final = OfficeId("510824")
 COUNTY_NAME: Final = "cangxi"
@@ -48,17 +49,6 @@ ATTESTED_EVERY: Final = 20
 BOUT_ENTRIES: Final = 150
 """Acts that villages write before they talk, and that the township then writes at most."""
 
-T = TypeVar("T")
-
-
-def run(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Step a coroutine that never really waits: ledgers over stores in memory."""
-    try:
-        coroutine.send(None)
-    except StopIteration as stopped:
-        return stopped.value
-    raise RuntimeError("the coroutine waits for something outside")
-
 
 class WorkClock:
     """A clock that moves a few seconds whenever somebody looks."""
@@ -72,17 +62,7 @@ class WorkClock:
         return Instant(self.at)
 
 
-class SeededSalts:
-    """Chance that a seed decides."""
-
-    def __init__(self, random: Random) -> None:
-        self._random = random
-
-    def draw(self, size: int) -> bytes:
-        return self._random.randbytes(size)
-
-
-class Silent:
+class Silent(EmptyOffice):
     """Reads no body. `attest` names a neighbour's seat while the next own entry is to be attested."""
 
     def __init__(self) -> None:
@@ -90,23 +70,6 @@ class Silent:
 
     async def interpret(self, entries: Sequence[Stored]) -> Interpretation:
         return Interpretation([Outcome(audience=self.attest) for _ in entries])
-
-    async def refold(self, subjects: Iterable[CaseId | None]) -> Interpretation:
-        """Nothing is folded here, so nothing is folded again."""
-        return Interpretation([])
-
-    async def readers(self, subjects: Sequence[CaseId]) -> dict[CaseId, frozenset[OfficeId]]:
-        return {}
-
-    async def cases_of(self, office: OfficeId) -> list[CaseId]:
-        return []
-
-    async def records_for(self, office: OfficeId) -> list[Stored]:
-        """No register is kept here."""
-        return []
-
-    def drain(self) -> object | None:
-        return None
 
     async def load(self) -> None:
         self.attest = frozenset()
@@ -290,12 +253,10 @@ def pages_toward(device: Device, neighbour: NodeId) -> Iterator[Page]:
         yield page
 
 
-def make_load(
-    seed: int, townships: int, pages: int, writing: Writing = RANDOM_TEXT, founded: Founded | None = None
-) -> Load:
+def make_load(seed: int, townships: int, pages: int, founded: Founded | None = None) -> Load:
     """Townships with `pages` pages of 500 entries each, five origins a page. AssertionError: it is too light."""
     county = County(seed, founded=founded)
-    towns = county.townships(townships, writing)
+    towns = county.townships(townships)
     made: list[list[Page]] = []
     for town in towns:
         for _ in range(pages):
@@ -303,8 +264,7 @@ def make_load(
             for village in town.villages:
                 town.hand_up(village)
         made.append([page for page in pages_toward(town.device, county.device.id) if entries_in(page)][:pages])
-    if writing.random:
-        assert mean_body_bytes(towns) >= MEAN_BODY_BYTES, f"{mean_body_bytes(towns):.0f} bytes a body: too light"
+    assert mean_body_bytes(towns) >= MEAN_BODY_BYTES, f"{mean_body_bytes(towns):.0f} bytes a body: too light"
     return Load(county, towns, made)
 
 
@@ -317,16 +277,3 @@ def mean_body_bytes(townships: Sequence[Township]) -> float:
     """Mean size of the case entries' bodies, MessagePack."""
     sizes = [len(entry.body or b"") for town in townships for entry in town.written if not is_line(entry.kind)]
     return sum(sizes) / len(sizes)
-
-
-def subjects_in(page: Page, decode: Callable[[bytes], CaseId | None]) -> int:
-    """Distinct cases on a page."""
-    lines = [line for stretch in page.stretches for run in stretch.runs for line in run.lines]
-    return len({decode(line.head) for line in lines} - {None})
-
-
-def seat_above(office: OfficeId) -> OfficeId:
-    """The seat above; programmer error at the county."""
-    above = parent_seat(office)
-    assert above is not None
-    return above

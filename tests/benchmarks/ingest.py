@@ -74,7 +74,8 @@ TABLES: Final = ("entries", "checkpoints", "outbox", "receipts", "evidence", "di
 RECEIPTS: Final = "SELECT count(*) FROM operations WHERE kind = 'case.received'"
 UNRECEIVED: Final = (
     f"SELECT count(*) FROM cases WHERE (offeree = '{COUNTY}' OR offeree LIKE '{COUNTY}.%') "
-    "AND stage IN ('offered', 'referred') AND subject NOT IN (SELECT subject FROM operations WHERE kind = 'case.received')"
+    "AND stage IN ('offered', 'referred') "
+    "AND subject NOT IN (SELECT subject FROM operations WHERE kind = 'case.received')"
 )
 """Cases on their way to the hub to be accepted, of which it has not yet said that they are here."""
 

@@ -44,7 +44,6 @@ class Sent(Struct, frozen=True):
     """What the senders saw."""
 
     seconds: float
-    answer_bytes: int
     retries: int
 
 
@@ -102,8 +101,8 @@ def post_each(port: int, events: Sequence[Sequence[bytes]]) -> Sent:
     return _elsewhere([lambda bodies=bodies: _post_each(port, bodies) for bodies in events])
 
 
-Job = Callable[[], tuple[int, int]]
-"""Sends something; returns bytes answered and retries."""
+Job = Callable[[], int]
+"""Sends something; returns how often it was told to come again."""
 
 
 def _elsewhere(jobs: Sequence[Job]) -> Sent:
@@ -122,13 +121,13 @@ def _work(jobs: Sequence[Job], results: "multiprocessing.SimpleQueue[Sent]") -> 
     waiting: queue.SimpleQueue[Job] = queue.SimpleQueue()
     for job in jobs:
         waiting.put(job)
-    totals: list[tuple[int, int]] = []
+    retries: list[int] = []
     failures: list[BaseException] = []
 
     def work() -> None:
         try:
             while True:
-                totals.append(waiting.get_nowait()())
+                retries.append(waiting.get_nowait()())
         except queue.Empty:
             return
         except BaseException as failure:
@@ -143,13 +142,13 @@ def _work(jobs: Sequence[Job], results: "multiprocessing.SimpleQueue[Sent]") -> 
     if failures:
         raise failures[0]
     seconds = time.perf_counter() - started
-    results.put(Sent(seconds, sum(size for size, _ in totals), sum(tries for _, tries in totals)))
+    results.put(Sent(seconds, sum(retries)))
 
 
-def _send_one(port: int, township: Township) -> tuple[int, int]:
+def _send_one(port: int, township: Township) -> int:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     headers = _headers(_open_session(connection, township.books))
-    size = tries = 0
+    tries = 0
     for frame in township.frames:
         status, body = _post(connection, PAGE_PATH, frame, headers)
         while status == 503 and tries < TRIES:
@@ -158,21 +157,18 @@ def _send_one(port: int, township: Township) -> tuple[int, int]:
             status, body = _post(connection, PAGE_PATH, frame, headers)
         if status != 200:
             raise Refused(f"{status}: {body[:300]!r}")
-        size += len(body)
     connection.close()
-    return size, tries
+    return tries
 
 
-def _post_each(port: int, bodies: Sequence[bytes]) -> tuple[int, int]:
+def _post_each(port: int, bodies: Sequence[bytes]) -> int:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    size = 0
     for body in bodies:
         status, answered = _post(connection, "/events", body, {"Content-Type": "application/json"})
         if status != 201:
             raise Refused(f"{status}: {answered[:300]!r}")
-        size += len(answered)
     connection.close()
-    return size, 0
+    return 0
 
 
 def _open_session(connection: http.client.HTTPConnection, books: Books) -> bytes:

@@ -72,8 +72,6 @@ class WeekCost(Struct):
     housekeeping_bytes: int = 0
     idle_bytes: int = 0
     exchanges: int = 0
-    entries_up: int = 0
-    entries_down: int = 0
 
 
 def backlog(writing: Writing, dictionary: int) -> tuple[Cost, float]:
@@ -150,12 +148,9 @@ def week() -> WeekCost:
 
 
 def _account(cost: WeekCost, talked: Exchange) -> None:
-    up, down = _entries(talked.up), _entries(talked.down)
     cost.exchanges += 1
     cost.all_bytes += talked.wire_bytes
-    cost.entries_up += up
-    cost.entries_down += down
-    if not up and not down:
+    if not _entries(talked.up) and not _entries(talked.down):
         cost.idle_bytes += talked.wire_bytes
         return
     for page, answer, size in ((talked.up, False, talked.up_bytes), (talked.down, True, talked.down_bytes)):

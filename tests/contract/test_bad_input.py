@@ -6,6 +6,7 @@ Sent by a device that is enrolled and has a session, unless the story says other
 import asyncio
 import resource
 from collections.abc import AsyncGenerator, Callable
+from random import Random
 
 import msgspec
 import pytest
@@ -19,7 +20,7 @@ from sync.core.link import Link
 from sync.frame import MAGIC, pack, preface_of
 from sync.http import ANSWER_PATH, ENROL_PATH, PAGE_PATH, PAGE_TYPE, SESSION_PATH, HttpLine, Reply, Wire
 from sync.session import Answer, Hello
-from tests.support.line import Party, SeededSalts, note, township_and_village
+from tests.support.line import Party, note, township_and_village
 from tests.support.server import Serving, serving
 
 
@@ -391,7 +392,7 @@ async def test_a_short_nonce(scene: Scene) -> None:
 async def test_answers_that_prove_nothing(scene: Scene) -> None:
     township, village = scene.township, scene.village
     doorkeeper = scene.place.doorkeeper
-    hello = Hello(village.node, township.county.root.digest, SeededSalts("nonce").draw(32))
+    hello = Hello(village.node, township.county.root.digest, Random("nonce").randbytes(32))
     challenge = doorkeeper.challenge(hello)
     signed = village.signer.sign(b"something else")
     stale = Answer(village.node, hello.nonce, bytes(32), signed)

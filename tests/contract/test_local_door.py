@@ -78,6 +78,18 @@ async def kinds_at(places: Places, office: OfficeId, kind: str) -> int:
     return len(entries)
 
 
+async def with_leaders(places: Places) -> None:
+    """County and township talk only when told to, and have each a leader, Wang."""
+    port = free_port()
+    write_private(Home(places.home(COUNTY)).settings, f"port = {port}\n".encode())
+    quiet = f'port = 0\nparent = "http://127.0.0.1:{port}"\nsync_every_s = 86400\n'
+    write_private(Home(places.home(TOWNSHIP)).settings, quiet.encode())
+    for office in (COUNTY, TOWNSHIP):
+        node = await Node.open(places.home(office), with_pen=False)
+        await node.accounts.add_officer("wang", "王主任", office, {Role.LEADER}, "correct horse battery")
+        await node.close()
+
+
 async def test_confirming_and_revoking_beside_a_running_hub(places: Places) -> None:
     township, village = await device_of(places, TOWNSHIP), await device_of(places, VILLAGE)
     with running(places, COUNTY):
@@ -109,14 +121,7 @@ async def test_confirming_and_revoking_beside_a_running_hub(places: Places) -> N
 async def test_an_edition_published_beside_a_running_hub_is_in_force_at_a_running_township(
     places: Places, tmp_path: Path
 ) -> None:
-    port = free_port()
-    write_private(Home(places.home(COUNTY)).settings, f"port = {port}\n".encode())
-    quiet = f'port = 0\nparent = "http://127.0.0.1:{port}"\nsync_every_s = 86400\n'
-    write_private(Home(places.home(TOWNSHIP)).settings, quiet.encode())
-    for office in (COUNTY, TOWNSHIP):
-        node = await Node.open(places.home(office), with_pen=False)
-        await node.accounts.add_officer("wang", "王主任", office, {Role.LEADER}, "correct horse battery")
-        await node.close()
+    await with_leaders(places)
     path = tmp_path / "sample.xlsx"
     assert verb(places, COUNTY, "catalogue", "export", str(path)).returncode == 0
     words = ("catalogue", "publish", str(path), "--from", "2026-01-01", "--document", "1号", "--approver")
@@ -139,14 +144,7 @@ async def test_an_edition_published_beside_a_running_hub_is_in_force_at_a_runnin
 
 
 async def test_a_move_is_proposed_confirmed_and_carried_out_beside_running_nodes(places: Places) -> None:
-    port = free_port()
-    write_private(Home(places.home(COUNTY)).settings, f"port = {port}\n".encode())
-    quiet = f'port = 0\nparent = "http://127.0.0.1:{port}"\nsync_every_s = 86400\n'
-    write_private(Home(places.home(TOWNSHIP)).settings, quiet.encode())
-    for office in (COUNTY, TOWNSHIP):
-        node = await Node.open(places.home(office), with_pen=False)
-        await node.accounts.add_officer("wang", "王主任", office, {Role.LEADER}, "correct horse battery")
-        await node.close()
+    await with_leaders(places)
     node = await Node.open(places.home(TOWNSHIP))
     papers = materials_of("WJ02")
     li = clerk(TOWNSHIP)

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from office.database import Engines
 from schemas.codec import Malformed
-from schemas.names import Epoch, JournalId, NodeId
+from schemas.names import Epoch, Instant, JournalId, NodeId
 from schemas.wire import (
     KIND_ENROLLED,
     KIND_EPOCH_OPENED,
@@ -173,8 +173,8 @@ NAMES = (NodeId("\x00"), NodeId(""), NodeId("钥" * 2000), NodeId("a" * 16))
 EPOCHS = (Epoch(LARGEST, b"nonce1"), Epoch(-(2**63), b"nonce1"), Epoch(1, b""), Epoch(1, bytes(4000)))
 
 
-def strange_line(at: int = 0, kind: str = "case.filed") -> Line:
-    return Line(encode_head(at, kind, None), bytes(8), b"body")  # pyright: ignore[reportArgumentType]
+def strange_line() -> Line:
+    return Line(encode_head(Instant(0), "case.filed", None), bytes(8), b"body")
 
 
 def strange_parts() -> dict[str, Callable[[Page], Page]]:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -23,11 +24,11 @@ from tests.support.line import (
     VILLAGE,
     County,
     Party,
-    SeededSalts,
     SetClock,
     note,
     township_and_village,
 )
+from tests.support.network import SeededSalts
 from tests.support.server import Serving, serving
 
 
@@ -308,10 +309,6 @@ def test_plain_http_is_for_loopback_only_and_addresses_are_plain(address: str, c
     assert refused.value.code == code
 
 
-def test_seeded_salts_repeat() -> None:
-    assert SeededSalts("a").draw(8) == SeededSalts("a").draw(8)
-
-
 # --- TLS -----------------------------------------------------------------------------------------------------------
 
 
@@ -421,7 +418,7 @@ async def test_a_new_device_learns_the_root_from_the_sheet_before_it_shows_its_c
     async with serving(township, enroller=Echo()) as place:
         wire = Wire(place.address, idle_s=10)
         digest = township.county.root.digest
-        salts = SeededSalts("new device")
+        salts = SeededSalts(Random("new device"))
         answered, root = await request_enrolment(
             wire, village.node, VILLAGE, digest, b"the code", salts=salts, verify=verify_ed25519
         )
@@ -463,7 +460,7 @@ async def test_a_code_is_not_shown_to_a_device_of_the_county_that_is_not_above_t
                 office,
                 township.county.root.digest,
                 b"the code",
-                salts=SeededSalts("new device"),
+                salts=SeededSalts(Random("new device")),
                 verify=verify_ed25519,
             )
         wire.hang_up()

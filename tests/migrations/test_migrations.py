@@ -12,7 +12,7 @@ from office import migrations
 from office.account_tables import account_metadata
 from office.database import Engines, database_url, open_engines
 from office.migrations import PROJECTIONS_VERSION, Migrated, migrate, steps
-from office.tables import office_metadata
+from office.tables import FOLDED, office_metadata
 from sync.core.errors import LocalFault
 from sync.tables import metadata, node_meta
 from tests.support.postgres import PostgresServer
@@ -155,6 +155,21 @@ async def test_changed_projections_are_made_anew_and_must_be_folded_again(
     async with engines.read.connect() as connection:
         for table, count in (("counters", 0), ("offices", 1)):
             assert (await connection.exec_driver_sql(f"SELECT count(*) FROM {table}")).scalar_one() == count
+
+
+async def test_a_store_from_before_the_newest_projection_gets_it_and_is_folded_again(databases: Databases) -> None:
+    engines = await databases.make()
+    await migrate(engines.write)
+    current = await shape(engines)
+    async with engines.write.begin() as connection:
+        await connection.exec_driver_sql("DROP TABLE asked")
+        await connection.exec_driver_sql(f"INSERT INTO counters (name, value) VALUES ('{FOLDED}', 1)")
+        await connection.execute(node_meta.update().where(node_meta.c.name == "projections").values(value=3))
+    assert await migrate(engines.write) == Migrated(LATEST, LATEST, True)
+    assert await shape(engines) == current
+    async with engines.read.connect() as connection:
+        assert await number(connection, "projections") == PROJECTIONS_VERSION
+        assert (await connection.exec_driver_sql("SELECT count(*) FROM counters")).scalar_one() == 0
 
 
 async def test_a_step_that_fails_leaves_the_old_version_whole(

@@ -103,9 +103,9 @@ def preset_of(seed: int) -> Preset:
     return PRESETS[MIX[seed % len(MIX)]]
 
 
-def one_fault(fault: str, rate: float = 0.04) -> Preset:
+def one_fault(fault: str) -> Preset:
     """Fair weather but for one kind of trouble (and what must go with it)."""
-    faults = {fault: rate}
+    faults = {fault: 0.04}
     if fault.startswith("restore"):
         faults["back_up"] = 0.1
     if fault == "lose_device":

@@ -108,6 +108,8 @@ async def test_a_local_day_of_rest_moves_the_stored_days_of_all_three_nodes_and_
     flood = published(day_from(before).year, YearStatus.LOCAL, "苍府发〔2026〕31号", day_from(before))
     assert await network.hub.publishing.publish(records_of(flood)) == 1
     await network.settle()
+    for node in nodes:
+        assert (await verify(node)).faults == [], "days that are still to be counted anew are no damage"
     for _ in range(2):
         for node in nodes:
             await node.reminders.tend()

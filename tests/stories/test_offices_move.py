@@ -3,13 +3,16 @@
 from datetime import date
 
 import pytest
+from msgspec import structs
 
 from office import moving
+from office.publishing import PublishNames
 from schemas.casework.casefile import CaseFile
 from schemas.casework.lifecycle import Stage
 from schemas.casework.values import Handover, Outcome, PauseCause
 from schemas.names import CaseId, OfficeId, OfficerId
 from schemas.refusals import Refused
+from schemas.register import OfficePublished
 from tests.support.counties import (
     APPLICANT,
     COUNTY,
@@ -353,8 +356,9 @@ def test_a_run_that_is_broken_off_half_way_is_repeated_even_by_a_county_that_was
 def test_a_move_waits_for_its_day_and_for_leaders() -> None:
     county = County(TOWNSHIP, OTHER_TOWNSHIP, VILLAGE)
     hub = county[COUNTY]
-    with pytest.raises(Refused, match="move_impossible"):
-        propose(county, TOWNSHIP, VILLAGE)
+    for old, new in ((TOWNSHIP, VILLAGE), (TOWNSHIP, TOWNSHIP), (COUNTY, TOWNSHIP)):
+        with pytest.raises(Refused, match="move_impossible"):
+            propose(county, old, new)
     with pytest.raises(Refused, match="unknown_office"):
         propose(county, TOWNSHIP, OfficeId("510824999"))
     with pytest.raises(Refused, match="move_not_proposed"):
@@ -377,5 +381,27 @@ def test_a_move_waits_for_its_day_and_for_leaders() -> None:
     county.settle()
     with pytest.raises(Refused, match="move_unknown"):
         confirm(county, move, OTHER_TOWNSHIP, OTHER_TOWNSHIP, 904)
-    assert [(one.move, one.confirmed) for one in run(hub.moving.standings())] == [(again, frozenset())]
+    assert [(one.move, one.confirmed) for one in run(hub.moving.standings())] == [
+        (structs.replace(again, revision=1), frozenset())
+    ]
     assert hub.casebook.register.find_ended(TOWNSHIP, TODAY) is None
+
+
+def test_an_office_that_was_called_otherwise_before_ends_for_good() -> None:
+    county = County(TOWNSHIP, OTHER_TOWNSHIP, VILLAGE, FAR_VILLAGE)
+    hub, register = county[COUNTY], county[COUNTY].casebook.register
+    hub.publish(OfficePublished(op(1), COUNTY, WANG, VILLAGE, "白观村", "", "村口"))
+    run(hub.publishing.publish(PublishNames(op(2), {VILLAGE: "白观新村"})))
+    move = propose(county, VILLAGE, FAR_VILLAGE, first=date(2026, 3, 1))
+    assert carry_through(county, move, "代办点已关闭") == 0
+    county.settle()
+    with pytest.raises(Refused, match="office_ended"):
+        county[VILLAGE].file(operation=3, item=ITEM)
+    # Whoever tidies up the list of offices does not open it again.
+    assert run(hub.publishing.publish(PublishNames(op(4), {VILLAGE: "白观新村（已并入）"}))) == 0
+    # What still comes from its device goes to yet another office: the old one ended when it did.
+    assert carry_through(county, propose(county, VILLAGE, OTHER_TOWNSHIP, operation=950), "原村已并入别处") == 0
+    ended = register.find_ended(VILLAGE, TODAY)
+    assert ended is not None
+    assert (ended.name, ended.valid_to, ended.merged_into) == ("白观新村", date(2026, 2, 28), OTHER_TOWNSHIP)
+    assert register.find_office(VILLAGE, TODAY) is None

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import date
 from typing import Final, TypeVar
 
+from schemas.casework.casefile import CaseFile
 from schemas.casework.events import (
     Act,
     CaseDecided,
@@ -18,7 +19,7 @@ from schemas.casework.events import (
     CustodyOffered,
     ResultHandedOver,
 )
-from schemas.casework.fold import Item
+from schemas.casework.fold import Item, fold
 from schemas.casework.mandates import UNBOUND, bind
 from schemas.casework.values import Applicant, Handover, Mandate, Material, MaterialStatus, Outcome, Scope, SignedHow
 from schemas.names import CaseId, Epoch, Instant, NodeId, OfficeId, OfficerId, TrackingNumber, followed
@@ -92,6 +93,13 @@ class Casebook:
         self.items: list[Item] = []
         self.turn = 0
         self.tip: bytes | None = None
+
+    @property
+    def case(self) -> CaseFile:
+        """The case as it is now."""
+        case = fold(self.items)
+        assert case is not None
+        return case
 
     def file(self, office: OfficeId = VILLAGE, item: str = "RS01", *, ordinal: int = 1) -> Item:
         """Turn 1."""

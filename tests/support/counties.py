@@ -144,7 +144,11 @@ class Office:
         self.receiving = Receiving(self.ledger, self.casebook, self.office)
         self.people = People(self.casebook, self.county, self.office, load_calendar, str)
         divisions = load_divisions()
-        self.catalogue = Catalogue([load_catalogue()], published=lambda: self.casebook.register.editions())
+        self.catalogue = Catalogue(
+            [load_catalogue()],
+            published=lambda: self.casebook.register.editions(),
+            not_before=lambda: self.books.beacon_at,
+        )
         self.publishing = Publishing(
             self.ledger,
             self.casebook,

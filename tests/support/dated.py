@@ -8,7 +8,6 @@ from typing import Self
 
 import msgspec
 
-from schemas.casework.casefile import CaseFile
 from schemas.casework.clocks import CHINA_TIME
 from schemas.casework.events import (
     CaseEvent,
@@ -18,7 +17,7 @@ from schemas.casework.events import (
     CustodyAccepted,
     CustodyOffered,
 )
-from schemas.casework.fold import Item, fold
+from schemas.casework.fold import Item
 from schemas.casework.values import PauseCause
 from schemas.names import CaseId, Instant
 from schemas.wire import EntryHeader
@@ -63,10 +62,3 @@ class DatedCasebook(Casebook):
         if until is not None:
             self.on(until).act(CaseResumed, TOWNSHIP, "合格")
         return self
-
-    @property
-    def case(self) -> CaseFile:
-        """The case as it is now."""
-        case = fold(self.items)
-        assert case is not None
-        return case

@@ -5,9 +5,9 @@ behind one lock, which is what a writer is to a conversation.
 """
 
 import asyncio
-import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
+from random import Random
 from typing import TypeVar
 
 from schemas.codec import encode
@@ -22,6 +22,7 @@ from sync.keys import SIGNER_ENTROPY_BYTES, Ed25519Key, Ed25519Signer, verify_ed
 from sync.ledger import Admission, Ledger
 from sync.memory import MemoryStore, Tables
 from sync.ports import Interpretation, Outcome, Stored
+from tests.support.network import EmptyOffice, SeededSalts
 
 T = TypeVar("T")
 
@@ -46,18 +47,7 @@ class SetClock:
         return self.time
 
 
-class SeededSalts:
-    """Random bytes that are the same for the same seed."""
-
-    def __init__(self, seed: str) -> None:
-        self._random = random.Random(seed)
-
-    def draw(self, size: int) -> bytes:
-        """See `Salts.draw`."""
-        return self._random.randbytes(size)
-
-
-class TinyOffice:
+class TinyOffice(EmptyOffice):
     """An interpreter that folds nothing: `note.sent_down` goes to the village, every other kind up only."""
 
     async def interpret(self, entries: Sequence[Stored]) -> Interpretation:
@@ -68,29 +58,6 @@ class TinyOffice:
         if entry.kind not in (UP, DOWN):
             return Outcome("unknown", "unknown_kind")
         return Outcome(audience=frozenset({VILLAGE}) if entry.kind == DOWN else frozenset())
-
-    async def refold(self, subjects: Iterable[CaseId | None]) -> Interpretation:
-        """Nothing is folded here, so nothing is folded again."""
-        return Interpretation([])
-
-    async def readers(self, subjects: Sequence[CaseId]) -> dict[CaseId, frozenset[OfficeId]]:
-        """See `Interpreter.readers`."""
-        return {}
-
-    async def cases_of(self, office: OfficeId) -> list[CaseId]:
-        """See `Interpreter.cases_of`."""
-        return []
-
-    async def records_for(self, office: OfficeId) -> list[Stored]:
-        """No register is kept here."""
-        return []
-
-    def drain(self) -> object | None:
-        """See `Interpreter.drain`."""
-        return None
-
-    async def load(self) -> None:
-        """See `Interpreter.load`."""
 
 
 class OnePen:
@@ -141,7 +108,7 @@ class Party:
     def __init__(self, name: str, office: OfficeId, county: "County", above: "Party | None") -> None:
         self.name = name
         self.clock = SetClock()
-        self.signer = Ed25519Signer.create(SeededSalts(name).draw(SIGNER_ENTROPY_BYTES))
+        self.signer = Ed25519Signer.create(SeededSalts(Random(name)).draw(SIGNER_ENTROPY_BYTES))
         keys = self.signer.public_keys
         issuer = above.signer.node if above else None
         enrolment = Enrolment(
@@ -163,7 +130,7 @@ class Party:
         self.starts += 1
         self.store = store or MemoryStore(self.tables)
         seat = Seat(self.signer, self.chain, self.county.root, verify_ed25519, "test")
-        salts = SeededSalts(f"{self.name} {self.starts}")
+        salts = SeededSalts(Random(f"{self.name} {self.starts}"))
         self.ledger = Ledger(Books(seat, self.store, TinyOffice(), self.clock, salts))
         await self.ledger.open_epoch()
         self.pen = OnePen(self.ledger)
@@ -198,7 +165,7 @@ class County:
     """The county's offline root key."""
 
     def __init__(self, seed: str = "root") -> None:
-        self._key = Ed25519Key(SeededSalts(seed).draw(32))
+        self._key = Ed25519Key(SeededSalts(Random(seed)).draw(32))
         self.root = Root("cangxi", self._key.public_key)
 
     def certify(self, enrolment: Enrolment) -> Certificate:
@@ -315,7 +282,7 @@ class SeededJitter:
     """Waiting times from a seed; `ceilings` records what was asked for."""
 
     def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)
+        self._random = Random(seed)
         self.ceilings_s: list[float] = []
 
     def between(self, low_s: float, high_s: float) -> float:

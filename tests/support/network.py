@@ -23,6 +23,7 @@ from schemas.wire import (
     Enrolment,
     Page,
     Revoked,
+    Run,
     Size,
     enrolment_message,
 )
@@ -94,7 +95,30 @@ class SeededSalts:
         return self._random.randbytes(size)
 
 
-class Reader:
+class EmptyOffice:
+    """The office's part without cases or register: what every played one begins with. Each says how it interprets."""
+
+    async def refold(self, subjects: Iterable[CaseId | None]) -> Interpretation:
+        """Nothing is folded here, so nothing is folded again."""
+        return Interpretation([])
+
+    async def readers(self, subjects: Sequence[CaseId]) -> dict[CaseId, frozenset[OfficeId]]:
+        return {}
+
+    async def cases_of(self, office: OfficeId) -> list[CaseId]:
+        return []
+
+    async def records_for(self, office: OfficeId) -> list[Stored]:
+        return []
+
+    def drain(self) -> object | None:
+        return None
+
+    async def load(self) -> None:
+        """There is nothing to read."""
+
+
+class Reader(EmptyOffice):
     """The office's part, played: kinds `case.*` are folded, others are unknown; everybody in `readers` has every case.
 
     `folded` lists what this start has folded, in order.
@@ -117,22 +141,11 @@ class Reader:
         self.settled, self.shared = [], []
         return Interpretation(outcomes, settled, shared)
 
-    async def refold(self, subjects: Iterable[CaseId | None]) -> Interpretation:
-        """Nothing is folded here, so nothing is folded again."""
-        return Interpretation([])
-
     async def readers(self, subjects: Sequence[CaseId]) -> dict[CaseId, frozenset[OfficeId]]:
         return dict.fromkeys(subjects, self.audience)
 
     async def cases_of(self, office: OfficeId) -> list[CaseId]:
         return sorted({entry.subject for entry in self.folded if entry.subject} if office in self.audience else ())
-
-    async def records_for(self, office: OfficeId) -> list[Stored]:
-        """No register is kept here."""
-        return []
-
-    def drain(self) -> object | None:
-        return None
 
     async def load(self) -> None:
         self.folded.clear()
@@ -378,6 +391,10 @@ class Network:
 def says_something(page: Page) -> bool:
     """Whether a page carries more than cursors."""
     return bool(page.stretches or page.wants or page.answers or page.sizes or page.unsettled)
+
+
+def runs_of(page: Page) -> list[Run]:
+    return [found for stretch in page.stretches for found in stretch.runs]
 
 
 def size(journal: JournalId, count: int) -> Size:

@@ -25,7 +25,6 @@ from schemas.casework.events import (
     PapersRequested,
     ResultHandedOver,
 )
-from schemas.casework.fold import fold
 from schemas.casework.stages import Stage
 from schemas.casework.values import Handover, Outcome, PauseCause
 from schemas.catalogue import Decider, ServiceItem
@@ -47,8 +46,10 @@ EVERYWHERE: Final[ServiceItem] = replace(
 
 def case_at(stage: Stage, filer: OfficeId = VILLAGE) -> CaseFile:
     """A case at `stage` that was filed by a village or, with `filer` TOWNSHIP, at the counter that handles it."""
-    case = fold(book_at(Stage.OFFERED, filer).items[1:] if stage is Stage.AWAITED else book_at(stage, filer).items)
-    assert case is not None
+    book = book_at(Stage.OFFERED if stage is Stage.AWAITED else stage, filer)
+    if stage is Stage.AWAITED:
+        del book.items[0]
+    case = book.case
     assert (case.stage, case.breaches) == (stage, ())
     return case
 

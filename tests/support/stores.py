@@ -9,14 +9,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from sqlalchemy import make_url
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from office.database import Engines, database_url, open_engines
 from office.migrations import migrate
 from schemas.names import CaseId, Epoch, Instant, JournalId, NodeId, OfficeId
 from schemas.wire import Checkpoint, encode_head
 from sync.memory import MemoryStore
-from sync.ports import Batch, JournalState, OutboxRow, Sealer, Store, Stored, empty_batch
+from sync.ports import Batch, JournalState, OutboxRow, Store, Stored, empty_batch
 from sync.sealing import AesGcmSealer
 from sync.store import Project, SqlStore
 from tests.support.postgres import PostgresServer
@@ -37,9 +36,9 @@ Reopen = Callable[[], Store]
 
 
 @asynccontextmanager
-async def sqlite_engines(folder: Path, name: str = "node.db") -> AsyncGenerator[Engines]:
+async def sqlite_engines(folder: Path) -> AsyncGenerator[Engines]:
     """A fresh SQLite database with our tables, as a node opens it."""
-    engines = open_engines(database_url("", folder / name))
+    engines = open_engines(database_url("", folder / "node.db"))
     try:
         await migrate(engines.write)
         yield engines
@@ -60,9 +59,9 @@ async def postgres_engines(server: PostgresServer) -> AsyncGenerator[Engines]:
         await server.drop_database(url)
 
 
-def sql_store(engines: Engines, project: Project | None = None, sealer: Sealer = SEALER) -> SqlStore:
+def sql_store(engines: Engines, project: Project | None = None) -> SqlStore:
     """The store of a process that opens these engines."""
-    return SqlStore(engines.write, engines.read, sealer=sealer, project=project)
+    return SqlStore(engines.write, engines.read, sealer=SEALER, project=project)
 
 
 async def count_rows(engines: Engines, table: str) -> int:
@@ -182,10 +181,6 @@ def digest(*parts: object) -> bytes:
 def case(number: int) -> CaseId:
     """A case's name."""
     return CaseId(digest("case", number)[:16])
-
-
-async def write_nothing(connection: AsyncConnection, projected: object) -> None:
-    """A projection without tables."""
 
 
 def memory_store() -> tuple[MemoryStore, Reopen]:

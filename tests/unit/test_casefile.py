@@ -60,8 +60,7 @@ from tests.support.stages import DEPARTMENT, book_at
 
 def folded(book: Casebook) -> CaseFile:
     """The case of the whole book, checked on the way to be the same from behind and from the middle."""
-    case = fold(book.items)
-    assert case is not None
+    case = book.case
     assert fold(reversed(book.items)) == case
     shuffled = book.items * 2
     random.Random(len(book.items)).shuffle(shuffled)
@@ -249,6 +248,7 @@ def test_a_case_taken_up_again_has_no_decision_and_a_new_term() -> None:
     assert (case.stage, case.decision, case.decided_at, case.ended_at) == (Stage.IN_REVIEW, None, None, None)
     assert (case.accepted_at, case.course.extensions, len(case.course.reopenings)) == (accepted_at, (), 1)
     assert (case.course.opinions_due, case.silent) == (None, (DEPARTMENT,)), "nobody is late before being asked anew"
+    assert case.unanswered == (DEPARTMENT,), "without its word nothing is granted"
 
 
 def test_departments_speak_for_themselves_and_only_those_asked_are_heard() -> None:
@@ -260,6 +260,7 @@ def test_departments_speak_for_themselves_and_only_those_asked_are_heard() -> No
     case = folded(book)
     assert case.opinions == {DEPARTMENT: Opinion.AGREES}
     assert (case.course.consulted, case.silent) == ((DEPARTMENT, WINDOW), (WINDOW,))
+    assert case.unanswered == (DEPARTMENT, WINDOW), "asked anew, it has to answer again"
     book.contribute(MeetingHeld, WINDOW, TODAY, (DEPARTMENT,), (), "同意")
     assert not folded(book).has_met, "who never held the case calls no meeting on it"
     book.contribute(MeetingHeld, TOWNSHIP, TODAY, (DEPARTMENT, WINDOW), (DEPARTMENT,), "同意")
@@ -280,7 +281,9 @@ def test_what_a_village_or_a_stranger_writes_of_a_review_counts_for_nothing(stra
         (CaseReceived, ()),
     ):
         book.contribute(kind, stranger, *fields)
+    book.contribute(PapersBrought, OfficeId("510824103201"), ("户口簿",))
     case = folded(book)
+    assert (case.brought, case.missing_of(("户口簿",))) == ((), ("户口簿",)), "a stranger brings nothing"
     assert (case.fees_fen, case.is_paid, case.steps_done, case.survey_parties) == (0, False, frozenset(), ())
     assert (case.is_expedited, case.converted_days, case.received_at) == (False, None, None)
 

@@ -11,7 +11,6 @@ from schemas.catalogue_compare import compare
 from schemas.catalogue_figures import (
     Share,
     concentration,
-    decided_at_window,
     decided_where_accepted,
     figures_text,
     speed_up,
@@ -76,7 +75,6 @@ def test_the_figures_of_the_sources_are_computed_as_there() -> None:
     assert speed_up(2659, 713) == Share(1946, 2659)
     assert speed_up(2659, 713).percent == pytest.approx(73.186, abs=0.001)
     assert str(concentration(236, 470)) == "236/470 = 50.2%"
-    assert str(decided_at_window(8, 10)) == "8/10 = 80.0%"
     assert str(Share(0, 0)) == "0/0"
     assert Share(0, 0).percent is None
 
@@ -93,7 +91,8 @@ def test_only_items_that_take_cases_count_and_calendar_days_count_five_of_seven(
     assert speed_up_ratio(edition, DAY) == Share(10 + 10 + 10 - 5, 30)
     assert speed_up_ratio(edition, date(2026, 3, 1)) == Share(10 + 10 - 5, 20)
     assert decided_where_accepted(edition, DAY) == Share(3, 3)
-    assert decided_where_accepted(edition_of(ROW | {"accept": ["village"]}), DAY) == Share(0, 1)
+    forwarded = ROW | {"accept": ["township"], "decide": "county/民政局"}
+    assert decided_where_accepted(edition_of(forwarded), DAY) == Share(0, 1)
 
 
 def test_figures_are_told_with_what_they_are_made_of() -> None:

@@ -110,6 +110,10 @@ def test_a_missing_and_an_oversized_file_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ImportRefused) as refused:
         read_any(written(tmp_path, b" " * (FILE_BYTES_MAX + 1)), DAY)
     assert refused.value.code == "file_too_large"
+    for name in ("catalogue.xls", "catalogue.csv", "catalogue"):
+        with pytest.raises(ImportRefused, match="XLSX") as refused:
+            read_any(written(tmp_path, b"", name))
+        assert refused.value.code == "catalogue_kind"
 
 
 def test_a_file_may_say_from_when_by_what_document_and_that_it_is_a_sample(tmp_path: Path) -> None:
@@ -290,6 +294,26 @@ def test_missing_and_repeated_columns_are_named_once(sheet: Worksheet, tmp_path:
     sheet[f"{letter('note')}1"] = "备注"
     sheet[f"{letter('complaint')}1"] = "备注"
     assert [fault.column for fault in read_any(saved(sheet, tmp_path)).faults] == [letter("note")]
+
+
+def test_a_formula_that_came_to_nothing_is_a_fault_in_its_cell(sheet: Worksheet, tmp_path: Path) -> None:
+    sheet[f"{letter('dept')}2"], sheet[f"{letter('contact')}2"] = "#N/A", "#VALUE!"
+    report = read_any(saved(sheet, tmp_path))
+    assert [(fault.row, fault.column) for fault in report.faults] == [(2, letter("dept")), (2, letter("contact"))]
+    assert "公式出错" in report.text()
+
+
+def test_what_the_edition_is_said_to_be_is_said_once(sheet: Worksheet, tmp_path: Path) -> None:
+    assert sheet.parent is not None
+    cover = sheet.parent["版本"]
+    assert isinstance(cover, Worksheet)
+    cover["A6"], cover["B6"] = "生效时间", "2027-06-01"
+    report = read_any(saved(sheet, tmp_path))
+    assert report.edition is not None
+    assert [(fault.sheet, fault.row, fault.field) for fault in report.warnings] == [("版本", 6, "生效时间")]
+    cover["A6"] = "生效日期"
+    report = read_any(saved(sheet, tmp_path))
+    assert [(fault.sheet, fault.row, fault.column) for fault in report.faults] == [("版本", 6, "A")]
 
 
 def test_a_workbook_with_a_dictionary_names_the_alias_in_its_cell(sheet: Worksheet, tmp_path: Path) -> None:

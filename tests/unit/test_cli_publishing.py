@@ -89,7 +89,32 @@ def test_a_year_openings_and_names(county: County, tmp_path: Path) -> None:
     assert "已发布，写入 1 条" in county.says(*bind)
     assert "此前已发布，没有改动" in county.says(*bind)
     assert county.refuses("names", "bind", TOWNSHIP, "县人社局", "--officer", "wang") == "no_such_window"
+    assert county.refuses("names", "bind", "510824.rsj", "人社", "--officer", "wang") == "no_such_department"
     assert "0 处不符" in county.says("verify")
     county.says("rebuild")
     assert "每周一、周三 09:00-17:00" in county.says("openings", "list")
     assert "陵江镇" in county.says("network", "list")
+
+
+def test_what_was_typed_wrongly_is_said_in_words(county: County, capsys: pytest.CaptureFixture[str]) -> None:
+    end = ("grants", "end", NUMBER, "--document", "苍府〔2026〕9号", "--officer", "wang", "--from")
+    for wrong in ("2027-02-30", "明天", "0001-01-01", "9999-12-31"):
+        with pytest.raises(SystemExit):
+            county.run(*end, wrong)
+        assert f"没有“{wrong}”这一天，应如 2027-01-01" in capsys.readouterr().err
+    for wrong in (("catalogue", "figures", "--published", "0"), ("calendar", "show", "明年")):
+        with pytest.raises(SystemExit):
+            county.run(*wrong)
+        assert "invalid" not in capsys.readouterr().err
+    for group in ("posts", "absences", "desks", "slots"):
+        assert county.refuses(group, "list", "--at", "510824999") == "unknown_office"
+    assert county.refuses("moves", "preview", "510824999") == "unknown_office"
+
+
+def test_a_formula_that_came_to_nothing_names_no_office(county: County, tmp_path: Path) -> None:
+    offices = tmp_path / "offices.csv"
+    offices.write_text(LIST.replace("白观村", "#N/A"), encoding="utf-8")
+    status, _, err = county.run("network", "import", offices, "--quiet")
+    assert (status, err.split(":")[0]) == (1, "cell_error")
+    assert "第 5 行“name”#N/A" in err
+    assert "#N/A" not in county.says("network", "list")

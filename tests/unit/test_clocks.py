@@ -27,6 +27,7 @@ from schemas.casework.clocks import (
 from schemas.casework.custody import custody_account
 from schemas.casework.events import (
     AcceptanceRefused,
+    CaseClosed,
     CaseConverted,
     CaseDecided,
     CaseReceived,
@@ -38,6 +39,7 @@ from schemas.casework.events import (
     CustodyAccepted,
     CustodyDeclined,
     CustodyOffered,
+    CustodyReassigned,
     OpinionGiven,
     OpinionsRequested,
     PapersReceived,
@@ -149,6 +151,20 @@ def test_a_notice_in_time_stops_the_five_days_and_each_resubmission_starts_them_
     assert accepted_on(diary.case, CALENDAR, date(2026, 4, 10)) == date(2026, 4, 1)
 
 
+def test_the_day_named_in_a_notice_is_watched_until_the_papers_come() -> None:
+    diary = Diary().accepted_on(date(2026, 3, 6))
+    diary.on(date(2026, 3, 9)).act(PapersRequested, TOWNSHIP, ("户口簿",), "缺户口簿", "", date(2026, 3, 14))
+    told = diary.clock(ClockKind.PAPERS)
+    assert (told.start, told.start_event, told.due) == (
+        date(2026, 3, 9),
+        StartEvent.NOTIFIED,
+        DueDay(date(2026, 3, 16), False),  # the 14th is a Saturday
+    )
+    assert next_due(diary.clocks()) == (ClockKind.PAPERS, DueDay(date(2026, 3, 16), False))
+    diary.on(date(2026, 3, 12)).act(PapersReceived, TOWNSHIP, ("户口簿",))
+    assert ClockKind.PAPERS not in kinds(diary.clocks())
+
+
 def test_a_case_that_came_back_unaccepted_is_received_anew_by_the_next_office() -> None:
     diary = Diary().on(date(2026, 3, 6))
     diary.file()
@@ -161,6 +177,47 @@ def test_a_case_that_came_back_unaccepted_is_received_anew_by_the_next_office() 
     assert accepted_on(diary.case, CALENDAR, date(2026, 6, 1)) is None, "nobody has received it since"
     diary.on(date(2026, 3, 31)).contribute(CaseReceived, TOWNSHIP)
     assert diary.clock(ClockKind.ACCEPTANCE).start == date(2026, 3, 31)
+
+
+def test_a_case_that_came_back_and_is_given_to_another_office_by_the_county_is_received_there() -> None:
+    diary = Diary().on(date(2026, 3, 6))
+    diary.file()
+    diary.act(CustodyOffered, VILLAGE, OTHER_TOWNSHIP)
+    diary.contribute(CaseReceived, OTHER_TOWNSHIP)
+    diary.on(date(2026, 3, 9)).act(CustodyDeclined, OTHER_TOWNSHIP, "不属于本镇")
+    diary.on(date(2026, 3, 30)).act(CustodyReassigned, COUNTY, TOWNSHIP, "代办员空缺", OfficerId(f"{COUNTY}/wang"))
+    assert next_due(diary.clocks()) == (ClockKind.ACCEPTANCE, DueDay(date(2026, 4, 7), False)), "nobody forgets it"
+    assert accepted_on(diary.case, CALENDAR, date(2026, 4, 8)) == date(2026, 3, 30)
+
+
+def test_a_case_given_back_with_its_notice_still_out_was_not_met_with_silence() -> None:
+    diary = Diary().on(date(2026, 3, 6))
+    diary.file(TOWNSHIP)
+    diary.act(CustodyOffered, TOWNSHIP, WINDOW)
+    diary.on(date(2026, 3, 9)).act(PapersRequested, WINDOW, ("户口簿",), "缺户口簿")
+    diary.on(date(2026, 4, 1)).act(CustodyDeclined, WINDOW, "应由乡镇受理")
+    assert accepted_on(diary.case, CALENDAR, date(2026, 4, 9)) is None
+    assert diary.due(ClockKind.ACCEPTANCE) == date(2026, 4, 9), "its own five days"
+    assert accepted_on(diary.case, CALENDAR, date(2026, 4, 10)) == date(2026, 4, 1)
+
+
+def test_what_ended_unaccepted_and_is_taken_up_again_was_never_late() -> None:
+    leader = OfficerId(f"{COUNTY}/wang")
+    diary = Diary().on(date(2026, 3, 6))
+    diary.file()
+    diary.act(CustodyOffered, VILLAGE, TOWNSHIP)
+    diary.contribute(CaseReceived, TOWNSHIP)
+    diary.on(date(2026, 3, 9)).act(AcceptanceRefused, TOWNSHIP, "不符合条件", "条例第3条", "可复议")
+    diary.act(CaseClosed, VILLAGE)
+    diary.on(date(2026, 6, 1)).act(CaseReopened, COUNTY, "复议撤销", leader)
+    assert not [clock.kind for clock in diary.clocks() if clock.is_overdue(date(2026, 6, 1))]
+
+    diary = Diary().on(date(2026, 3, 6))
+    diary.file()
+    diary.act(CaseWithdrawn, VILLAGE, "不办了")
+    diary.act(CaseClosed, VILLAGE)
+    diary.on(date(2026, 6, 1)).act(CaseReopened, COUNTY, "并非本人撤回", leader)
+    assert not [clock.kind for clock in diary.clocks() if clock.is_overdue(date(2026, 6, 1))]
 
 
 def test_a_refused_or_withdrawn_filing_has_no_running_clock() -> None:
@@ -236,6 +293,8 @@ def test_an_on_the_spot_case_is_due_the_same_day_unless_it_is_converted() -> Non
     assert diary.clock(ClockKind.PROMISED, ITEMS["WJ04"]).is_overdue(date(2026, 3, 7))
     diary.contribute(CaseConverted, TOWNSHIP, 3, "系统核验未返回")
     assert diary.due(ClockKind.PROMISED, ITEMS["WJ04"]) == date(2026, 3, 11)
+    on_a_market_saturday = Diary().accepted_on(date(2026, 3, 7))
+    assert on_a_market_saturday.due(ClockKind.PROMISED, ITEMS["WJ04"]) == date(2026, 3, 9)
 
 
 def test_an_extension_moves_the_legal_term_in_its_own_unit_and_never_the_promise() -> None:
@@ -264,7 +323,7 @@ def test_an_open_pause_leaves_no_due_day_unless_the_term_had_run_out() -> None:
     clock = diary.clock(ClockKind.PROMISED)
     assert (clock.due, clock.paused_since) == (None, date(2026, 3, 10))
     assert not clock.is_overdue(date(2026, 12, 1))
-    assert clock.is_overdue_unpaused(date(2026, 12, 1)), "and is shown as such"
+    assert clock.days_over_unpaused(CALENDAR, date(2026, 12, 1)), "and is shown as such"
     assert next_due(diary.clocks()) == (ClockKind.PAUSE, DueDay(date(2026, 4, 9), False)), "as was announced"
     assert diary.due(ClockKind.PAUSE) == date(2026, 4, 9)
     assert first_due(diary.case, WAIT, CALENDAR) == next_due(diary.clocks())
@@ -295,6 +354,8 @@ def test_a_reopened_case_is_counted_from_its_reopening() -> None:
     assert (promised.start, promised.start_event) == (date(2026, 6, 1), StartEvent.REOPENED)
     assert promised.due == CALENDAR.add_working_days(date(2026, 6, 1), 15), "the pause that was open counts no more"
     assert diary.clock(ClockKind.LEGAL, ITEMS["RS02"]).start == date(2026, 6, 1)
+    diary.on(date(2026, 5, 31)).act(TermExtended, TOWNSHIP, 10, "需核实", leader)
+    assert diary.clock(ClockKind.LEGAL, ITEMS["RS02"]).days == 30, "by a clock that was set back in between, too"
 
 
 def test_a_decision_stops_the_terms_and_starts_the_delivery() -> None:
@@ -384,6 +445,20 @@ def test_opinions_and_promised_papers_have_the_days_that_were_named() -> None:
     assert not asked[COUNTY].is_running
 
 
+def test_a_department_that_is_asked_again_is_waited_for_again() -> None:
+    diary = Diary().accepted_on(date(2026, 3, 6))
+    diary.act(OpinionsRequested, TOWNSHIP, (WINDOW, COUNTY), date(2026, 3, 13))
+    diary.on(date(2026, 3, 9)).contribute(OpinionGiven, WINDOW, Opinion.OBJECTS, "占用林地")
+    diary.contribute(OpinionGiven, COUNTY, Opinion.AGREES, "同意")
+    diary.on(date(2026, 3, 10)).act(OpinionsRequested, TOWNSHIP, (WINDOW,), date(2026, 3, 12))
+    asked = {one.subject: one for one in diary.clocks() if one.kind is ClockKind.OPINION}
+    assert (asked[WINDOW].is_running, asked[COUNTY].is_running) == (True, False)
+    assert next_due(diary.clocks()) == (ClockKind.OPINION, DueDay(date(2026, 3, 12), False))
+    diary.on(date(2026, 3, 11)).contribute(OpinionGiven, WINDOW, Opinion.AGREES, "已整改")
+    asked = {one.subject: one for one in diary.clocks() if one.kind is ClockKind.OPINION}
+    assert asked[WINDOW].stopped == date(2026, 3, 11)
+
+
 # --- properties ------------------------------------------------------------------------------------------------------
 
 pauses = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), max_size=3)
@@ -426,7 +501,7 @@ def test_neither_a_pause_nor_an_extension_brings_a_day_forward(
 def test_no_term_ends_on_a_day_of_rest(start: date, spells: list[tuple[int, int]], code: str) -> None:
     for clock in written(start, spells).clocks(ITEMS[code]):
         for due in (clock.due, clock.due_unpaused):
-            assert due is None or not clock.days or CALENDAR.is_working(due.day)
+            assert due is None or CALENDAR.is_working(due.day)
 
 
 @given(LONG, pauses, st.integers(1, 40))

@@ -39,7 +39,6 @@ from schemas.casework.events import (
     StepCompleted,
     TermExtended,
 )
-from schemas.casework.fold import fold
 from schemas.casework.lifecycle import NotPermitted, permits_event
 from schemas.casework.stages import Stage
 from schemas.casework.steps import Step
@@ -84,12 +83,6 @@ DEFERRABLE = "社会保障卡复印件"
 
 GRANTED = (Outcome.GRANTED, "符合条件", "社会保险法第20条")
 REFUSED = (Outcome.REFUSED, "不符合条件", "社会保险法第20条", "60日内申请行政复议")
-
-
-def case_of(book: Casebook) -> CaseFile:
-    case = fold(book.items)
-    assert case is not None
-    return case
 
 
 def refusal(
@@ -238,7 +231,7 @@ def test_a_survey_for_two_is_no_step_that_one_ticks_off() -> None:
 
 
 def test_acceptance_names_every_required_material_that_is_missing() -> None:
-    case = case_of(filed_with())
+    case = filed_with().case
     with pytest.raises(NotPermitted) as refused:
         permits_event(case, act(case, CustodyAccepted, TOWNSHIP), ITEM, today=TODAY)
     assert refused.value.code == "materials_missing"
@@ -249,24 +242,24 @@ def test_acceptance_names_every_required_material_that_is_missing() -> None:
 @pytest.mark.parametrize("status", set(MaterialStatus) - {MaterialStatus.DEFERRED})
 def test_a_material_is_there_in_whatever_lawful_way(status: MaterialStatus) -> None:
     names = ("居民身份证", "参保登记表", DEFERRABLE)
-    case = case_of(filed_with(*(Material(name, status, TODAY, "1-AB") for name in names)))
+    case = filed_with(*(Material(name, status, TODAY, "1-AB") for name in names)).case
     assert refusal(case, act(case, CustodyAccepted, TOWNSHIP)) == ""
 
 
 def test_what_the_resident_brought_since_counts() -> None:
     book = filed_with(*provided("居民身份证", DEFERRABLE))
-    assert refusal(case_of(book), act(case_of(book), CustodyAccepted, TOWNSHIP)) == "materials_missing"
+    assert refusal(book.case, act(book.case, CustodyAccepted, TOWNSHIP)) == "materials_missing"
     book.contribute(PapersBrought, VILLAGE, ("参保登记表",))
-    assert refusal(case_of(book), act(case_of(book), CustodyAccepted, TOWNSHIP)) == ""
+    assert refusal(book.case, act(book.case, CustodyAccepted, TOWNSHIP)) == ""
     book = filed_with(*provided("居民身份证", DEFERRABLE))
     book.act(PapersRequested, TOWNSHIP, ("参保登记表",), "缺件")
     book.act(PapersReceived, TOWNSHIP, ("参保登记表",))
-    assert refusal(case_of(book), act(case_of(book), CustodyAccepted, TOWNSHIP)) == ""
+    assert refusal(book.case, act(book.case, CustodyAccepted, TOWNSHIP)) == ""
 
 
 def test_what_may_come_later_is_promised_with_a_day() -> None:
     """STANDARDS 6: minor materials, a signed promise, no later than the promised handling time."""
-    case = case_of(filed_with(*provided("居民身份证", "参保登记表")))
+    case = filed_with(*provided("居民身份证", "参保登记表")).case
     assert refusal(case, act(case, CustodyAccepted, TOWNSHIP)) == "promise_missing"
     last = CALENDAR.add_working_days(TODAY, 5).day
     for until, code in ((TODAY, ""), (last, ""), (last + ONE_DAY, "promise_untimely"), (YESTERDAY, "promise_untimely")):
@@ -284,7 +277,7 @@ def test_what_may_come_later_is_promised_with_a_day() -> None:
 
 
 def test_an_on_the_spot_item_lets_papers_come_within_its_legal_term() -> None:
-    case = case_of(filed_with(*provided("居民身份证", "参保登记表")))
+    case = filed_with(*provided("居民身份证", "参保登记表")).case
     last = CALENDAR.add_working_days(TODAY, EVERYWHERE.legal.days).day
     for until, code in ((last, ""), (last + ONE_DAY, "promise_untimely")):
         event = act(case, CustodyAccepted, TOWNSHIP, "", (Promise(DEFERRABLE, until),))
@@ -294,30 +287,30 @@ def test_an_on_the_spot_item_lets_papers_come_within_its_legal_term() -> None:
 def test_a_promise_given_at_the_filing_is_kept_without_being_stated_again() -> None:
     deferred = Material(DEFERRABLE, MaterialStatus.DEFERRED, TOMORROW)
     book = filed_with(*provided("居民身份证", "参保登记表"), deferred)
-    assert refusal(case_of(book), act(case_of(book), CustodyAccepted, TOWNSHIP)) == ""
+    assert refusal(book.case, act(book.case, CustodyAccepted, TOWNSHIP)) == ""
     book.act(CustodyAccepted, TOWNSHIP)
-    assert case_of(book).course.promises == (Promise(DEFERRABLE, TOMORROW),)
+    assert book.case.course.promises == (Promise(DEFERRABLE, TOMORROW),)
 
 
 def test_an_open_promise_blocks_the_grant_and_not_the_refusal() -> None:
     book = filed_with(*provided("居民身份证", "参保登记表"))
     book.act(CustodyAccepted, TOWNSHIP, "", (Promise(DEFERRABLE, TODAY),))
-    case = case_of(book)
+    case = book.case
     assert refusal(case, act(case, CaseDecided, TOWNSHIP, *GRANTED)) == "promises_open"
     assert refusal(case, act(case, CaseDecided, TOWNSHIP, *REFUSED)) == ""
     book.act(PapersReceived, TOWNSHIP, (DEFERRABLE,))
-    assert refusal(case_of(book), act(case_of(book), CaseDecided, TOWNSHIP, *GRANTED)) == ""
+    assert refusal(book.case, act(book.case, CaseDecided, TOWNSHIP, *GRANTED)) == ""
 
 
 def test_one_notice_names_every_gap_and_a_second_one_justifies_itself() -> None:
     book = filed_with()
-    half = act(case_of(book), PapersRequested, TOWNSHIP, ("居民身份证",), "缺件")
-    assert refusal(case_of(book), half) == "notice_incomplete"
-    whole = act(case_of(book), PapersRequested, TOWNSHIP, ("居民身份证", "参保登记表", "户口簿"), "缺件")
-    assert refusal(case_of(book), whole) == ""
+    half = act(book.case, PapersRequested, TOWNSHIP, ("居民身份证",), "缺件")
+    assert refusal(book.case, half) == "notice_incomplete"
+    whole = act(book.case, PapersRequested, TOWNSHIP, ("居民身份证", "参保登记表", "户口簿"), "缺件")
+    assert refusal(book.case, whole) == ""
     book.keep(whole)
     book.act(PapersReceived, TOWNSHIP, ("居民身份证", "参保登记表"))
-    case = case_of(book)
+    case = book.case
     assert refusal(case, act(case, PapersRequested, TOWNSHIP, ("户口簿",), "缺件")) == "second_notice_unjustified"
     assert refusal(case, act(case, PapersRequested, TOWNSHIP, ("户口簿",), "缺件", "核查后新发现")) == ""
     accepted = case_at(Stage.IN_REVIEW)
@@ -327,7 +320,7 @@ def test_one_notice_names_every_gap_and_a_second_one_justifies_itself() -> None:
 def test_five_working_days_of_silence_are_the_acceptance() -> None:
     """Art. 32: nothing else can be answered any more, gaps are asked for afterwards, and the act records the day."""
     book = filed_with()
-    case = case_of(book)
+    case = book.case
     last = CALENDAR.add_working_days(TODAY, 5).day
     late = last + ONE_DAY
     notice = act(case, PapersRequested, TOWNSHIP, ("居民身份证", "参保登记表"), "缺件")
@@ -345,7 +338,7 @@ def test_five_working_days_of_silence_are_the_acceptance() -> None:
     county_only = replace(ITEM, accepting_tiers=(Tier.VILLAGE, Tier.COUNTY))
     assert refusal(case, back, county_only, today=late) == "", "which may not accept it sends it where it belongs"
     book.contribute(RecallRequested, VILLAGE, "寄错了单位")
-    assert refusal(case_of(book), back, today=late) == "", "who sent it wants it back"
+    assert refusal(book.case, back, today=late) == "", "who sent it wants it back"
     referred = case_at(Stage.REFERRED)
     assert refusal(referred, act(referred, CustodyAccepted, WINDOW, "", (), TODAY)) == "deemed_wrongly"
 
@@ -408,14 +401,14 @@ BOTH = ((DEPARTMENT, Opinion.AGREES), (WINDOW, Opinion.AGREES_WITH_CONDITIONS))
 
 
 def test_nothing_is_granted_before_every_department_has_spoken() -> None:
-    assert refusal(case_of(consulted(*BOTH)), decide(case_of(consulted(*BOTH)))) == ""
-    case = case_of(consulted(BOTH[0]))
+    assert refusal(consulted(*BOTH).case, decide(consulted(*BOTH).case)) == ""
+    case = consulted(BOTH[0]).case
     for deemed in ((), (WINDOW,)):
         assert refusal(case, decide(case, *deemed), today=LATE) == "opinions_outstanding", "the item does not deem"
 
 
 def test_a_refusal_waits_for_nobody_and_takes_nobody_for_silent_who_is_not() -> None:
-    case = case_of(consulted(BOTH[0]))
+    case = consulted(BOTH[0]).case
     assert refusal(case, decide(case, outcome=REFUSED), today=TODAY) == ""
     assert refusal(case, decide(case, WINDOW, outcome=REFUSED), today=LATE) == "deemed_not_silent"
     assert refusal(case, decide(case, WINDOW, outcome=REFUSED), DEEMING, today=LATE) == ""
@@ -424,28 +417,28 @@ def test_a_refusal_waits_for_nobody_and_takes_nobody_for_silent_who_is_not() -> 
 
 def test_nobody_waits_for_a_department_that_is_no_more_and_its_successor_may_be_asked() -> None:
     book = consulted(BOTH[0])
-    case, gone = case_of(book), frozenset({WINDOW})
+    case, gone = book.case, frozenset({WINDOW})
     assert refusal(case, decide(case)) == "opinions_outstanding"
     assert refusal(case, decide(case), ended=gone) == ""
     assert refusal(case, decide(case, WINDOW), DEEMING, today=LATE, ended=gone) == "deemed_not_silent"
     successor = OfficeId("510824.yjj")
     assert refusal(case, act(case, OpinionsRequested, TOWNSHIP, (successor,), DUE), ended=gone) == ""
     book.act(OpinionsRequested, TOWNSHIP, (successor,), DUE)
-    case = case_of(book)
+    case = book.case
     assert refusal(case, decide(case), ended=gone) == "opinions_outstanding", "whoever is asked is waited for"
     book.contribute(OpinionGiven, successor, Opinion.AGREES, "同意")
-    assert refusal(case_of(book), decide(case_of(book)), ended=gone) == ""
+    assert refusal(book.case, decide(book.case), ended=gone) == ""
 
 
 def test_a_late_department_is_deemed_to_agree_where_the_item_says_so() -> None:
-    case = case_of(consulted(BOTH[0]))
+    case = consulted(BOTH[0]).case
     assert refusal(case, decide(case, WINDOW), DEEMING, today=DUE) == "opinions_outstanding", "the day is not over"
     assert refusal(case, decide(case, WINDOW), DEEMING, today=LATE) == ""
     for deemed in ((), (DEPARTMENT,), (DEPARTMENT, WINDOW), (WINDOW, WINDOW)):
         assert refusal(case, decide(case, *deemed), DEEMING, today=LATE) == "deemed_not_silent"
-    case = case_of(consulted(*BOTH))
+    case = consulted(*BOTH).case
     assert refusal(case, decide(case, WINDOW), DEEMING, today=LATE) == "deemed_not_silent"
-    case = case_of(consulted())
+    case = consulted().case
     assert refusal(case, decide(case, WINDOW, DEPARTMENT), DEEMING, today=LATE) == ""
     assert refusal(REVIEW, decide(REVIEW), DEEMING, today=TOMORROW) == "opinions_outstanding"
 
@@ -456,17 +449,17 @@ def test_nobody_is_late_who_never_had_the_request() -> None:
     book.contribute(CaseReceived, WINDOW)
     book.act(OpinionsRequested, TOWNSHIP, (WINDOW,), DUE)
     book.contribute(MeetingHeld, TOWNSHIP, TODAY, (WINDOW,), (), "同意")
-    case = case_of(book)
+    case = book.case
     assert refusal(case, decide(case, WINDOW), DEEMING, today=LATE) == "opinions_outstanding", "the line was cut"
     book.contribute(CaseReceived, WINDOW)
-    case = case_of(book)
+    case = book.case
     assert refusal(case, decide(case, WINDOW), DEEMING, today=LATE) == ""
     book.act(OpinionsRequested, TOWNSHIP, (WINDOW,), DUE)
-    case = case_of(book)
+    case = book.case
     assert refusal(case, decide(case, WINDOW), DEEMING, today=LATE) == "opinions_outstanding", "asked anew"
     book.act(OpinionsRequested, TOWNSHIP, (WINDOW,), TODAY)
     book.contribute(CaseReceived, WINDOW)
-    case = case_of(book)
+    case = book.case
     assert refusal(case, decide(case, WINDOW), DEEMING, today=LATE) == "opinions_outstanding", "no day was left to it"
 
 
@@ -481,30 +474,34 @@ def test_whose_silence_counts_has_a_working_day_to_answer() -> None:
 def test_who_stayed_away_from_the_meeting_is_deemed_to_agree_at_once() -> None:
     book = consulted(BOTH[0])
     book.contribute(MeetingHeld, TOWNSHIP, TODAY, (DEPARTMENT, WINDOW), (DEPARTMENT,), "同意")
-    case = case_of(book)
+    case = book.case
     assert refusal(case, decide(case, WINDOW), DEEMING, today=TODAY) == ""
     assert refusal(case, decide(case, WINDOW), ITEM, today=TODAY) == "opinions_outstanding"
+    book.act(CaseTerminated, TOWNSHIP, "误报死亡", "行政许可法第70条")
+    book.act(CaseReopened, TOWNSHIP, "查明在世", LEADER)
+    case = book.case
+    assert refusal(case, decide(case, WINDOW), DEEMING, today=TODAY) == "opinions_outstanding", "it is to be asked anew"
 
 
 def test_a_grant_over_an_objection_is_answered_after_a_joint_meeting() -> None:
     book = consulted(BOTH[0], (WINDOW, Opinion.OBJECTS))
-    case = case_of(book)
+    case = book.case
     assert refusal(case, decide(case)) == "objection_unanswered"
     assert refusal(case, decide(case, outcome=REFUSED)) == ""
     book.contribute(MeetingHeld, TOWNSHIP, TODAY, (DEPARTMENT, WINDOW), (DEPARTMENT, WINDOW), "多数同意")
-    case = case_of(book)
+    case = book.case
     assert refusal(case, decide(case)) == ""
     assert refusal(case, decide(case, outcome=(Outcome.GRANTED, " ", "第20条", ""))) == "objection_unanswered"
 
 
 def test_a_department_may_change_its_mind_and_a_refusal_may_rest_on_one_objection() -> None:
     book = consulted((WINDOW, Opinion.OBJECTS))
-    case = case_of(book)
+    case = book.case
     assert refusal(case, decide(case, outcome=REFUSED)) == "", "whatever the other would say"
     assert refusal(case, decide(case, DEPARTMENT, outcome=REFUSED), DEEMING, today=TOMORROW) == "deemed_not_silent"
     book.contribute(OpinionGiven, WINDOW, Opinion.AGREES, "已整改")
     book.contribute(OpinionGiven, DEPARTMENT, Opinion.AGREES, "同意")
-    assert refusal(case_of(book), decide(case_of(book))) == ""
+    assert refusal(book.case, decide(book.case)) == ""
 
 
 # --- grants ----------------------------------------------------------------------------------------------------------
@@ -513,7 +510,7 @@ AT_COUNTY = load_catalogue().get_item("RS02")
 
 
 def test_who_decides_by_grant_names_it_and_the_organ_whose_decision_it_is() -> None:
-    heard = case_of(heard_book())
+    heard = heard_book().case
     delegated = Grant("放〔2026〕1号", "县人社局", False, (TOWNSHIP,), ("RS02",), YESTERDAY, TODAY, "文")
     entrusted = replace(delegated, number="委〔2026〕2号", is_entrusted=True)
     both = (delegated, entrusted)
@@ -555,7 +552,7 @@ def roster(*parts: int) -> Casebook:
 
 
 def test_a_list_is_decided_when_all_of_it_is_here_and_excepts_only_its_own_rows() -> None:
-    whole, part = case_of(roster(1, 2)), case_of(roster(1))
+    whole, part = roster(1, 2).case, roster(1).case
 
     def said(case: CaseFile, *rows: int) -> str:
         excepted = tuple(Excepted(row, "已在外地参保") for row in rows)
@@ -565,28 +562,28 @@ def test_a_list_is_decided_when_all_of_it_is_here_and_excepts_only_its_own_rows(
     assert said(part) == "roster_incomplete"
     assert said(whole) == said(whole, 1, 3) == ""
     assert said(whole, 4) == said(whole, 2, 2) == "roster_row_unknown"
-    assert said(case_of(heard_book()), 1) == "roster_row_unknown", "no list at all"
+    assert said(heard_book().case, 1) == "roster_row_unknown", "no list at all"
 
 
 def test_no_fee_is_above_the_standard() -> None:
     costly = replace(ITEM, fee_yuan=20)
     book = book_at(Stage.IN_REVIEW)
-    assert refusal(case_of(book), note(REVIEW, FeePaid, TOWNSHIP, 2001, "1"), costly) == "fee_above_standard"
-    assert refusal(case_of(book), note(REVIEW, FeePaid, TOWNSHIP, 2000, "1"), costly) == ""
-    assert refusal(case_of(book), note(REVIEW, FeePaid, TOWNSHIP, 1, "1"), replace(ITEM, fee_yuan=0)) != ""
-    assert refusal(case_of(book), note(REVIEW, FeePaid, TOWNSHIP, 9999, "1"), replace(ITEM, fee_yuan=None)) == ""
+    assert refusal(book.case, note(REVIEW, FeePaid, TOWNSHIP, 2001, "1"), costly) == "fee_above_standard"
+    assert refusal(book.case, note(REVIEW, FeePaid, TOWNSHIP, 2000, "1"), costly) == ""
+    assert refusal(book.case, note(REVIEW, FeePaid, TOWNSHIP, 1, "1"), replace(ITEM, fee_yuan=0)) != ""
+    assert refusal(book.case, note(REVIEW, FeePaid, TOWNSHIP, 9999, "1"), replace(ITEM, fee_yuan=None)) == ""
     book.contribute(FeePaid, TOWNSHIP, 1500, "1")
-    assert refusal(case_of(book), note(REVIEW, FeePaid, TOWNSHIP, 501, "2"), costly) == "fee_above_standard"
-    assert refusal(case_of(book), note(REVIEW, FeePaid, TOWNSHIP, 500, "2"), costly) == ""
-    assert refusal(case_of(book), note(REVIEW, FeePaid, VILLAGE, 500, "2"), costly) == "village_takes_no_fee"
+    assert refusal(book.case, note(REVIEW, FeePaid, TOWNSHIP, 501, "2"), costly) == "fee_above_standard"
+    assert refusal(book.case, note(REVIEW, FeePaid, TOWNSHIP, 500, "2"), costly) == ""
+    assert refusal(book.case, note(REVIEW, FeePaid, VILLAGE, 500, "2"), costly) == "village_takes_no_fee"
 
 
 # --- without a day ---------------------------------------------------------------------------------------------------
 
 
 def test_whoever_has_no_day_is_not_judged_by_days() -> None:
-    case = case_of(filed_with())
+    case = filed_with().case
     assert refusal(case, act(case, PapersRequested, TOWNSHIP, ("居民身份证", "参保登记表"), "缺件"), today=None) == ""
-    case = case_of(filed_with(*provided("居民身份证", "参保登记表")))
+    case = filed_with(*provided("居民身份证", "参保登记表")).case
     promised = (Promise(DEFERRABLE, date(2099, 1, 1)),)
     assert refusal(case, act(case, CustodyAccepted, TOWNSHIP, "", promised), today=None) == ""

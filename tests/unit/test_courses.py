@@ -20,7 +20,7 @@ from schemas.casework.events import (
     StepCompleted,
     TermExtended,
 )
-from schemas.casework.fold import Item, fold
+from schemas.casework.fold import Item
 from schemas.casework.steps import Step
 from schemas.casework.values import Handover, Opinion, Outcome, PauseCause, Promise
 from schemas.casework.visibility import FieldGroup, Sight
@@ -35,8 +35,7 @@ OTHER = OfficerId(f"{TOWNSHIP}/wang")
 
 def found(book: Casebook, superseded: tuple[Item, ...] = ()) -> Found:
     """A notebook as the read side finds it."""
-    case = fold(book.items)
-    assert case is not None
+    case = book.case
     traced: list[Traced] = []
     for item in book.items:
         event, header = item

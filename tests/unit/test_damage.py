@@ -30,6 +30,7 @@ from tests.support.network import (
     Network,
     Node,
     run,
+    runs_of,
     sign,
 )
 
@@ -39,10 +40,6 @@ STRANGER = NodeId("a" * 16)
 @pytest.fixture
 def network() -> Network:
     return Network(TOWNSHIP, VILLAGE, real=True)
-
-
-def runs_of(page: Page) -> list[Run]:
-    return [found for stretch in page.stretches for found in stretch.runs]
 
 
 def with_run(page: Page, changed: Run) -> Page:

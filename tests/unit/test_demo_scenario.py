@@ -1,13 +1,17 @@
 """The demo's script is lawful before any process starts: every case of it lives through on the pure casework core."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import msgspec
 import pytest
 
+from deploy.demo_county import officer_for
 from deploy.demo_desk import materials_of
-from deploy.demo_scenario import BY_KEY, GRANT, PEOPLE, PLACES, WINDOWS, Step, Story
-from deploy.demo_stories import OPEN_STORIES, PRINTED, STORIES
+from deploy.demo_play import NOT_CONVERTED
+from deploy.demo_scenario import BY_KEY, GRANT, PEOPLE, PLACES, WINDOWS, Phase, Step, Story
+from deploy.demo_staff import DEPARTMENTS, DESK_DAYS, POSTS, SLOTS, STANDS_IN, person_at, statements_of
+from deploy.demo_stories import OPEN_STORIES, PRINTED, STORIES, conversion_before
+from office.people import check_staffing
 from office.seeds import load_catalogue, load_divisions
 from office.web.acting import arguments_of
 from office.web.forms import FORMS, read_fields
@@ -24,18 +28,22 @@ from schemas.casework.events import (
 )
 from schemas.casework.fold import follow
 from schemas.casework.lifecycle import permits_event
+from schemas.casework.reasons import NotPermitted
 from schemas.casework.roles import ROLES_OF_ACT
 from schemas.casework.values import Applicant, Material, MaterialStatus, RosterRow
+from schemas.catalogue import is_of_department
 from schemas.identity import RESIDENT_CARD, check_resident_number
 from schemas.names import CaseId, Epoch, NodeId, OfficeId, OfficerId, TrackingNumber, parent_seat
+from schemas.register import AbsenceStated, PostAssigned, SlotsPublished, may_write
 from schemas.wire import EntryHeader
 from tests.support.dated import at
 
 TODAY = date(2026, 11, 23)
-"""A Monday on which the whole play is played."""
+"""A Monday on which the whole play is played, unless it goes on past midnight."""
+TOMORROW = TODAY + timedelta(days=1)
 
 
-def event_of(story: Story, step: Step, case: CaseFile | None, number: int) -> CaseEvent:
+def event_of(story: Story, step: Step, case: CaseFile | None, number: int, day: date) -> CaseEvent:
     """The event that the desk would write for a step."""
     office = step.office or BY_KEY[step.at].office
     kind = EVENTS[step.kind]
@@ -51,7 +59,7 @@ def event_of(story: Story, step: Step, case: CaseFile | None, number: int) -> Ca
         return filing
     assert case is not None
     first = (case.turn + 1, case.tip, *author) if issubclass(kind, Act) else (case.turn, *author)
-    typed = arguments_of(step.kind, read_fields(FORMS[step.kind], step.fields_on(TODAY)))
+    typed = arguments_of(step.kind, read_fields(FORMS[step.kind], step.fields_on(day)))
     if kind is SiteSurveyed:
         typed["surveyors"] = (author[-1], *step.fields["surveyors"])
     names = [field.name for field in msgspec.structs.fields(kind)][len(first) :]
@@ -60,29 +68,60 @@ def event_of(story: Story, step: Step, case: CaseFile | None, number: int) -> Ca
     return decode_event(event.kind, encode_event(event))
 
 
-def header_of(kind: str, number: int) -> EntryHeader:
-    """Of the entry, written on the day of the play."""
+def header_of(kind: str, number: int, day: date) -> EntryHeader:
+    """Of the entry, written on that day of the play."""
     origin, epoch = NodeId("a" * 16), Epoch(1, bytes(6))
-    return EntryHeader(origin, epoch, number, at(TODAY), kind, CaseId(bytes(16)), bytes([number]) * 32)
+    return EntryHeader(origin, epoch, number, at(day), kind, CaseId(bytes(16)), bytes([number]) * 32)
 
 
-@pytest.mark.parametrize("story", [*STORIES, *OPEN_STORIES], ids=lambda story: story.key)
-def test_every_case_may_be_lived_as_written(story: Story) -> None:
-    item = load_catalogue().get_item(story.item)
+def write(story: Story, step: Step, case: CaseFile | None, number: int, day: date) -> CaseFile:
+    """Write one step, if it may be written. Raises `NotPermitted`."""
+    event = event_of(story, step, case, number, day)
+    item, department = load_catalogue().get_item(story.item), DEPARTMENTS.get(event.office, "")
+    permits_event(case, event, item, today=day, grants=(GRANT,), department=department)
+    written = follow(case, event, header_of(step.kind, number, day))
+    if isinstance(event, CaseFiled) and story.rows:
+        rows = tuple(RosterRow(name, RESIDENT_CARD, number) for name, number in story.rows)
+        added = RosterAdded(1, bytes(8), event.office, event.officer, 1, rows)
+        written = follow(written, added, header_of(added.kind, 99, day))
+    assert written is not None
+    return written
+
+
+def live(story: Story, midnight: int) -> tuple[CaseFile, list[str]]:
+    """The case at its end, and the kinds that were written. `midnight`: the first phase of the next day."""
     case: CaseFile | None = None
+    kinds: list[str] = []
     for number, step in enumerate(story.steps):
-        event = event_of(story, step, case, number)
-        permits_event(case, event, item, today=TODAY, grants=(GRANT,))
-        header = header_of(step.kind, number)
-        case = follow(case, event, header)
-        if isinstance(event, CaseFiled) and story.rows:
-            rows = tuple(RosterRow(name, RESIDENT_CARD, number) for name, number in story.rows)
-            added = RosterAdded(1, bytes(8), event.office, event.officer, 1, rows)
-            case = follow(case, added, header_of(added.kind, 99))
+        day = TODAY if step.phase < midnight else TOMORROW
+        try:
+            case = write(story, step, case, number, day)
+        except NotPermitted as refusal:
+            if refusal.code != NOT_CONVERTED:
+                raise
+            kinds.append("case.converted")
+            case = write(story, conversion_before(step), case, 50 + number, day)
+            case = write(story, step, case, number, day)
+        kinds.append(step.kind)
     assert case is not None
+    return case, kinds
+
+
+@pytest.mark.parametrize("midnight", range(2, 10), ids=lambda phase: f"midnight-before-{phase}")
+@pytest.mark.parametrize("story", [*STORIES, *OPEN_STORIES], ids=lambda story: story.key)
+def test_every_case_may_be_lived_as_written_also_past_midnight(story: Story, midnight: int) -> None:
+    case, _ = live(story, midnight)
     assert case.stage.value == story.ends_in
     assert not case.breaches
     assert not case.held
+
+
+def test_only_a_play_that_goes_on_past_midnight_converts_a_case() -> None:
+    def converted(midnight: Phase) -> list[str]:
+        return [story.key for story in STORIES if "case.converted" in live(story, midnight)[1]]
+
+    assert converted(Phase.LEFT_OPEN) == []
+    assert converted(Phase.AFTER_BACKUP) == ["05", "18"]
 
 
 def test_steps_come_in_the_order_of_the_phases() -> None:
@@ -132,3 +171,45 @@ def test_the_play_shows_each_way_of_handling_a_matter() -> None:
     assert {story.key for story in STORIES} >= set(PRINTED)
     assert sum(bool(story.rows) for story in STORIES) == 1
     assert any(step.fields.get("grant") == GRANT.number for story in STORIES for step in story.steps)
+
+
+# --- who works where -------------------------------------------------------------------------------------------------
+
+
+def test_what_is_published_about_people_is_each_office_s_to_say() -> None:
+    for place in PLACES:
+        statements = statements_of(place, bytes(16), TODAY)
+        assert bool(statements) == (place.key in SLOTS)
+        for event in statements:
+            assert may_write(place.office, event), event
+            if isinstance(event, PostAssigned | AbsenceStated | SlotsPublished):
+                check_staffing(event)
+
+
+def test_everybody_who_works_on_a_case_holds_a_post_and_so_has_a_name_everywhere() -> None:
+    named = {person_at(post.at, post.login) for post in POSTS}
+    writing = {officer_for(step) for story in STORIES for step in story.steps}
+    assert writing <= named
+    assert {person for person in PEOPLE if person.login != "admin"} == named
+
+
+def test_who_is_away_writes_nothing_and_the_deputy_does() -> None:
+    writing = {(one.office, one.login) for story in STORIES for one in map(officer_for, story.steps)}
+    for (office, away), deputy in STANDS_IN.items():
+        assert (office, away) not in writing
+        assert (office, deputy) in writing
+
+
+def test_windows_are_bound_to_the_departments_of_the_items_that_they_decide() -> None:
+    catalogue = load_catalogue()
+    for story in STORIES:
+        for step in story.steps:
+            if step.office is not None and step.kind == "case.decided":
+                assert is_of_department(catalogue.get_item(story.item), DEPARTMENTS[step.office])
+    assert {desk for _, desk, _ in DESK_DAYS} == WINDOWS.keys()
+
+
+def test_no_sample_telephone_can_be_dialled() -> None:
+    phones = [place.phone for place in PLACES]
+    assert len(set(phones)) == len(phones)
+    assert all(phone.startswith("0839-0000") and phone.endswith("（样例）") for phone in phones)

@@ -34,6 +34,7 @@ from tests.support.counties import (
     op,
     run,
 )
+from tests.support.publications import edition, item, publish_edition
 
 DAY = 24 * 3600 * 1000
 TODAY = date(2026, 3, 6)
@@ -171,6 +172,25 @@ def test_the_term_is_extended_once_by_leave_of_somebody_else() -> None:
     run(desk.extend_term(clerk(), case, op(4), **longer, approver=OTHER_CLERK))
     assert [one.days for one in same_everywhere(county, case).course.extensions] == [10]
     refused(county, "extended_once", desk.extend_term(clerk(), case, op(5), **longer, approver=OTHER_CLERK))
+
+
+def test_a_term_is_extended_by_the_edition_under_which_it_runs() -> None:
+    """Filed under the old edition, accepted under the new one, which allows it: on the page as at the pen."""
+    county = County(TOWNSHIP, VILLAGE)
+    hub, township = county[COUNTY], county[TOWNSHIP]
+    new = item("MZ01")
+    old = structs.replace(new, legal=structs.replace(new.legal, extension_days=0))
+    publish_edition(hub, 1, edition("2026.1", old))
+    publish_edition(hub, 2, edition("2026.2", new, first=date(2026, 3, 9)))
+    county.settle()
+    case = county[VILLAGE].file(item="MZ01").case
+    run(county[VILLAGE].desk.offer_custody(agent(), case, op(2), to=TOWNSHIP))
+    county.settle()
+    county.at = Instant(county.at + 3 * DAY)
+    run(township.desk.accept_custody(clerk(), case, op(3)))
+    assert township.catalogue.terms_of(township.case(case)) == new
+    assert "term.extended" in township.desk.available(clerk(), township.case(case))
+    run(township.desk.extend_term(clerk(), case, op(4), days=10, reason="勘察", approver=OTHER_CLERK))
 
 
 def window_clerk() -> Person:
@@ -314,6 +334,30 @@ def test_a_case_is_terminated_with_its_basis_and_reopened_by_leave() -> None:
     run(desk.reopen_case(clerk(), case, op(5), **again, approver=OTHER_CLERK))
     file = same_everywhere(county, case)
     assert (file.stage, file.custodian, len(file.course.reopenings)) == (Stage.IN_REVIEW, TOWNSHIP, 1)
+
+
+def test_a_wrong_decision_is_put_right_before_it_is_handed_over_by_who_holds_it() -> None:
+    """Granted by mistake: the township takes it up again; from the village it first asks the result back."""
+    county, case = accepted("WJ02")
+    village, township = county[VILLAGE], county[TOWNSHIP]
+    grant: Words = {"reason": "符合条件", "basis": "条例第八条"}
+    again: Words = {"reason": "核对时看错了年份"}
+    run(township.desk.decide(clerk(), case, op(4), outcome=Outcome.GRANTED, **grant))
+    run(township.desk.reopen_case(clerk(), case, op(5), **again, approver=OTHER_CLERK))
+    file = same_everywhere(county, case)
+    assert (file.stage, file.decision) == (Stage.IN_REVIEW, None)
+    run(township.desk.decide(clerk(), case, op(6), outcome=Outcome.GRANTED, **grant))
+    run(township.desk.offer_custody(clerk(), case, op(7), to=VILLAGE))
+    county.settle()
+    run(village.desk.accept_custody(agent(), case, op(8)))
+    county.settle()
+    asked = township.desk.reopen_case(clerk(), case, op(9), **again, approver=OTHER_CLERK)
+    refused(county, "not_custodian", asked)
+    run(village.desk.offer_custody(agent(), case, op(10), to=TOWNSHIP, note="退回更正"))
+    county.settle()
+    run(township.desk.accept_custody(clerk(), case, op(11)))
+    run(township.desk.reopen_case(clerk(), case, op(12), **again, approver=OTHER_CLERK))
+    assert same_everywhere(county, case).stage is Stage.IN_REVIEW
 
 
 # --- decided while the resident waits --------------------------------------------------------------------------------

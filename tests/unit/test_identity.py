@@ -96,8 +96,10 @@ def test_organisations_of_every_registering_department_are_taken(first: str) -> 
     assert check_document_number("001", f" {number.lower()} ", TODAY) == number
 
 
-def test_a_passport_is_taken_as_it_is_typed() -> None:
-    assert check_document_number("414", "EJ1234567", TODAY) == "EJ1234567"
+def test_a_passport_is_kept_in_one_spelling() -> None:
+    for typed in ("EJ1234567", " ej 1234567", "ＥＪ１２３４５６７"):
+        assert check_document_number("414", typed, TODAY) == "EJ1234567", "or the person would be another one"
+    assert check_document_number("999", "南字第1234号", TODAY) == "南字第1234号"
 
 
 def test_a_child_registered_on_its_first_day_is_taken() -> None:

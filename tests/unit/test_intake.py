@@ -1,13 +1,15 @@
 """Taking in: what the counter knows before it files, what the filing carries, and a village's list as one case."""
 
 from datetime import date
+from functools import partial
 from pathlib import Path
+from typing import cast
 
 import pytest
 from msgspec import structs
 
 from office.doorstep import season_start
-from office.intake import LeftOut
+from office.intake import Intake, LeftOut
 from office.node import Node
 from office.persons import PersonIndex
 from office.rosters import ListRefused, provides_for, read_roster
@@ -33,6 +35,9 @@ from schemas.casework.values import (
 from schemas.identity import IdentityRefused
 from schemas.names import CaseId, Instant, OfficeId, OfficerId
 from schemas.refusals import Refused
+from sync.core.errors import LocalFault
+from sync.ledger import Drafting, Ledger
+from sync.ports import Stored
 from tests.support.counties import (
     APPLICANT,
     COUNTY,
@@ -48,6 +53,7 @@ from tests.support.counties import (
     run,
 )
 from tests.support.nodes import Network, found_network
+from tests.support.publications import edition, item, publish_edition
 from tests.support.rosters import people, person
 
 INSURANCE = "YB01"
@@ -62,6 +68,21 @@ MANDATE = Mandate((Scope.FILE, Scope.COLLECT), date(2026, 6, 6), "王秀英", Si
 
 
 # --- one person ------------------------------------------------------------------------------------------------------
+
+
+def test_a_computer_whose_clock_fell_back_takes_in_nothing_that_is_suspended_since() -> None:
+    county = County(TOWNSHIP, VILLAGE)
+    hub, village = county[COUNTY], county[VILLAGE]
+    suspended = item(suspended_from=date(2026, 3, 4), suspension_document="苍府办〔2026〕9号")
+    publish_edition(hub, 1, edition("2026.1", item(), first=date(2026, 1, 1)))
+    publish_edition(hub, 2, edition("2026.2", suspended, item("MZ03")))
+    run(hub.ledger.light_beacon())
+    county.settle()
+    county.at = Instant(1_577_836_800_000)  # the battery is empty: 2020
+    with pytest.raises(NotPermitted) as refused:
+        village.file()
+    assert refused.value.code == "item_suspended"
+    assert village.file(2, "MZ03").tracking
 
 
 def test_a_filing_carries_its_authority_bound_to_this_very_case() -> None:
@@ -314,6 +335,34 @@ def test_a_list_is_its_officer_s_and_not_another_one_s() -> None:
     assert filed.slip.tracking in refused.value.zh
     with pytest.raises(NotPermitted, match="not_delegable"):
         run(village.intake.open_list(agent(), item="MZ10", name="白观村", rows=rows))
+
+
+class OneTransaction:
+    """The pen when two officers come at the same moment: the first waits until the second is there."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.first: list[Drafting] = []
+
+    async def record(self, drafting: Drafting) -> list[Stored]:
+        if not self.first:
+            self.first.append(drafting)
+            raise LocalFault("store_full", "the first officer's browser gives up; what was handed in is still done")
+        drafts = (*self.first, drafting)
+        written = await self.ledger.perform([partial(self.ledger.stage_record, one) for one in drafts])
+        return cast("list[Stored]", written[-1])
+
+
+def test_two_lists_of_one_moment_enrol_nobody_twice() -> None:
+    county = County(TOWNSHIP, VILLAGE)
+    village = county[VILLAGE]
+    pen = OneTransaction(village.ledger)
+    intake = Intake(pen, village.casebook, village.catalogue, county, county, bytes(32))
+    with pytest.raises(LocalFault, match="store_full"):
+        run(intake.open_list(agent(), item=INSURANCE, name="白观村", rows=people(1, 30)))
+    second = run(intake.open_list(agent(), item=INSURANCE, name="白观村", rows=people(29, 40)))
+    assert [row.row for row in second.left_out] == [1, 2]
+    assert sorted(case.filing.roster_rows for case in village.cases.files.values() if case.filing) == [second.rows, 30]
 
 
 @pytest.mark.parametrize(

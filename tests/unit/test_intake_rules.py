@@ -8,9 +8,8 @@ from msgspec import structs
 from office.seeds import load_calendar, load_catalogue
 from schemas.casework.intake_rules import (
     MaterialRefused,
-    Verdict,
     check_materials,
-    judge,
+    gaps_in,
     last_promise_day,
     reusable_until,
 )
@@ -32,19 +31,16 @@ PROOF = "困难佐证（病历、事故认定书）"
 
 
 def test_everything_there_is_complete_and_what_is_checked_against_data_is_not_asked_for() -> None:
-    assert judge(HELP, [*REQUIRED, Material(PROOF, MaterialStatus.PROVIDED)]).verdict is Verdict.COMPLETE
+    assert gaps_in(HELP, [*REQUIRED, Material(PROOF, MaterialStatus.PROVIDED)]) == ()
 
 
 def test_a_deferrable_paper_may_be_promised_and_is_a_gap_without_a_promise() -> None:
-    promised = Material(PROOF, MaterialStatus.DEFERRED, date(2026, 3, 20))
-    verdict = judge(HELP, [*REQUIRED, promised])
-    assert (verdict.verdict, verdict.promised) == (Verdict.WITH_PROMISES, (promised,))
-    assert judge(HELP, REQUIRED).gaps == (PROOF,)
+    assert gaps_in(HELP, [*REQUIRED, Material(PROOF, MaterialStatus.DEFERRED, date(2026, 3, 20))]) == ()
+    assert gaps_in(HELP, REQUIRED) == (PROOF,)
 
 
 def test_all_gaps_are_named_at_once() -> None:
-    verdict = judge(HELP, [])
-    assert (verdict.verdict, verdict.gaps) == (Verdict.GAPS, ("申请书", "居民身份证", PROOF))
+    assert gaps_in(HELP, []) == ("申请书", "居民身份证", PROOF)
 
 
 @pytest.mark.parametrize("item", ITEMS.values(), ids=lambda item: item.code)
@@ -59,7 +55,7 @@ def test_every_item_can_be_filed_complete_and_with_all_its_promises(item: object
         *(Material(name, MaterialStatus.PLEDGED) for name in listed.pledged),
     ]
     check_materials(item, materials, (), TODAY, CALENDAR)
-    assert not judge(item, materials).gaps
+    assert not gaps_in(item, materials)
     assert last > TODAY or not listed.deferrable
 
 

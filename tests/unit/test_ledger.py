@@ -8,8 +8,6 @@ from schemas.names import CaseId, Epoch, NodeId
 from schemas.wire import (
     Cursor,
     Lane,
-    Page,
-    Run,
     Want,
     attestation,
 )
@@ -27,6 +25,7 @@ from tests.support.network import (
     Node,
     refused,
     run,
+    runs_of,
 )
 
 STRANGER = NodeId("a" * 16)
@@ -35,10 +34,6 @@ STRANGER = NodeId("a" * 16)
 @pytest.fixture
 def network() -> Network:
     return Network(TOWNSHIP, VILLAGE, real=True)
-
-
-def runs_of(page: Page) -> list[Run]:
-    return [found for stretch in page.stretches for found in stretch.runs]
 
 
 # --- the plain way up and down ---------------------------------------------------------------------------------------
@@ -216,6 +211,20 @@ def test_the_origin_signs_every_64_entries_and_every_16_kib(network: Network) ->
     before = len(sizes)
     village.write(b"x" * 17_000)
     assert len(run(village.store.checkpoints(village.journal, 0, 1000))) == before + 1
+
+
+def test_what_names_the_entry_before_it_has_its_hash_also_behind_a_checkpoint(network: Network) -> None:
+    village = network[VILLAGE]
+    chained = Draft("case.filed", network.case, b"after nothing", lambda link: b"after " + link)
+
+    async def drafting() -> list[Draft]:
+        return [Draft("case.filed", network.case, b"first"), *[chained] * CHECKPOINT_ENTRIES_MAX]
+
+    written = run(village.ledger.record(drafting))
+    assert [entry.body for entry in written] == [b"first", *(b"after " + entry.hash for entry in written[:-1])]
+    assert village.held(village.journal)[-len(written) :] == written
+    checkpoints = run(village.store.checkpoints(village.journal, 0, 999))
+    assert checkpoints[-1].size == written[-1].seq, "the last one stands behind it"
 
 
 def test_more_than_a_page_holds_goes_in_several(network: Network) -> None:

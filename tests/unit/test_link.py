@@ -7,7 +7,7 @@ from schemas.codec import PAGE_ENTRIES_MAX
 from schemas.names import Epoch, JournalId, NodeId
 from schemas.wire import Cursor, Lane, Size
 from sync.core.link import PAGE_GROWTH_ENTRIES, STATED_MAX, WINDOW_PAGES_MAX, Link, Placement
-from tests.support.network import TOWNSHIP
+from tests.support.network import TOWNSHIP, size
 
 FIRST = Epoch(1, b"first.")
 SECOND = Epoch(2, b"second")
@@ -18,10 +18,6 @@ OTHER = JournalId(NodeId("b" * 16), FIRST)
 
 def a_link() -> Link:
     return Link(NodeId("t" * 16), TOWNSHIP)
-
-
-def size(journal: JournalId, count: int) -> Size:
-    return Size(journal.origin, journal.epoch, count)
 
 
 # --- sending ---------------------------------------------------------------------------------------------------------

@@ -19,7 +19,6 @@ from schemas.openings import (
     hours_on,
     is_market_day,
     is_open,
-    next_open,
 )
 from schemas.refusals import Refused
 
@@ -100,14 +99,6 @@ def test_hours_are_those_of_the_first_rule_that_opens() -> None:
     site = rules("周一至周五 09:00-17:00", "集市日开放 农历 1,4,7 7:00-14:00", "2026-03-08", "不开放 2026-10-08")
     days = (WORKDAY, NEW_YEARS_DAY, date(2026, 3, 8), SATURDAY, date(2026, 10, 8))
     assert [hours_on(site, day, CALENDAR) for day in days] == ["09:00-17:00", "07:00-14:00", "", None, None]
-
-
-def test_the_next_day_at_a_desk_is_after_today_and_not_on_a_holiday() -> None:
-    desk = rules("周三")
-    assert next_open(desk, date(2026, 9, 30), CALENDAR) == date(2026, 10, 14), "7 October is a holiday"
-    assert next_open((), date(2026, 2, 14), CALENDAR) == date(2026, 2, 24)
-    assert next_open(rules("2026-12-24"), date(2026, 9, 1), CALENDAR) is None
-    assert next_open(rules("2026-12-24"), date(2026, 9, 1), CALENDAR, 120) == date(2026, 12, 24)
 
 
 # --- markets ---------------------------------------------------------------------------------------------------------

@@ -151,6 +151,19 @@ def test_the_desk_of_an_item_is_found_from_below_the_best_fitting_one_first(coun
     assert village.next_staffed(ITEM, tuesday) == Staffed(DESK, DESK, tuesday, "")
 
 
+def test_a_department_s_window_is_no_desk_for_other_items_whatever_its_people_do(county: County) -> None:
+    everything = post(1, at=WINDOW, person=OfficerId(f"{WINDOW}/sun"))
+    county[COUNTY].publish(
+        OfficePublished(*by(COUNTY, 1), WINDOW, "人社局窗口", ITEM.department),
+        staffed_on(1, WINDOW, "周三", seat=COUNTY),
+        structs.replace(everything, office=COUNTY, officer=OfficerId(f"{COUNTY}/wang")),
+    )
+    county.settle()
+    village = county[VILLAGE].people
+    assert village.next_staffed(ITEM) == Staffed(WINDOW, WINDOW, date(2026, 3, 11), "")
+    assert village.next_staffed(load_catalogue().get_item("MZ01")) is None
+
+
 def test_a_desk_follows_the_rules_that_will_be_in_force_on_the_day(county: County) -> None:
     township = county[TOWNSHIP]
     later = structs.replace(staffed_on(2, DESK, "周四"), effective_from=date(2026, 3, 9))
@@ -260,15 +273,15 @@ def test_people_and_desks_are_stated_and_listed_at_the_command_line(
     assert "没有改动" in hub(assigned)
     assert "no_such_officer" in hub(assigned.replace("--person li", "--person lee"))
     assert "李明\t全部事项" in hub("posts list")
-    hub("absences state li --until 2999-01-01 --deputy chen --reason 学习 --officer wang")
+    hub("absences state li --until 2199-01-01 --deputy chen --reason 学习 --officer wang")
     assert "chen\t学习" in hub("absences list")
     assert "当日由谁负责：chen（代 李明）" in hub("posts list --item RS01")
-    assert "写入 1 条" in hub("absences end li --on 2998-12-31 --officer wang")
-    assert "当日由谁负责：李明" in hub("posts list --item RS01 --on 2999-01-01")
-    assert "写入 1 条" in hub("posts end zh-1 --on 2999-12-31 --officer wang")
-    assert "–2999-12-31" in hub("posts list")
-    assert "无专岗，本单位人员均可办理" in hub("posts list --item RS01 --on 3000-01-01")
-    assert "nothing_to_end" in hub("posts end zz-9 --on 2999-12-31 --officer wang")
+    assert "写入 1 条" in hub("absences end li --on 2198-12-31 --officer wang")
+    assert "当日由谁负责：李明" in hub("posts list --item RS01 --on 2199-01-01")
+    assert "写入 1 条" in hub("posts end zh-1 --on 2199-12-31 --officer wang")
+    assert "–2199-12-31" in hub("posts list")
+    assert "无专岗，本单位人员均可办理" in hub("posts list --item RS01 --on 2200-01-01")
+    assert "nothing_to_end" in hub("posts end zz-9 --on 2199-12-31 --officer wang")
     assert "no_desk" in hub("desks set 510824 --officer wang")
     assert "写入 1 条" in hub("desks set 510824.rsj", "周二 09:00-12:00", "--officer", "wang")
     assert "轮驻\t下次在岗 2" in hub("desks list")

@@ -216,10 +216,12 @@ def test_an_appointment_made_again_counts_again() -> None:
     ]
 
 
-def test_an_agent_is_appointed_from_above() -> None:
-    appointed = post(ZHANG, Position.AGENT, name="db-1")
+@pytest.mark.parametrize("position", [Position.AGENT, Position.DEPUTY])
+def test_an_agent_and_who_stands_in_for_one_are_appointed_from_above(position: Position) -> None:
+    """Else somebody whose term has ended would become the deputy of the own post, and go on."""
+    appointed = post(ZHANG, position, name="db-1")
     assert [may_write(seat, appointed) for seat in (COUNTY, TOWNSHIP, VILLAGE)] == [True, True, False]
-    assert may_write(VILLAGE, post(SUN, Position.DEPUTY, name="db-1"))
+    assert may_write(VILLAGE, away(SUN, 1, 3, ZHANG)), "who falls ill names who takes over at once"
 
 
 @pytest.mark.parametrize("position", list(Position))

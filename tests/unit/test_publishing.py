@@ -143,6 +143,23 @@ def test_a_grant_that_must_not_be_made(code: str, changes: dict[str, Any]) -> No
     assert hub.casebook.register.grants() == ()
 
 
+def test_a_field_that_is_wrong_is_named() -> None:
+    hub = County(TOWNSHIP)[COUNTY]
+    for wrong, named in ((grant(items=("rs01",)), "事项编码"), (grant(grantor=""), "原权力机关")):
+        with pytest.raises(Refused, match="record_unacceptable") as refused:
+            hub.publish(wrong)
+        assert f"“{named}”" in refused.value.text("zh")
+    assert kinds(hub) == []
+
+
+def test_a_year_out_of_all_reason_is_refused() -> None:
+    hub = County(TOWNSHIP)[COUNTY]
+    hub.publish(grant())
+    for year in (1, 206, 9999):
+        assert refusal(lambda year=year: hub.publish(end(first=date(year, 1, 1)))) == "record_year"
+    assert [one.effective_until for one in hub.casebook.register.grants()] == [None]
+
+
 def test_names_are_published_where_they_changed() -> None:
     hub = County(TOWNSHIP)[COUNTY]
     names = {COUNTY: "苍溪县政务服务中心", TOWNSHIP: "云峰镇"}

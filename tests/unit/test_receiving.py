@@ -1,5 +1,6 @@
 """What a node writes by itself when a case is offered to it: once, where the law counts from, and never twice."""
 
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -161,6 +162,36 @@ def test_what_could_not_be_written_waits() -> None:
     pen.is_full = False
     assert run(receiving.receive()) == 1
     assert len(received(county, case)) == 1
+
+
+class BusyPen:
+    """The node's pen with others behind it: `meanwhile` happens once, before whoever wrote first hears of it."""
+
+    def __init__(self, ledger: Ledger, meanwhile: Callable[[], None]) -> None:
+        self.ledger = ledger
+        self.meanwhile = [meanwhile]
+
+    async def record(self, drafting: Drafting) -> list[Stored]:
+        written = await self.ledger.record(drafting)
+        while self.meanwhile:
+            self.meanwhile.pop()()
+        return written
+
+
+def test_an_offer_that_comes_while_another_one_is_being_received_is_not_forgotten() -> None:
+    county = County(TOWNSHIP, VILLAGE)
+    township, village = county[TOWNSHIP], county[VILLAGE]
+
+    def offered_again() -> None:
+        run(township.desk.decline_custody(clerk(), case, op(3), reason="应由他镇受理"))
+        county.settle()
+        run(village.desk.offer_custody(agent(), case, op(5), to=TOWNSHIP))
+        county.settle()
+
+    receiving = Receiving(BusyPen(township.ledger, offered_again), township.casebook, TOWNSHIP)
+    (case,) = offered(county)
+    assert run(receiving.receive()) == 2
+    assert [note.turn for note in received(county, case)] == [2, 4]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from office.seeds import load_calendar, load_catalogue
+from schemas.calendar import CalendarYear, DayKind, WorkCalendar, YearStatus
 from schemas.casework.casefile import CaseFile
 from schemas.casework.clocks import day_of
 from schemas.casework.events import (
@@ -14,6 +15,7 @@ from schemas.casework.events import (
     CaseConverted,
     CaseDecided,
     CaseReceived,
+    CaseReopened,
     Contribution,
     CustodyAccepted,
     CustodyOffered,
@@ -24,7 +26,6 @@ from schemas.casework.events import (
     SiteSurveyed,
     StepCompleted,
 )
-from schemas.casework.fold import fold
 from schemas.casework.lifecycle import NotPermitted, permits_event
 from schemas.casework.reasons import REASONS
 from schemas.casework.regimes import DEMANDS, DEMANDS_OF_ALL, Regime, demands, is_convertible, regime_of
@@ -44,6 +45,7 @@ from schemas.catalogue import (
 )
 from schemas.names import Instant, OfficeId, OfficerId
 from tests.support.casebook import COUNTY, TODAY, TOWNSHIP, VILLAGE, WINDOW, Casebook, digest, filing, officer
+from tests.support.dated import DatedCasebook
 from tests.support.stages import DEPARTMENT, EVERYWHERE, book_at, case_at
 
 CATALOGUE = load_catalogue()
@@ -52,12 +54,6 @@ TOMORROW = TODAY + timedelta(days=1)
 COLLEAGUE = OfficerId("510824100/li")
 GRANTED = (Outcome.GRANTED, "符合条件", "第20条")
 REFUSED = (Outcome.REFUSED, "不符合条件", "第20条", "60日内申请行政复议")
-
-
-def case_of(book: Casebook) -> CaseFile:
-    case = fold(book.items)
-    assert case is not None
-    return case
 
 
 def item(code: str) -> ServiceItem:
@@ -75,16 +71,16 @@ def test_a_case_is_handled_as_its_item_says_until_something_else_happens() -> No
     plain = Casebook()
     plain.accepted_at_township()
     for case_type in CaseType:
-        assert regime_of(case_of(plain), replace(EVERYWHERE, case_type=case_type)) is Regime(case_type.value)
+        assert regime_of(plain.case, replace(EVERYWHERE, case_type=case_type)) is Regime(case_type.value)
     assert regime_of(case_at(Stage.IN_REVIEW), item("MZ01")) is Regime.JOINT, "a department was asked"
     plain.contribute(CaseConverted, TOWNSHIP, 5, "系统停机")
-    assert regime_of(case_of(plain), EVERYWHERE) is Regime.PROMISED
+    assert regime_of(plain.case, EVERYWHERE) is Regime.PROMISED
     plain.act(CaseDecided, TOWNSHIP, *GRANTED, "", "", "委〔2026〕2号", "县人社局")
-    assert regime_of(case_of(plain), EVERYWHERE) is Regime.ENTRUSTED
+    assert regime_of(plain.case, EVERYWHERE) is Regime.ENTRUSTED
     refused = Casebook()
     refused.accepted_at_township()
     refused.act(CaseDecided, TOWNSHIP, *REFUSED)
-    assert regime_of(case_of(refused), EVERYWHERE) is Regime.REFUSAL_ON_FILE
+    assert regime_of(refused.case, EVERYWHERE) is Regime.REFUSAL_ON_FILE
     assert regime_of(case_at(Stage.NOT_ACCEPTED), EVERYWHERE) is Regime.REFUSAL_ON_FILE
 
 
@@ -101,30 +97,52 @@ def test_an_on_the_spot_case_that_took_longer_says_why_first() -> None:
     book = Casebook()
     book.accepted_at_township()
     decided = CaseDecided.kind
-    assert demands(case_of(book), decided, EVERYWHERE, today=TODAY) == ()
-    assert demands(case_of(book), decided, EVERYWHERE, today=TOMORROW) == ("not_converted",)
-    assert demands(case_of(book), decided, EVERYWHERE) == (), "nobody asked"
+    assert demands(book.case, decided, EVERYWHERE, today=TODAY) == ()
+    assert demands(book.case, decided, EVERYWHERE, today=TOMORROW) == ("not_converted",)
+    assert demands(book.case, decided, EVERYWHERE) == (), "nobody asked"
+    days = {TODAY: DayKind.REST, TOMORROW: DayKind.WORKING}
+    resting = WorkCalendar([CalendarYear(TODAY.year, YearStatus.LOCAL, "", days)])
+    assert demands(book.case, decided, EVERYWHERE, today=TOMORROW, calendar=resting) == (), "begun on a day of rest"
     by_law = replace(EVERYWHERE, legal=LegalTerm(0, TermUnit.ON_THE_SPOT, TermStart.RECEIVED))
-    assert demands(case_of(book), decided, by_law, today=TOMORROW) == (), "it cannot be converted, only be late"
+    assert demands(book.case, decided, by_law, today=TOMORROW) == (), "it cannot be converted, only be late"
     book.contribute(CaseConverted, TOWNSHIP, 5, "系统停机")
-    assert demands(case_of(book), decided, EVERYWHERE, today=TOMORROW) == ()
+    assert demands(book.case, decided, EVERYWHERE, today=TOMORROW) == ()
+
+
+@pytest.mark.parametrize(("days", "longest"), [(10, 6), (3, 1), (0, 1)])
+def test_a_conversion_ends_with_a_legal_term_that_began_with_the_receipt(days: int, longest: int) -> None:
+    """When the term is over one day can be promised: a case that cannot be converted could never be decided."""
+    spot = replace(EVERYWHERE, legal=LegalTerm(days, TermUnit.WORKING_DAYS, TermStart.RECEIVED))
+    book = DatedCasebook().on(TODAY)
+    book.file()
+    book.act(CustodyOffered, VILLAGE, TOWNSHIP)
+    book.contribute(CaseReceived, TOWNSHIP)
+    book.on(date(2026, 3, 12)).act(CustodyAccepted, TOWNSHIP)
+
+    def convert(promised: int) -> None:
+        event = CaseConverted(book.turn, digest("op")[:8], TOWNSHIP, officer(TOWNSHIP), promised, "系统停机")
+        permits_event(book.case, event, spot, today=date(2026, 3, 13), calendar=CALENDAR)
+
+    convert(longest)
+    with pytest.raises(NotPermitted, match="conversion_too_long"):
+        convert(longest + 1)
 
 
 def test_a_joint_case_is_copied_to_the_departments_before_it_is_granted() -> None:
     book = Casebook()
     book.accepted_at_township()
     joint = replace(EVERYWHERE, case_type=CaseType.JOINT)
-    assert demands(case_of(book), CaseDecided.kind, joint) == ("opinions_not_requested",)
-    assert demands(case_of(book), CaseDecided.kind, joint, grants=False) == ()
+    assert demands(book.case, CaseDecided.kind, joint) == ("opinions_not_requested",)
+    assert demands(book.case, CaseDecided.kind, joint, grants=False) == ()
     book.act(OpinionsRequested, TOWNSHIP, (DEPARTMENT,), TODAY)
-    assert demands(case_of(book), CaseDecided.kind, joint) == ()
+    assert demands(book.case, CaseDecided.kind, joint) == ()
 
 
 def test_the_township_reviews_what_it_reports_upward() -> None:
     book = Casebook()
     book.accepted_at_township()
     upward, offered = item("RS02"), CustodyOffered.kind
-    assert demands(case_of(book), offered, upward) == ("first_review_missing",)
+    assert demands(book.case, offered, upward) == ("first_review_missing",)
     for to, note, code in (
         (WINDOW, "", "first_review_missing"),
         (WINDOW, "初审：材料属实", ""),
@@ -132,14 +150,14 @@ def test_the_township_reviews_what_it_reports_upward() -> None:
         (VILLAGE, "", ""),
     ):
         event = CustodyOffered(4, book.tip, bytes(8), TOWNSHIP, officer(TOWNSHIP), to, note)
-        assert refusal(case_of(book), event, upward) == code
+        assert refusal(book.case, event, upward) == code
     book.contribute(StepCompleted, TOWNSHIP, Step.REVIEW, "材料属实")
-    assert demands(case_of(book), offered, upward) == ()
+    assert demands(book.case, offered, upward) == ()
     at_window = Casebook()
     at_window.file()
     at_window.act(CustodyOffered, VILLAGE, COUNTY)
     at_window.act(CustodyAccepted, COUNTY)
-    assert demands(case_of(at_window), offered, upward) == (), "the county reports nothing upward"
+    assert demands(at_window.case, offered, upward) == (), "the county reports nothing upward"
 
 
 def refusal(case: CaseFile, event: Act | Contribution, of: ServiceItem) -> str:
@@ -154,7 +172,7 @@ def test_a_refusal_without_its_reasons_is_not_struck_off() -> None:
     book = book_at(Stage.IN_REVIEW)
     book.act(CaseDecided, TOWNSHIP, Outcome.REFUSED, "不符合", "", "")
     book.act(ResultHandedOver, TOWNSHIP, "王秀英", Handover.COUNTER)
-    assert demands(case_of(book), CaseClosed.kind, EVERYWHERE) == ("answer_incomplete",)
+    assert demands(book.case, CaseClosed.kind, EVERYWHERE) == ("answer_incomplete",)
 
 
 def test_a_result_that_nobody_can_take_is_served_by_public_notice_with_the_reason() -> None:
@@ -174,14 +192,14 @@ def test_two_look_at_the_site_where_the_catalogue_sends_two() -> None:
     book.accepted_at_township()
     for_two, for_one = item("MZ01"), item("MZ03")
     for item_of, outcome in ((for_two, True), (for_two, False), (for_one, True)):
-        assert "survey_missing" in demands(case_of(book), CaseDecided.kind, item_of, grants=outcome)
+        assert "survey_missing" in demands(book.case, CaseDecided.kind, item_of, grants=outcome)
     book.contribute(StepCompleted, TOWNSHIP, Step.SURVEY, "属实")
-    assert "survey_missing" not in demands(case_of(book), CaseDecided.kind, for_one)
-    assert "survey_missing" in demands(case_of(book), CaseDecided.kind, for_two)
+    assert "survey_missing" not in demands(book.case, CaseDecided.kind, for_one)
+    assert "survey_missing" in demands(book.case, CaseDecided.kind, for_two)
     survey(book, COLLEAGUE, COLLEAGUE)
-    assert "survey_missing" in demands(case_of(book), CaseDecided.kind, for_two)
+    assert "survey_missing" in demands(book.case, CaseDecided.kind, for_two)
     survey(book, COLLEAGUE, officer(TOWNSHIP))
-    assert "survey_missing" not in demands(case_of(book), CaseDecided.kind, for_two)
+    assert "survey_missing" not in demands(book.case, CaseDecided.kind, for_two)
 
 
 def test_a_survey_that_a_village_wrote_alone_is_none() -> None:
@@ -189,16 +207,16 @@ def test_a_survey_that_a_village_wrote_alone_is_none() -> None:
     book.accepted_at_township()
     book.contribute(SiteSurveyed, VILLAGE, (officer(VILLAGE), COLLEAGUE), TODAY, "三组", "属实", True)
     book.contribute(StepCompleted, VILLAGE, Step.PUBLICITY, "已公示")
-    assert demands(case_of(book), CaseDecided.kind, item("MZ01")) == ("survey_missing", "publicity_missing")
+    assert demands(book.case, CaseDecided.kind, item("MZ01")) == ("survey_missing", "publicity_missing")
 
 
 def test_a_public_notice_comes_before_a_grant_and_may_be_left_out_in_words() -> None:
     book = Casebook()
     book.accepted_at_township()
-    assert demands(case_of(book), CaseDecided.kind, item("CL01")) == ("publicity_missing",)
-    assert demands(case_of(book), CaseDecided.kind, item("CL01"), grants=False) == ()
+    assert demands(book.case, CaseDecided.kind, item("CL01")) == ("publicity_missing",)
+    assert demands(book.case, CaseDecided.kind, item("CL01"), grants=False) == ()
     book.contribute(StepCompleted, TOWNSHIP, Step.PUBLICITY, "未成年人，不公示")
-    assert demands(case_of(book), CaseDecided.kind, item("CL01")) == ()
+    assert demands(book.case, CaseDecided.kind, item("CL01")) == ()
 
 
 def test_what_is_handed_over_is_made_sealed_and_paid_for() -> None:
@@ -206,16 +224,21 @@ def test_what_is_handed_over_is_made_sealed_and_paid_for() -> None:
     book = Casebook()
     book.granted_at_township()
     handed = ResultHandedOver.kind
-    assert demands(case_of(book), handed, costly) == ("fee_unpaid", "production_missing", "sealing_missing")
+    assert demands(book.case, handed, costly) == ("fee_unpaid", "production_missing", "sealing_missing")
     book.contribute(FeePaid, TOWNSHIP, 0, "减免")
     book.contribute(StepCompleted, TOWNSHIP, Step.PRODUCTION, "已制证")
-    assert demands(case_of(book), handed, costly) == ("sealing_missing",)
+    assert demands(book.case, handed, costly) == ("sealing_missing",)
     book.contribute(StepCompleted, TOWNSHIP, Step.SEALING, "已盖章")
-    assert demands(case_of(book), handed, costly) == ()
+    assert demands(book.case, handed, costly) == ()
     refused = Casebook()
     refused.accepted_at_township()
     refused.act(CaseDecided, TOWNSHIP, *REFUSED)
-    assert demands(case_of(refused), handed, costly) == (), "a refusal costs and needs nothing"
+    assert demands(refused.case, handed, costly) == (), "a refusal costs and needs nothing"
+    book.act(ResultHandedOver, TOWNSHIP, "王秀英", Handover.COUNTER)
+    book.act(CaseReopened, TOWNSHIP, "证件有误", COLLEAGUE)
+    book.contribute(StepCompleted, TOWNSHIP, Step.REVIEW, "同意")
+    book.act(CaseDecided, TOWNSHIP, *GRANTED)
+    assert demands(book.case, handed, costly) == ("production_missing", "sealing_missing"), "another paper is made"
 
 
 # --- no item is closed -----------------------------------------------------------------------------------------------
@@ -230,7 +253,7 @@ class Way:
 
     @property
     def case(self) -> CaseFile:
-        return case_of(self.book)
+        return self.book.case
 
     def act(self, kind: type[Act], office: OfficeId, *fields: object) -> None:
         before = self.case

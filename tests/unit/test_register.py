@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from schemas.calendar import WorkCalendar, YearStatus
-from schemas.catalogue import digest_of_item
+from schemas.catalogue import digest_of_item, find_grant
 from schemas.codec import Malformed, encode
 from schemas.names import OfficeId, OfficerId
 from schemas.openings import OpeningRule, RuleKind
@@ -23,6 +23,7 @@ from schemas.register import (
     GrantEnded,
     GrantMade,
     ItemPublished,
+    MoveProposed,
     OfficePublished,
     OpeningPublished,
     Position,
@@ -112,7 +113,6 @@ def seen(held: Register) -> list[object]:
             (
                 held.name_of(TOWNSHIP, day(number)),
                 held.opening_of(TOWNSHIP, day(number)),
-                held.grants_for(TOWNSHIP, "RS01", day(number)),
                 held.post_holders(TOWNSHIP, "RS01", day(number)),
                 held.deputy_of(LI, day(number)),
                 calendar.is_working(day(number)),
@@ -158,6 +158,15 @@ def test_a_later_first_day_counts_while_both_are_in_force_and_a_correction_from_
     ]
 
 
+def test_the_move_that_was_proposed_last_counts_also_with_an_earlier_day() -> None:
+    late = MoveProposed(*AUTHOR, VILLAGE, TOWNSHIP, day(200), "苍府〔2026〕6号")
+    held = register(late)
+    early = structs.replace(late, operation=bytes(range(8)), effective_from=day(100), revision=held.next_revision(late))
+    for held in (register(late, early), register(early, late)):
+        assert held.moves() == [early]
+        assert held.find(MoveProposed, VILLAGE) == early
+
+
 def test_an_office_that_has_ended_keeps_its_name() -> None:
     held = register(name("云峰镇", 1, 90))
     assert held.find_office(TOWNSHIP, day(91)) is None
@@ -200,17 +209,16 @@ def test_an_item_keeps_the_digest_of_its_author_whatever_this_version_would_writ
 
 def test_a_grant_ends_when_it_was_made_to_or_when_it_is_ended() -> None:
     held = register(grant(last=100))
-    assert [bool(held.grants_for(TOWNSHIP, "RS01", day(number))) for number in (9, 10, 100, 101)] == [
-        False,
-        True,
-        True,
-        False,
-    ]
+
+    def is_granted(number: int, office: OfficeId = TOWNSHIP, code: str = "RS01") -> bool:
+        return find_grant(held.grants(), item(code), office, day(number)) is not None
+
+    assert [is_granted(number) for number in (9, 10, 100, 101)] == [False, True, True, False]
     held.add(Record(GrantEnded(*AUTHOR, "苍府〔2026〕5号", day(50), "…"), 1, 5, bytes(32)))
-    assert [bool(held.grants_for(TOWNSHIP, "RS01", day(number))) for number in (49, 50)] == [True, False]
-    assert held.grants_for(OfficeId(f"{TOWNSHIP}.mz"), "RS01", day(20))
-    assert not held.grants_for(OTHER_TOWNSHIP, "RS01", day(20))
-    assert not held.grants_for(TOWNSHIP, "RS02", day(20))
+    assert [is_granted(number) for number in (49, 50)] == [True, False]
+    assert is_granted(20, OfficeId(f"{TOWNSHIP}.mz"))
+    assert not is_granted(20, OTHER_TOWNSHIP)
+    assert not is_granted(20, code="RS02")
 
 
 def test_a_local_change_lies_over_the_notice() -> None:

@@ -36,8 +36,7 @@ def folded(book: Casebook) -> CaseFile:
     """The case, the same from every order of its last four entries."""
     *early, a, b, c, d = book.items
     cases = {repr(fold([*early, *late])) for late in permutations((a, b, c, d))}
-    case = fold(book.items)
-    assert case is not None
+    case = book.case
     assert cases == {repr(case)}
     return case
 
@@ -46,11 +45,9 @@ def test_every_open_stage_can_be_rehomed_and_stays_as_it_is() -> None:
     assert set(Stage) - set(OPEN) == {Stage.AWAITED, Stage.CLOSED}
     for stage in OPEN:
         book = book_at(stage)
-        before = fold(book.items)
+        before = book.case
         rehome(book)
-        after = fold(book.items)
-        assert before is not None
-        assert after is not None
+        after = book.case
         expected = replace(
             before,
             home=OTHER_VILLAGE,
@@ -70,8 +67,7 @@ def test_only_the_custodian_and_the_county_re_home() -> None:
     for office, counts in ((TOWNSHIP, True), (COUNTY, True), (OTHER_TOWNSHIP, False), (VILLAGE, False)):
         book = book_at(Stage.IN_REVIEW)
         rehome(book, office)
-        case = fold(book.items)
-        assert case is not None
+        case = book.case
         assert (case.home == OTHER_VILLAGE) is counts
         assert [one.code for one in case.breaches] == ([] if counts else [NOT_CUSTODIAN])
 
@@ -80,8 +76,7 @@ def test_a_refusal_of_acceptance_goes_to_the_new_home() -> None:
     book = book_at(Stage.OFFERED)
     rehome(book)
     book.act(AcceptanceRefused, TOWNSHIP, "不属于受理范围", "行政许可法第32条", "60日内申请行政复议")
-    case = fold(book.items)
-    assert case is not None
+    case = book.case
     assert (case.stage, case.custodian) == (Stage.NOT_ACCEPTED, OTHER_VILLAGE)
 
 

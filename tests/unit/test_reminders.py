@@ -21,13 +21,14 @@ from office.seeds import load_calendar, load_catalogue
 from office.tables import cases, reminders
 from schemas.calendar import CalendarYear, DayKind, YearStatus
 from schemas.casework.casefile import CaseFile
-from schemas.casework.clocks import clocks_of, next_due
+from schemas.casework.clocks import clocks_of, day_of, next_due
 from schemas.casework.events import (
     CaseConverted,
     CaseDecided,
     CaseReceived,
     CustodyAccepted,
     CustodyOffered,
+    CustodyReassigned,
     PapersReceived,
     PapersRequested,
     ResultHandedOver,
@@ -36,7 +37,7 @@ from schemas.casework.values import Handover, Outcome, Promise
 from schemas.catalogue import Edition
 from schemas.names import CaseId
 from sync.sealing import PlainSealer
-from tests.support.casebook import COUNTY, OTHER_TOWNSHIP, TOWNSHIP, VILLAGE
+from tests.support.casebook import COUNTY, FAR_COUNTY, OTHER_TOWNSHIP, TOWNSHIP, VILLAGE
 from tests.support.dated import DatedCasebook, at
 from tests.support.stores import postgres_engines, sqlite_engines
 from tests.web.people import HandClock
@@ -62,7 +63,11 @@ class Place:
         self.dues = Dues(catalogue, lambda: self.calendar)
         self.files = SqlCases(self.engines.read, PlainSealer(), bytes(32), self.dues.of)
         engines = self.engines
-        self.reminders = Reminders(engines.write, engines.read, self.files, self.dues, self.clock)
+        self.reminders = Reminders(engines.write, engines.read, self.files, self.dues, self.clock, self.today)
+
+    def today(self) -> date:
+        """The day by this place's clock."""
+        return day_of(self.clock.now())
 
     async def keep(self, *found: CaseFile) -> None:
         """Write the rows of these cases, as the ledger's transaction does."""
@@ -155,6 +160,20 @@ async def test_after_days_without_power_nothing_is_missed_and_nothing_doubled(pl
     ], "of what was over while nobody looked only that it is over"
     await place.tend(date(2026, 4, 21))
     assert ("legal", "overdue", date(2026, 4, 20)) in await place.said(), "the graver term is told beside the promise"
+
+
+async def test_one_morning_in_2036_says_nothing_that_is_not_so_and_silences_nothing(place: Place) -> None:
+    case = waiting(date(2026, 3, 6)).case
+    await place.keep(case)
+    await place.tend(date(2036, 1, 2))
+    place.start()
+    await place.tend(date(2026, 3, 9))
+    assert await place.reminders.latest(TOWNSHIP, 10) == await place.reminders.of_case(case.case) == []
+    for day in (26, 27, 30, 31):
+        await place.tend(date(2026, 3, day))
+    told = [(one.kind, one.noted_at) for one in await place.reminders.of_case(case.case)]
+    assert told == [("due_tomorrow", at(date(2026, 3, 26))), ("overdue", at(date(2026, 3, 30)))]
+    assert [one.kind for one in await place.reminders.latest(TOWNSHIP, 10)] == ["overdue", "due_tomorrow"]
 
 
 async def test_what_arrives_late_in_the_day_is_still_told_on_that_day(place: Place) -> None:
@@ -281,7 +300,7 @@ REMEMBERING: Final = Dues(Catalogue([load_catalogue()]), lambda: CALENDAR)
 """One for all examples: a day remembered of one history must be that of every other with the same key."""
 
 
-@given(st.lists(st.sampled_from(range(8)), max_size=8), st.integers(0, 400), st.integers(-3, 30))
+@given(st.lists(st.sampled_from(range(10)), max_size=8), st.integers(0, 400), st.integers(-3, 30))
 def test_the_remembered_day_is_the_counted_one(acts: list[int], start: int, pace: int) -> None:
     catalogue, calendar = REMEMBERING.catalogue, REMEMBERING.calendar
     for number, code in enumerate(("MZ06", "RS02", "GA02", "WJ04") * 2):
@@ -297,6 +316,18 @@ def test_the_remembered_day_is_the_counted_one(acts: list[int], start: int, pace
             assert REMEMBERING.of(diary.case) == counted
 
 
+def test_a_false_step_of_one_office_changes_no_other_case_with_the_same_days() -> None:
+    """Reported upward, and to a county that is not ours: the township's review goes on."""
+    found: list[str | None] = []
+    for number, to in enumerate((COUNTY, FAR_COUNTY)):
+        diary = book(number).on(date(2026, 3, 6))
+        diary.file(TOWNSHIP, "MZ01")
+        diary.act(CustodyAccepted, TOWNSHIP)
+        diary.act(CustodyOffered, TOWNSHIP, to)
+        found.append(REMEMBERING.of(diary.case).kind)
+    assert found == ["promised", "first_review"]
+
+
 def _go_on(diary: DatedCasebook, act: int) -> None:
     holder = diary.case.custodian or diary.case.offeree or TOWNSHIP
     if act == 0:
@@ -310,9 +341,14 @@ def _go_on(diary: DatedCasebook, act: int) -> None:
     elif act == 4:
         diary.act(CaseDecided, holder, Outcome.GRANTED, "符合", "条例")
     elif act == 6:
-        diary.act(PapersRequested, holder, ("身份证",), "缺件")
+        until = day_of(diary.moment) + timedelta(days=diary.case.turn)
+        diary.act(PapersRequested, holder, ("身份证",), "缺件", "", until if diary.case.turn % 3 else None)
     elif act == 7:
         diary.act(PapersReceived, holder, ("身份证",))
+    elif act == 8:
+        diary.act(CustodyReassigned, COUNTY, TOWNSHIP, "久拖不办", "510824/wang")
+    elif act == 9:
+        diary.act(CustodyOffered, holder, FAR_COUNTY)
     else:
         diary.act(ResultHandedOver, holder, "王秀英", Handover.COUNTER)
 

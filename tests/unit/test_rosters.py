@@ -61,6 +61,18 @@ def test_a_workbook_reads_without_any_library_of_spreadsheets() -> None:
     assert "改成了数字" in refused.value.faults[0].zh
 
 
+def test_a_remark_may_have_several_lines_and_a_name_may_not() -> None:
+    """Alt+Enter in a cell is how spreadsheets are filled in."""
+    two_lines = structs.replace(person(1), note="低保户\n已调档")
+    table = read_table(
+        workbook(["姓名", "证件号码", "电话", "备注"], [two_lines.name, *structs.astuple(two_lines)[2:]])
+    )
+    assert check_rows(table.rows, TODAY) == (two_lines,)
+    with pytest.raises(ListRefused) as refused:
+        check_rows([two_lines, structs.replace(person(2), name="王\n五")], TODAY)
+    assert [fault.row for fault in refused.value.faults] == [2]
+
+
 def repacked(content: bytes, name: str, change: Callable[[bytes], bytes]) -> bytes:
     """A workbook with one of its parts changed."""
     file = io.BytesIO()

@@ -1,14 +1,22 @@
 """What a page says of a case, made from what is known of it."""
 
+from datetime import date
+
+from msgspec import structs
+
 from office.sentences import HINT_CHARACTERS_MAX, explained
 from office.web.views import detail_of
 from office.worklists import Found, Traced
 from schemas.casework.events import ActUnconfirmed, CaseEvent
 from schemas.casework.fold import fold
+from schemas.casework.mandates import UNBOUND, bind
+from schemas.casework.values import Mandate, Scope, SignedHow
 from schemas.casework.visibility import FieldGroup, Sight
 from schemas.names import CaseId, Epoch, Instant, JournalId, NodeId
 from sync.ports import Stored
 from tests.support.casebook import VILLAGE, filing, officer
+
+MANDATE = Mandate((Scope.FILE,), date(2027, 1, 1), "张三", SignedHow.THUMBPRINT, "已读", UNBOUND)
 
 
 def stored(event: CaseEvent, number: int) -> Stored:
@@ -31,6 +39,19 @@ def test_a_quarantined_note_marks_nobodys_act() -> None:
         )
         steps = detail_of(Found(case, traced), sights, VILLAGE).steps
         assert [step.is_unconfirmed for step in steps if step.kind == filed.kind] == [marked]
+
+
+def test_an_authority_given_for_another_case_is_told_of() -> None:
+    """A village writes a resident's authority of last year under a case that the resident never heard of."""
+    given = bind(MANDATE, CaseId(b"c" * 16), "RS01", filing().applicant)
+    for item, is_foreign in (("RS01", False), ("MZ06", True)):
+        filed = structs.replace(filing(), item=item, mandate=given)
+        entry = stored(filed, 1)
+        case = fold([(filed, entry)])
+        assert case is not None
+        traced = (Traced(entry, filed, "", "", frozenset({VILLAGE})),)
+        detail = detail_of(Found(case, traced), dict.fromkeys(FieldGroup, Sight.CLEAR), VILLAGE)
+        assert detail.mandate_is_foreign is is_foreign
 
 
 def test_a_strangers_words_cannot_steer_the_terminal() -> None:

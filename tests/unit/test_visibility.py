@@ -1,6 +1,5 @@
 """Who may see a case, and what of it."""
 
-from schemas.casework.casefile import CaseFile
 from schemas.casework.events import CaseReopened, CustodyAccepted, CustodyDeclined, CustodyOffered, CustodyReassigned
 from schemas.casework.fold import fold
 from schemas.casework.roles import Role
@@ -9,12 +8,6 @@ from schemas.casework.visibility import FieldGroup, Sight, Standing, lineage, re
 from schemas.names import OfficeId
 from tests.support.casebook import COUNTY, OTHER_TOWNSHIP, OTHER_VILLAGE, TOWNSHIP, VILLAGE, WINDOW, Casebook, officer
 from tests.support.stages import DEPARTMENT, book_at, case_at
-
-
-def case_of(book: Casebook) -> CaseFile:
-    case = fold(book.items)
-    assert case is not None
-    return case
 
 
 def test_an_office_stands_under_its_seat_and_all_seats_above() -> None:
@@ -26,16 +19,16 @@ def test_an_office_stands_under_its_seat_and_all_seats_above() -> None:
 def test_readers_grow_with_custody_and_never_reach_a_neighbour() -> None:
     book = Casebook()
     book.file()
-    assert readers(case_of(book)) == {VILLAGE, TOWNSHIP, COUNTY}
+    assert readers(book.case) == {VILLAGE, TOWNSHIP, COUNTY}
     book.act(CustodyOffered, VILLAGE, OTHER_TOWNSHIP)
-    assert readers(case_of(book)) == {VILLAGE, TOWNSHIP, COUNTY, OTHER_TOWNSHIP}
+    assert readers(book.case) == {VILLAGE, TOWNSHIP, COUNTY, OTHER_TOWNSHIP}
     book.act(CustodyDeclined, OTHER_TOWNSHIP, "不属本机关")
-    assert OTHER_TOWNSHIP not in readers(case_of(book)), "who declined needs to hear no more"
+    assert OTHER_TOWNSHIP not in readers(book.case), "who declined needs to hear no more"
     book.act(CustodyOffered, VILLAGE, WINDOW)
     book.act(CustodyAccepted, WINDOW)
     book.act(CustodyOffered, WINDOW, COUNTY)
     book.act(CustodyAccepted, COUNTY)
-    case = case_of(book)
+    case = book.case
     assert readers(case) == {VILLAGE, TOWNSHIP, COUNTY, WINDOW}
     assert OTHER_VILLAGE not in readers(case)
 
@@ -45,7 +38,7 @@ def test_an_offeree_passed_over_by_the_county_still_hears_of_it() -> None:
     book.file()
     book.act(CustodyOffered, VILLAGE, TOWNSHIP)
     book.act(CustodyReassigned, COUNTY, OTHER_TOWNSHIP, "失联", officer(COUNTY))
-    case = case_of(book)
+    case = book.case
     assert {TOWNSHIP, OTHER_TOWNSHIP, VILLAGE, COUNTY} == readers(case)
     assert standing_of(case, TOWNSHIP) is Standing.FORMER
 
@@ -63,7 +56,7 @@ def test_the_desk_at_work_sees_the_person_with_the_number_masked() -> None:
     book = Casebook()
     book.accepted_at_township()
     for office, role in ((VILLAGE, Role.AGENT), (TOWNSHIP, Role.CLERK)):
-        sight = sight_of(case_of(book), office, {role})
+        sight = sight_of(book.case, office, {role})
         assert sight[FieldGroup.NAME] is Sight.CLEAR
         assert sight[FieldGroup.CONTACT] is Sight.UNMASKABLE
 
@@ -71,7 +64,7 @@ def test_the_desk_at_work_sees_the_person_with_the_number_masked() -> None:
 def test_who_looks_from_above_sees_progress_and_must_ask_for_the_person() -> None:
     book = Casebook()
     book.accepted_at_township()
-    sight = sight_of(case_of(book), COUNTY, {Role.SUPERVISOR})
+    sight = sight_of(book.case, COUNTY, {Role.SUPERVISOR})
     assert sight[FieldGroup.PROGRESS] is Sight.CLEAR
     assert sight[FieldGroup.NAME] is sight[FieldGroup.STATEMENT] is Sight.UNMASKABLE
 
@@ -81,7 +74,7 @@ def test_a_former_custodian_sees_how_it_ended_and_no_more_of_the_person() -> Non
     book.accepted_at_township()
     book.act(CustodyOffered, TOWNSHIP, WINDOW)
     book.act(CustodyAccepted, WINDOW)
-    sight = sight_of(case_of(book), TOWNSHIP, {Role.CLERK})
+    sight = sight_of(book.case, TOWNSHIP, {Role.CLERK})
     assert sight[FieldGroup.DECISION] is Sight.CLEAR
     assert sight[FieldGroup.CONTACT] is Sight.MASKED
     assert sight[FieldGroup.STATEMENT] is Sight.HIDDEN
@@ -101,12 +94,12 @@ def test_a_department_that_is_asked_works_on_the_case_until_it_is_decided_or_end
 def test_a_department_that_is_asked_again_works_on_the_reopened_case() -> None:
     book = book_at(Stage.CLOSED)
     book.act(CaseReopened, TOWNSHIP, "复议决定撤销", officer(COUNTY))
-    assert standing_of(case_of(book), DEPARTMENT) is Standing.AT_WORK
+    assert standing_of(book.case, DEPARTMENT) is Standing.AT_WORK
 
 
 def test_neighbours_and_administrators_see_nothing() -> None:
     book = Casebook()
     book.accepted_at_township()
-    case = case_of(book)
+    case = book.case
     for office, roles in ((OTHER_VILLAGE, set(Role)), (OTHER_TOWNSHIP, set(Role)), (COUNTY, {Role.ADMINISTRATOR})):
         assert set(sight_of(case, office, roles).values()) == {Sight.HIDDEN}

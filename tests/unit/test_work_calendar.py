@@ -97,11 +97,11 @@ def test_the_days_between_lead_from_one_end_to_the_other(calendar: WorkCalendar,
 
 
 @given(calendars(), STARTS)
-def test_the_neighbouring_working_days_are_neighbours(calendar: WorkCalendar, day: date) -> None:
-    before, after = calendar.previous_working_day(day), calendar.next_working_day_on_or_after(day)
-    assert before < day <= after
-    assert calendar.working_days_between(before, after) == 1
-    assert calendar.add_working_days(before, 1).day == after
+def test_no_working_day_is_passed_over_for_the_next_one(calendar: WorkCalendar, day: date) -> None:
+    after = calendar.next_working_day_on_or_after(day)
+    assert calendar.is_working(after)
+    assert calendar.working_days_between(day - ONE, after) == 1
+    assert calendar.add_working_days(day - ONE, 1).day == after
 
 
 @given(calendars(), calendars(), STARTS, TERMS)
@@ -128,9 +128,9 @@ def test_a_filing_on_a_day_of_rest_loses_no_day() -> None:
     assert SEEDED.add_working_days(date(2026, 3, 7), 20) == DueDay(date(2026, 4, 3), False)
 
 
-def test_a_reminder_is_due_the_working_day_before_holidays_too() -> None:
-    assert SEEDED.previous_working_day(date(2026, 10, 8)) == date(2026, 9, 30)
-    assert SEEDED.previous_working_day(date(2026, 2, 15)) == date(2026, 2, 14), "a Saturday that is worked"
+def test_the_next_working_day_lies_behind_the_holidays_or_on_a_saturday_that_is_worked() -> None:
+    assert SEEDED.add_working_days(date(2026, 9, 30), 1).day == date(2026, 10, 8)
+    assert SEEDED.add_working_days(date(2026, 2, 13), 1).day == date(2026, 2, 14)
 
 
 # --- years -----------------------------------------------------------------------------------------------------------

@@ -132,6 +132,20 @@ def test_an_empty_table_is_no_year(tmp_path: Path) -> None:
     assert faults(read(tmp_path, [])) == [(0, "文件"), (0, "日期")]
 
 
+def test_a_fault_in_yaml_stands_on_the_line_that_the_editor_shows(tmp_path: Path) -> None:
+    path = tmp_path / "year.yaml"
+    lines = (
+        "document: 苍府办〔2027〕1号",
+        "days:",
+        "- {date: 2027-03-08, kind: 放假}",
+        "",
+        "- date: 2027-02-30",
+        "  kind: 放假",
+    )
+    path.write_text("\n".join(lines), encoding="utf-8")
+    assert faults(read_year(path)) == [(5, "date")]
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "days", "days: 3", "days: [放假]", "document: x", "days: [", "- 1", "days: {a: b}"],

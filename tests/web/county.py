@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from datetime import date
 from pathlib import Path
+from random import Random
 from typing import Any, Final, cast
 
 from litestar import Litestar, Router
@@ -32,27 +33,27 @@ from office.web.app import create_app
 from office.worklists import Worklists
 from schemas.casework.clocks import day_of
 from schemas.casework.roles import Role
+from schemas.catalogue import Edition
 from schemas.codec import encode
 from schemas.names import Instant, OfficeId, parent_seat, seat_of
 from schemas.wire import KIND_ENROLLED, Certificate, Enrolled, Enrolment, enrolment_message
 from sync.books import Books, Seat
 from sync.core.journal import Draft
 from sync.courier import LineState
-from sync.enrolment import Root, certify
-from sync.keys import KeyedHashKey, KeyedHashSigner, verify_keyed_hash
+from sync.enrolment import certify
+from sync.keys import KeyedHashSigner, verify_keyed_hash
 from sync.ledger import Ledger
 from sync.sealing import PlainSealer
 from sync.store import SqlStore
-from tests.web.people import PASSWORD, HandClock, SeededSalts
+from tests.support.counties import ROOT, ROOT_KEY
+from tests.support.network import SeededSalts
+from tests.web.people import PASSWORD, HandClock
 
 COUNTY: Final = OfficeId("510824")
 TOWNSHIP: Final = OfficeId("510824100")
 VILLAGE: Final = OfficeId("510824100205")
 OTHER_VILLAGE: Final = OfficeId("510824100206")
 WINDOW: Final = OfficeId("510824.rsj")
-
-ROOT_KEY: Final = KeyedHashKey(b"the root of this county")
-ROOT: Final = Root("cangxi", ROOT_KEY.public_key)
 
 DIVISIONS: Final = load_divisions()
 
@@ -68,7 +69,7 @@ class OpenNode:
         self.settings = Settings()
         self.engines = engines
         self.clock = HandClock()
-        self.salts = SeededSalts(int(seat))
+        self.salts = SeededSalts(Random(int(seat)))
         place = Path(engines.write.url.database or "")
         self.storage = Storage(FolderDisk(place.parent), place.with_suffix(".ballast"), self.clock, self.salts)
         sealer = PlainSealer()
@@ -78,9 +79,11 @@ class OpenNode:
         self.books = Books(Seat(signer, chain, ROOT, verify_keyed_hash), self.store, casebook, self.clock, self.salts)
         casebook.attach(self.books)
         self.ledger = self.writer = Ledger(self.books)
-        self.catalogue = Catalogue([load_catalogue()])
+        self.editions: list[Edition] = []
+        """What a story puts into force after the one that ships."""
+        self.catalogue = Catalogue([load_catalogue()], published=lambda: self.editions)
         self.dues = Dues(self.catalogue, load_calendar)
-        self.reminders = Reminders(engines.write, engines.read, files, self.dues, self.clock)
+        self.reminders = Reminders(engines.write, engines.read, files, self.dues, self.clock, lambda: self.today)
         self.people = People(casebook, self.clock, seat, load_calendar, self.office_name)
         self.accounts = Accounts(engines.write, engines.read, seat, self.clock, self.salts, self.people)
         self.intake = Intake(

@@ -1,15 +1,16 @@
 """A clock that is set by hand, seeded randomness and one node's tables of people: what the stories of accounts need."""
 
-import random
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from random import Random
 
 from office.access_log import AccessLog
 from office.account_tables import account_metadata
 from office.accounts import Accounts
 from office.database import Engines, database_url, open_engines
 from schemas.names import Instant, OfficeId
+from tests.support.network import SeededSalts
 
 SEAT = OfficeId("510824100")
 PASSWORD = "three quiet herons"
@@ -29,23 +30,13 @@ class HandClock:
         self.at += 1000 * (s + 60 * minutes + 3600 * hours)
 
 
-class SeededSalts:
-    """Repeatable bytes."""
-
-    def __init__(self, seed: int = 1) -> None:
-        self._random = random.Random(seed)
-
-    def draw(self, size: int) -> bytes:
-        return self._random.randbytes(size)
-
-
 class People:
     """One node's accounts over a real database."""
 
     def __init__(self, engines: Engines, clock: HandClock) -> None:
         self.engines = engines
         self.clock = clock
-        self.accounts = Accounts(engines.write, engines.read, SEAT, clock, SeededSalts())
+        self.accounts = Accounts(engines.write, engines.read, SEAT, clock, SeededSalts(Random(1)))
         self.access_log = AccessLog(engines.write, engines.read, clock, bytes(32))
 
 

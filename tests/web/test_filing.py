@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from office.seeds import load_catalogue
 from schemas.casework.casefile import CaseFile
 from schemas.casework.roles import Role
 from schemas.casework.values import Consent, Scope
@@ -122,6 +123,29 @@ async def test_gaps_make_a_notice_that_counts_as_an_enquiry_or_are_filed_all_the
     assert "参保登记表" not in {material.name for material in filing.materials}
 
 
+async def test_a_suspended_item_is_marked_and_its_form_is_not_filled_in_for_nothing(
+    county: WebCounty, agent: Client
+) -> None:
+    node = county.nodes[VILLAGE]
+    sent = await form_of(agent, "RS01")
+    edition = load_catalogue()
+    items = dict(edition.items)
+    items["RS01"] = structs.replace(
+        items["RS01"], suspended_from=date(2027, 1, 1), suspension_document="苍府办〔2027〕9号"
+    )
+    node.editions.append(structs.replace(edition, items=items))
+    listed = (await agent.get("/filing")).text
+    assert listed.count("暂停受理") == 1
+    page = (await agent.get("/filing/RS01")).text
+    assert "苍府办〔2027〕9号" in page
+    assert '<form method="post" action="/filing/RS01"' not in page
+    assert "/filing/RS01/list" not in page
+    # Suspended while it was being filled in: nothing typed is lost.
+    answer = await agent.post("/filing/RS01", data=sent)
+    assert answer.status_code == 409
+    assert NUMBER in answer.text
+
+
 async def test_a_paper_that_comes_later_needs_a_day_and_one_that_lies_here_is_offered(
     county: WebCounty, agent: Client
 ) -> None:
@@ -132,6 +156,7 @@ async def test_a_paper_that_comes_later_needs_a_day_and_one_that_lies_here_is_of
     assert f'href="#{later}"' in (await agent.post("/filing/RS01", data=sent)).text
     slip = await agent.post("/filing/RS01", data=sent | {later: "2027-01-20"})
     assert "承诺 2027-01-20 前补交" in slip.text
+    assert "承诺 2027-01-20 前补交" in (await agent.get(case_in(slip.text))).text
     sent = await form_of(agent, "YB01") | {"consents": [Consent.REUSE.value]}
     assert '"reused"' not in (await agent.get("/filing/MZ03")).text
     other = await form_of(agent, "MZ03") | {"material-1": "none", "consents": ["reuse"]}

@@ -7,6 +7,7 @@ import pytest
 from httpx import Response
 from msgspec.structs import replace
 
+from office.receiving import Receiving
 from office.web.act_forms import materials_for
 from schemas.casework.events import CustodyOffered
 from schemas.casework.fold import fold
@@ -133,6 +134,7 @@ async def test_a_notice_before_acceptance_comes_back_corrected(county: WebCounty
     await county.settle()
     page = words_of((await agent.get(case)).text)
     assert "待补正（未受理）" in page
+    assert "户口簿 · 2027-01-25 前补交" in page
     assert "补正期限 2027-01-25" in re.sub(r"\s+", " ", page)
     assert "Corrections awaited" in await in_english(agent, case)
     await done(agent, case, "papers.brought", materials=["户口簿"])
@@ -206,6 +208,90 @@ async def test_a_matter_is_finished_while_the_resident_waits(county: WebCounty, 
     page = words_of((await clerk.get(case)).text)
     assert "王秀英" in page
     assert "已送达" in page
+
+
+async def test_no_button_accepts_while_a_required_paper_is_missing(
+    county: WebCounty, agent: Client, clerk: Client
+) -> None:
+    slip, _ = await file_case(agent, "NY01", **{"material-2": "none"})
+    case = case_in(slip.text)
+    await done(agent, case, "custody.offered", to=TOWNSHIP)
+    await county.settle()
+    page = (await clerk.get(case)).text
+    assert acts_in(page)[0] == "papers.requested"
+    assert "custody.accepted" not in acts_in(page)
+    assert "尚缺 村民会议记录，暂不能受理" in words_of(page)
+    assert (await clerk.get("/api" + case)).json()["case"]["missing"] == ["村民会议记录"]
+    assert "尚缺材料" in (await agent.get(case + "/slip")).text
+    await done(clerk, case, "papers.brought", materials=["村民会议记录"])
+    page = (await clerk.get(case)).text
+    assert acts_in(page)[0] == "custody.accepted"
+    assert "暂不能受理" not in words_of(page)
+    await done(clerk, case, "custody.accepted")
+    await county.settle()
+    assert "尚缺材料" not in (await agent.get(case + "/slip")).text, "printed again, it tells what is missing now"
+    # Two survey this item's sites, by a form of its own: the form for steps would be refused for it.
+    page = (await clerk.get(case)).text
+    assert "site.surveyed" in acts_in(page)
+    assert "survey" not in options_of(page, "step-completed-step")
+
+
+async def test_five_days_of_silence_leave_one_button_and_the_page_says_why(
+    county: WebCounty, agent: Client, clerk: Client
+) -> None:
+    township = county.nodes[TOWNSHIP]
+    receiving = Receiving(township.ledger, township.casebook, TOWNSHIP)
+    case = await offered(county, agent, "NY01")
+    await receiving.receive()
+    township.clock.advance(hours=20 * 24)
+    await sign_in(clerk, "zhoumin")
+    page = (await clerk.get(case)).text
+    assert acts_in(page)[0] == "custody.accepted"
+    assert not {"papers.requested", "acceptance.refused", "custody.declined"} & set(acts_in(page))
+    assert f"自 {DAY} 起视为受理" in words_of(page)
+    await done(clerk, case, "custody.accepted")
+    page = (await clerk.get(case)).text
+    assert "papers.requested" in acts_in(page), "afterwards they may be asked for"
+
+
+async def test_a_department_finds_what_it_is_asked_in_a_queue_of_its_own(
+    county: WebCounty, agent: Client, clerk: Client
+) -> None:
+    await county.nodes[COUNTY].hire("li", Role.CLERK, name="李", office=WINDOW)
+    case = await offered(county, agent, "NY01")
+    await done(clerk, case, "custody.accepted")
+    await done(clerk, case, "opinions.requested", to=[WINDOW], due="2027-01-20")
+    await county.settle()
+    async with county.client(COUNTY) as window:
+        await sign_in(window, "li")
+        assert "征求本单位意见 1" in " ".join(words_of((await window.get("/cases")).text).split())
+        assert case in (await window.get("/cases?queue=asked")).text
+        assert (await window.get("/api/cases?queue=asked")).json()["total"] == 1
+        await done(window, case, "opinion.given", opinion="agrees", reason="符合规划")
+        assert "没有待本单位答复意见的件" in (await window.get("/cases?queue=asked")).text
+        assert (await window.get("/api/cases?queue=asked")).json()["total"] == 0
+    assert "征求本单位意见" not in (await agent.get("/cases")).text, "no village is asked"
+
+
+async def test_a_day_of_rest_named_to_departments_is_shown_as_the_law_counts_it(
+    county: WebCounty, agent: Client, clerk: Client
+) -> None:
+    case = await offered(county, agent, "NY01")
+    await done(clerk, case, "custody.accepted")
+    await done(clerk, case, "opinions.requested", to=[WINDOW], due="2027-01-23")
+    assert "答复期限：2027-01-25" in words_of((await clerk.get(case)).text), "the 23rd is a Saturday"
+
+
+async def test_a_form_that_needs_a_colleague_says_so_where_there_is_none(
+    county: WebCounty, agent: Client, clerk: Client
+) -> None:
+    case = await offered(county, agent, "NY01")
+    await done(clerk, case, "custody.accepted")
+    page = (await clerk.get(case)).text
+    assert options_of(page, "term-extended-approver") == []
+    assert "没有可选人员" in words_of(page)
+    await county.nodes[TOWNSHIP].hire("wang", Role.LEADER)
+    assert "没有可选人员" not in words_of((await clerk.get(case)).text)
 
 
 async def test_a_paper_may_be_promised_with_its_day(county: WebCounty, agent: Client, clerk: Client) -> None:

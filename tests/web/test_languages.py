@@ -4,6 +4,7 @@ import re
 from html import unescape
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import pytest
 from babel.messages.catalog import Catalog
@@ -12,7 +13,7 @@ from babel.messages.pofile import read_po as read_po_with_babel
 
 from office.sentences import SENTENCES
 from office.web.errors import answer_for
-from office.web.i18n import Language, MalformedCatalogue, catalogue, language_of, read_po, translate
+from office.web.i18n import Language, MalformedCatalogue, catalogue, language_of, read_po, translate, translate_count
 from schemas.casework.roles import Role
 from schemas.codec import Malformed
 from sync import failures, ledger, store, writer
@@ -29,7 +30,10 @@ LATIN_IN_CHINESE = {"English", "JSON", "CSV", "XLSX", "A", "Z"}
 def extracted() -> set[str]:
     """Every message id in code and templates."""
     found = extract_from_dir(
-        WEB, METHODS, {"templates/**.html": {"trimmed": "true"}}, keywords={"_": None, "n_": None, "gettext": None}
+        WEB,
+        METHODS,
+        {"templates/**.html": {"trimmed": "true"}},
+        keywords={"_": None, "n_": None, "gettext": None, "nn_": (1, 2), "ngettext": (1, 2)},
     )
     return {message if isinstance(message, str) else message[0] for _, _, message, _, _ in found}
 
@@ -50,9 +54,23 @@ def test_our_reader_reads_what_gettext_tools_read() -> None:
     source = WEB / "locale" / "zh_CN.po"
     with source.open("rb") as file:
         read: Catalog = read_po_with_babel(file, locale="zh_CN")
-    expected = {str(message.id): str(message.string) for message in read if message.id}
+    expected = {first(message.id): first(message.string) for message in read if message.id}
     assert read_po(source.read_text(encoding="utf-8")) == expected
     assert not [message for message in read if message.fuzzy]
+
+
+def first(text: Any) -> str:
+    """What is said of one, of a message that counts."""
+    return text if isinstance(text, str) else text[0]
+
+
+def test_a_message_that_counts_agrees_with_its_number() -> None:
+    days = "%(num)s working day left", "%(num)s working days left"
+    assert [translate_count(*days, number, Language.EN) % {"num": number} for number in (1, 2)] == [
+        "1 working day left",
+        "2 working days left",
+    ]
+    assert translate_count(*days, 1, Language.ZH) % {"num": 1} == "剩 1 个工作日"
 
 
 @pytest.mark.parametrize("text", ["msgid unquoted", 'msgctxt "menu"', '"of nothing"', "nonsense"])

@@ -7,7 +7,7 @@ import pytest
 from office.worklists import PAGE_CASES
 from schemas.casework.roles import Role
 from tests.web.county import COUNTY, TOWNSHIP, VILLAGE, WINDOW, Client, WebCounty, sign_in, token_of
-from tests.web.test_pages import NAME, act, case_in, file_case, hidden
+from tests.web.test_pages import NAME, act, case_in, file_case, hidden, offered_case
 
 
 def menu_of(page: str) -> list[str]:
@@ -109,9 +109,7 @@ async def test_a_leader_s_act_at_a_restored_office_is_marked_as_not_yet_confirme
     county: WebCounty, agent: Client
 ) -> None:
     """The township was rolled back and the village has yet to tell it how its cases went on (RULINGS B5)."""
-    case = case_in((await file_case(agent))[0].text)
-    await act(agent, case, "custody.offered", to=TOWNSHIP)
-    await county.settle()
+    case = await offered_case(county, agent)
     township = county.nodes[TOWNSHIP]
     township.books.links[county.nodes[VILLAGE].books.seat.node].quarantined = True
     await township.hire("zhou", Role.CLERK)

@@ -81,12 +81,18 @@ async def act(browser: Client, case: str, kind: str, **fields: Any) -> Any:
     return await browser.post(action, data=hidden(page, action) | fields, follow_redirects=False)
 
 
-async def test_an_act_is_shown_with_its_officers_name_where_the_node_knows_it(
-    county: WebCounty, agent: Client, clerk: Client
-) -> None:
+async def offered_case(county: WebCounty, agent: Client) -> str:
+    """A case that was filed in the village and lies before its township."""
     case = case_in((await file_case(agent))[0].text)
     await act(agent, case, "custody.offered", to=TOWNSHIP)
     await county.settle()
+    return case
+
+
+async def test_an_act_is_shown_with_its_officers_name_where_the_node_knows_it(
+    county: WebCounty, agent: Client, clerk: Client
+) -> None:
+    case = await offered_case(county, agent)
     await act(clerk, case, "custody.accepted")
     await county.settle()
     author, other = f'title="{VILLAGE}/wugl">', f'title="{TOWNSHIP}/zhoumin">'
@@ -155,9 +161,7 @@ async def test_a_form_used_for_another_act_is_refused_and_not_lost(agent: Client
 async def test_an_act_on_a_page_that_is_out_of_date_is_refused_with_what_was_typed(
     county: WebCounty, agent: Client, clerk: Client
 ) -> None:
-    case = case_in((await file_case(agent))[0].text)
-    await act(agent, case, "custody.offered", to=TOWNSHIP)
-    await county.settle()
+    case = await offered_case(county, agent)
     await act(clerk, case, "custody.accepted")
     action = f"{case}/acts/papers.requested"
     stale = hidden((await clerk.get(case)).text, action) | {"materials": "户口簿", "reason": "缺少户口簿原件"}
@@ -204,9 +208,7 @@ async def test_an_organisation_s_number_is_checked_on_its_form_too(agent: Client
 
 
 async def test_the_county_reassigns_with_the_word_of_a_leader_it_knows(county: WebCounty, agent: Client) -> None:
-    case = case_in((await file_case(agent))[0].text)
-    await act(agent, case, "custody.offered", to=TOWNSHIP)
-    await county.settle()
+    case = await offered_case(county, agent)
     hub = county.nodes[COUNTY]
     await hub.hire("boss", Role.LEADER, name="王主任")
     await hub.hire("deputy", Role.LEADER, name="李副主任")
@@ -229,9 +231,7 @@ async def test_the_county_reassigns_with_the_word_of_a_leader_it_knows(county: W
 
 
 async def test_the_result_is_to_be_handed_over_elsewhere(county: WebCounty, agent: Client) -> None:
-    case = case_in((await file_case(agent))[0].text)
-    await act(agent, case, "custody.offered", to=TOWNSHIP)
-    await county.settle()
+    case = await offered_case(county, agent)
     hub = county.nodes[COUNTY]
     await hub.hire("boss", Role.LEADER, name="王主任")
     async with county.client(COUNTY) as browser:
@@ -336,9 +336,7 @@ async def test_a_case_lists_its_receipts_by_who_signed_when_and_how_far(county: 
 async def test_receipts_name_no_person_and_are_as_the_county_sees_them(
     county: WebCounty, agent: Client, clerk: Client
 ) -> None:
-    case = case_in((await file_case(agent))[0].text)
-    await act(agent, case, "custody.offered", to=TOWNSHIP)
-    await county.settle()
+    case = await offered_case(county, agent)
     receipts = (await clerk.get("/api" + case)).json()["case"]["receipts"]
     assert {(one["office"], one["author"], one["held"]) for one in receipts} == {
         (TOWNSHIP, VILLAGE, 2),

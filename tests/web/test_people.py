@@ -108,7 +108,7 @@ async def test_the_holder_is_away_on_market_day_and_the_deputy_decides_in_both_n
         await county.settle()
         for seat, browser in ((TOWNSHIP, deputy), (VILLAGE, agent)):
             decided = text((await browser.get(case)).text)
-            assert "（代 李明）" in decided, seat
+            assert "陈静（代 李明）" in decided, seat
 
         county.nodes[TOWNSHIP].clock.advance(minutes=DAY_MINUTES)
         await sign_in(deputy, "chen")

@@ -16,7 +16,7 @@ from schemas.names import CaseId
 from sync.core.errors import Busy
 from sync.core.journal import Draft
 from sync.ports import Disposition, Stored
-from tests.web.county import VILLAGE, Client, WebCounty, sign_in
+from tests.web.county import VILLAGE, WebCounty, sign_in
 from tests.web.test_pages import case_in, file_case
 
 
@@ -27,12 +27,6 @@ class SmallDisk(Struct):
 
     def free_bytes(self) -> int | None:
         return self.free
-
-
-async def line_page(browser: Client, language: str) -> str:
-    browser.cookies.clear()
-    await sign_in(browser, "wugl")
-    return (await browser.get("/line", headers={"accept-language": language})).text
 
 
 async def test_the_line_page_tells_how_the_disk_stands(county: WebCounty) -> None:

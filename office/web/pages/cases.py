@@ -5,6 +5,7 @@ done `office.desk`. Each page's forms carry an operation id of their own and the
 click is one act, and an act on a page that is out of date is refused. What was typed is never lost on a refusal.
 """
 
+from datetime import date
 from typing import Annotated, Final
 
 from litestar import Response, Router, get, post
@@ -14,8 +15,9 @@ from msgspec import Struct
 from office.access_log import PURPOSE_CHARACTERS_MAX, PurposeRefused
 from office.accounts import SignedIn
 from office.web import deadlines, guards, labels
-from office.web.act_forms import Drawing, Refusing, Staff, count_shown, not_offered, offered, staff_of
+from office.web.act_forms import Drawing, Refusing, Staff, count_shown, lacking, not_offered, offered, staff_of
 from office.web.acting import perform, read_case_id, read_operation, read_seen
+from office.web.answers import answers_in, turn_of
 from office.web.deadlines import clock_views, custody_views, due_view, reminder_view
 from office.web.duties import answer_for as who_answers
 from office.web.duties import left_to_others, slot_for, stand_ins
@@ -29,10 +31,14 @@ from office.web.pages.front import see_other
 from office.web.site import Names, Site, language_for, names_for, site_of, when
 from office.web.views import CaseDetail, StepView, detail_of, lifted, sees_everything, summary_of
 from office.worklists import PAGE_CASES, Queue
+from schemas.casework.casefile import CaseFile
+from schemas.casework.clocks import accepted_on
 from schemas.casework.events import CustodyAccepted
 from schemas.casework.reasons import NotPermitted
 from schemas.casework.roles import may_take_part
+from schemas.casework.stages import UNACCEPTED
 from schemas.casework.visibility import Sight, does_casework, sight_of
+from schemas.divisions import is_village_office
 from schemas.names import OfficerId
 from schemas.refusals import Refused
 
@@ -46,6 +52,7 @@ QUEUES: Final[dict[Queue, str]] = {
     Queue.WAITING: n_("Waiting for you"),
     Queue.HELD: n_("Held by this office"),
     Queue.OFFERED: n_("Waiting for our answer"),
+    Queue.ASKED: n_("Asked for our opinion"),
     Queue.ALL: n_("All cases"),
 }
 
@@ -57,6 +64,7 @@ EMPTY: Final[dict[Queue, str]] = {
     Queue.WAITING: n_("Nothing waits for you or for those whom you stand in for."),
     Queue.HELD: n_("This office holds no case now: all are passed on or done."),
     Queue.OFFERED: n_("No offer waits for an answer. Well done."),
+    Queue.ASKED: n_("Nobody waits for this office's opinion."),
     Queue.ALL: n_("No case has been filed here or has arrived yet."),
 }
 NOTHING_FOUND: Final = n_(
@@ -216,11 +224,12 @@ async def _list(request: AnyRequest, queue: Queue, number: int, search: str) -> 
     )
     rows = [summary_of(found, sight_of(found.file, office, signed_in.roles), site.node.seat) for found in listed.rows]
     counts = await site.node.worklists.count(office, elsewhere)
+    may_be_asked = not is_village_office(office)
     return await site.render(
         request,
         "cases.html",
         back="/cases",
-        queues=[(one, label, counts.get(one, 0)) for one, label in QUEUES.items()],
+        queues=[(one, label, counts[one]) for one, label in QUEUES.items() if one is not Queue.ASKED or may_be_asked],
         queue=queue,
         search=search,
         rows=rows,
@@ -254,7 +263,9 @@ async def _case(
     sights = sight_of(found.file, signed_in.office, signed_in.roles)
     sights = lifted(sights) if is_unmasked else sights
     item = site.node.catalogue.item_of(found.file)
-    kinds = offered(site.node.desk.available(signed_in, found.file), found.file, item)
+    silent_since = _silent_since(site, found.file)
+    lawful = site.node.desk.available(signed_in, found.file)
+    kinds = offered(lawful, found.file, item, silent_since)
     names, detail = names_for(request), detail_of(found, sights, site.node.seat, item)
     staff, grant = await _staff(site, signed_in, kinds), site.node.desk.find_grant(signed_in, found.file)
     drawing = Drawing(site.node, names, found, sights, site.new_operation, staff, grant)
@@ -276,6 +287,8 @@ async def _case(
         deadlines=deadlines,
         answer=who_answers(site.node, found.file),
         slot=slot_for(site.node, found.file),
+        silent_since=silent_since,
+        lacking=lacking(found.file, item, silent_since) if CustodyAccepted.kind in lawful else (),
         stand_ins=stand_ins(site.node, detail),
         officers=await site.accounts.find_names(_people(detail)),
         own_device=site.node.books.seat.node,
@@ -287,10 +300,17 @@ async def _case(
         is_unmasked=is_unmasked,
         is_unconfirmed=site.node.desk.is_unconfirmed(CustodyAccepted.kind, found.file),
         may_print=found.file.filing is not None and found.file.filing.officer == signed_in.officer,
+        answered={turn_of(one) for one in answers_in(found)},
         may_prove=sees_everything(sights),
         provable=[(step.fingerprint, _step_label(names, step)) for step in detail.steps],
         county_digest=site.node.books.seat.root.digest,
     )
+
+
+def _silent_since(site: Site, file: CaseFile) -> date | None:
+    """Since when the law takes a case as accepted that nobody has answered."""
+    desk = site.node.desk
+    return accepted_on(file, desk.calendar, desk.today) if file.stage in UNACCEPTED else None
 
 
 async def _staff(site: Site, signed_in: SignedIn, kinds: tuple[str, ...]) -> Staff:

@@ -30,10 +30,11 @@ from office.web.inputs import Form, read_form
 from office.web.pages.front import see_other
 from office.web.site import Names, language_for, names_for, site_of
 from schemas.casework.casefile import CaseFile
-from schemas.casework.intake_rules import judge, last_promise_day
+from schemas.casework.intake_rules import gaps_in, last_promise_day
 from schemas.casework.lifecycle import NotPermitted, permits
 from schemas.casework.mandates import SCOPES_OF
 from schemas.casework.roles import ROLES_OF_ACT
+from schemas.casework.stages import UNACCEPTED
 from schemas.casework.values import Applicant, Channel, Material, MaterialStatus
 from schemas.catalogue import Delegation, Edition, ServiceItem, is_suspended
 from schemas.divisions import Tier, tier_of_office
@@ -85,14 +86,15 @@ class Check(Struct, frozen=True):
 async def choose_item(request: AnyRequest) -> Page:
     """The items that this office may take in, by department, and what was asked here today."""
     site, signed_in = site_of(request), guards.get_signed_in(request)
-    edition = site.node.catalogue.in_force(site.node.clock.now())
+    edition, today = site.node.catalogue.in_force(site.node.clock.now()), site.node.intake.doorstep.today()
     return await site.render(
         request,
         "filing_items.html",
         groups=groups_of(edition, signed_in.office),
+        suspended={item.code for item in edition.items.values() if is_suspended(item, today)},
         is_sample=edition.is_sample,
         operation=site.new_operation(),
-        asked_today=await site.node.worklists.count_enquiries(signed_in.office, site.node.intake.doorstep.today()),
+        asked_today=await site.node.worklists.count_enquiries(signed_in.office, today),
     )
 
 
@@ -180,7 +182,7 @@ class _Filing:
         names = (*listed.required, *listed.deferrable, *listed.pledged)
         reusable = await self.doorstep.find_reusable(self.office, applicant, names)
         materials = filing_forms.brought(self.item, values, reusable)
-        gaps = judge(self.item, materials).gaps
+        gaps = gaps_in(self.item, materials)
         found = await self.doorstep.find_open(self.office, applicant, self.item.code, operation)
         words = filing_forms.words_for(self.item, values, self.site.node.office_name(self.office))
         return Check(tuple(found), gaps, words, tuple(reusable)), materials
@@ -312,28 +314,39 @@ async def _notice(request: AnyRequest, item: ServiceItem, gaps: tuple[str, ...])
 
 async def render_slip(request: AnyRequest, case: CaseFile, secret: str) -> Page:
     """The slip of a case that is filed. `secret`: its query code."""
-    # Imported for the slip that needs it: it weighs 1 MiB.
-    import segno
-
     assert case.filing is not None, "only what is filed has a code"
     site = site_of(request)
     node, settings = site.node, site.node.settings
     item = node.catalogue.item_of(case)
-    code = segno.make(qr_text(settings, case.filing.tracking, secret), error="m", micro=False)
     return await site.render(
         request,
         "slip.html",
         filing=case.filing,
         filed_at=case.filed_at,
         item=item,
-        gaps=judge(item, case.filing.materials).gaps if item is not None and case.filing.roster is None else (),
+        gaps=_still_missing(case, item),
         due=promised_clock(case, item, node.intake.doorstep.calendar),
         staffed=node.people.next_staffed(item) if item is not None else None,
         contact=contact_of(item, settings),
         complaint=complaint_of(item, settings),
         address=query_address(settings),
         secret="-".join(secret[start : start + 4] for start in range(0, len(secret), 4)),
-        # Made by segno from digits and capitals of our own: markup, not something typed.
-        qr=Markup(code.svg_inline(omitsize=True)),  # noqa: S704
+        qr=draw_code(qr_text(settings, case.filing.tracking, secret)),
         path_of_case=f"/cases/{case.case.hex()}",
     )
+
+
+def draw_code(text: str) -> Markup:
+    """A QR code as an image within the page."""
+    # Imported for the printout that needs it: it weighs 1 MiB.
+    import segno
+
+    # Made by segno from digits and capitals of our own: markup, not something typed.
+    return Markup(segno.make(text, error="m", micro=False).svg_inline(omitsize=True))  # noqa: S704
+
+
+def _still_missing(case: CaseFile, item: ServiceItem | None) -> tuple[str, ...]:
+    """What the resident has yet to bring, as of today: a slip may be printed again."""
+    if item is None or case.filing is None or case.filing.roster is not None or case.stage not in UNACCEPTED:
+        return ()
+    return case.missing_of(gaps_in(item, case.filing.materials))

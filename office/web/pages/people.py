@@ -147,6 +147,8 @@ async def _page(request: AnyRequest, stated: Stated | None = None) -> Page:
     desks = [desk for one in seats for desk in people.desks(one)]
     register, today = people.register, people.today
     sites = [*seats, *(desk.site for desk in desks)]
+    # A window without slots of its own has its seat's: said once.
+    signing = [one for one in sites if one == seat_of(one) or register.slots_of(one, today)]
     absences = [absence for one in sites for absence in register.absences_at(one, today)]
     called = await site.accounts.find_names({absence.deputy for absence in absences})
     agents = [agent for agent in register.agents(today) if within(agent.at, seat) and agent.at not in sites]
@@ -162,7 +164,7 @@ async def _page(request: AnyRequest, stated: Stated | None = None) -> Page:
             for staff in (people.staff(office_of(absence.person)),)
         ],
         desks=desks,
-        slots=[(one, slot) for one in sites if (slot := people.next_slot(one)) is not None],
+        slots=[(one, slot) for one in signing if (slot := people.next_slot(one)) is not None],
         forms=await _drawn(site, names_for(request), stated) if not STATING.isdisjoint(signed_in.roles) else [],
         stated=stated,
         operation=site.new_operation(),
