@@ -16,14 +16,14 @@ from typing import Final, TypeAlias
 from office.case_rows import CaseRows, Cases, Item, Operation
 from office.dispositions import AWAITING_PREDECESSOR, FOLD_FAILED, FOREIGN_OFFICE, NO_BODY, REVOKED
 from office.own_faults import place_of
-from office.register import RegisterBook, records_for
+from office.register import RegisterBook, is_of, records_for
 from office.routing import FOR_READERS, audience_of, readers_of
 from schemas.casework.casefile import NO_CASE, CaseFile
 from schemas.casework.events import Act, CaseEvent, CaseFiled, RosterAdded, UnknownKind, decode_event
 from schemas.casework.fold import fold, follow
 from schemas.casework.visibility import lineage
 from schemas.codec import Malformed
-from schemas.names import CaseId, OfficeId, OfficerId, seat_of
+from schemas.names import CaseId, OfficeId, seat_of
 from schemas.register import REGISTER, Published
 from schemas.register_fold import Register
 from sync import repair
@@ -428,14 +428,9 @@ def _read(entry: Stored, seat: OfficeId | None) -> CaseEvent | Outcome:
         return Outcome("quarantined", "malformed") if entry.kind in REGISTER else Outcome("unknown", unknown.code)
     except Malformed as malformed:
         return Outcome("quarantined", malformed.code)
-    if seat is None or (seat != event.office and seat != seat_of(event.office)) or not _is_of(event.officer, seat):
+    if seat is None or (seat != event.office and seat != seat_of(event.office)) or not is_of(event.officer, seat):
         return Outcome("quarantined", FOREIGN_OFFICE)
     return event
-
-
-def _is_of(officer: OfficerId, seat: OfficeId) -> bool:
-    """Whether somebody works at this seat or a window of it: nobody puts another office's name under an entry."""
-    return officer.startswith(seat) and officer[len(seat) : len(seat) + 1] in ("/", ".")
 
 
 def _extend(case: CaseFile | None, items: Sequence[Item]) -> CaseFile | None:

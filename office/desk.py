@@ -476,7 +476,9 @@ class Desk(Pencil):
         approver: OfficerId,
         seen: bytes | None = None,
     ) -> Written:
-        """Take an ended case up again, by leave of somebody else who leads or approves here (重新办理)."""
+        """Take a case up again that is ended, or whose decision nobody was given yet, by leave of somebody else who
+        leads or approves here (重新办理).
+        """
         await self._check_approver(officer, CaseReopened.kind, operation, approver)
         return await self._act(officer, case, operation, CaseReopened, (reason, approver), seen)
 

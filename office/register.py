@@ -16,7 +16,7 @@ from office.dispositions import FOREIGN_OFFICE, NO_BODY, NO_SUBJECT, REGISTER_FO
 from office.routing import Audience, rule_for_record
 from schemas.casework.events import EVENTS
 from schemas.codec import Malformed
-from schemas.names import Instant, OfficeId, seat_of, within
+from schemas.names import Instant, OfficeId, OfficerId, seat_of, within
 from schemas.register import REGISTER, EnquiryRecorded, Published, decode_record, may_write
 from schemas.register_fold import Record, Register
 from schemas.wire import is_line
@@ -68,11 +68,17 @@ def read_record(entry: Stored, seat: OfficeId | None) -> Published | Outcome:
         event = decode_record(entry.kind, entry.body)
     except Malformed as malformed:
         return Outcome("quarantined", malformed.code)
-    if seat is None or seat != seat_of(event.office):
+    # Of what the node says by itself there is no officer.
+    if seat is None or seat != seat_of(event.office) or (event.officer and not is_of(event.officer, seat)):
         return Outcome("quarantined", FOREIGN_OFFICE)
     if not may_write(seat, event):
         return Outcome("quarantined", REGISTER_FOREIGN)
     return event
+
+
+def is_of(officer: OfficerId, seat: OfficeId) -> bool:
+    """Whether somebody works at this seat or a window of it: nobody puts another office's name under an entry."""
+    return officer.startswith(seat) and officer[len(seat) : len(seat) + 1] in ("/", ".")
 
 
 class RegisterBook:

@@ -150,8 +150,8 @@ def _acceptance(
 ) -> AcceptanceView:
     assert case.accepted_at is not None, "an acceptance that counts is in the case file"
     written = day_of(case.accepted_at)
-    # A case that was taken up again is counted anew; what was accepted stays as old as it is.
-    on = event.deemed_on or written if case.course.reopenings else accepted_on(case, calendar) or written
+    # A case in a new term is counted anew; what was accepted stays as old as it is.
+    on = event.deemed_on or written if case.renewed_at is not None else accepted_on(case, calendar) or written
     return AcceptanceView(
         on,
         event.deemed_on is not None or on < written,

@@ -151,6 +151,8 @@ class Reopening(Struct, frozen=True, array_like=True, gc=False):
     approver: OfficerId
     at: Instant
     turn: int = 0
+    in_new_term: bool = True
+    """False: nobody had been given the decision, so the term before runs on as if there had been none."""
 
 
 class Course(Struct, frozen=True, array_like=True, gc=False):
@@ -317,6 +319,11 @@ class CaseFile(Struct, frozen=True, array_like=True, gc=False):
         here = {one.name for one in filed if one.status is not MaterialStatus.DEFERRED}
         here.update(self.course.received, *(one.materials for one in self._by_readers(PapersBrought.kind)))
         return tuple(name for name in names if name not in here)
+
+    @property
+    def renewed_at(self) -> Instant | None:
+        """When a new term began last, by a reopening."""
+        return next((one.at for one in reversed(self.course.reopenings) if one.in_new_term), None)
 
     @property
     def responsible(self) -> OfficeId | None:

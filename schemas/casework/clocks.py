@@ -195,8 +195,8 @@ def accepted_on(case: CaseFile, calendar: WorkCalendar, today: date | None = Non
 def _accepted_on(case: CaseFile, calendar: WorkCalendar, today: date | None, start: date | None) -> date | None:
     """See `accepted_on`; `start`: day 0 of the answer."""
     course = case.course
-    if course.reopenings:
-        return day_of(course.reopenings[-1].at)
+    if case.renewed_at is not None:
+        return day_of(case.renewed_at)
     written = day_of(case.accepted_at) if case.accepted_at is not None else None
     if written is not None and course.deemed_on is not None:
         return min(_bounded(course.deemed_on), written)
@@ -241,12 +241,12 @@ def _answer_starts(case: CaseFile) -> date | None:
 def _pauses(case: CaseFile) -> list[Days]:
     """The pauses by day, in their order and without overlap. One that ended on its first day took no day.
 
-    None from before a reopening counts: it may have been open when the case was ended.
+    None from before a new term counts: it may have been open when the case was ended.
     """
-    reopened = case.course.reopenings[-1].at if case.course.reopenings else None
+    renewed = case.renewed_at
     found: list[Days] = []
     for pause in sorted(case.course.pauses, key=lambda one: one.since):
-        if reopened is not None and pause.since < reopened:
+        if renewed is not None and pause.since < renewed:
             continue
         since = day_of(pause.since)
         till = day_of(pause.until) if pause.until is not None else None
@@ -374,15 +374,15 @@ class _Clocks:
         return item.promise_days if converted is None else converted
 
     def _accepted_by(self) -> StartEvent:
-        if self.case.course.reopenings:
+        if self.case.renewed_at is not None:
             return StartEvent.REOPENED
         written = self.case.accepted_at
         return StartEvent.ACCEPTED if written is not None and day_of(written) == self.accepted else StartEvent.DEEMED
 
     def _legal_start(self, item: ServiceItem) -> tuple[date, StartEvent] | None:
-        """Day 0 of the legal term, as the item declares it; after a reopening that day."""
+        """Day 0 of the legal term, as the item declares it; of a new term the day of the reopening."""
         case, accepted = self.case, self.accepted
-        if item.legal.start is TermStart.RECEIVED and not case.course.reopenings:
+        if item.legal.start is TermStart.RECEIVED and case.renewed_at is None:
             start = self.received or accepted
             if start is None or case.stage is Stage.CORRECTING:
                 return None

@@ -61,7 +61,7 @@ from schemas.casework.events import (
     TermExtended,
 )
 from schemas.casework.lifecycle import TRANSITIONS, Actor, is_county_of, is_review
-from schemas.casework.stages import UNACCEPTED, Stage
+from schemas.casework.stages import DECIDED, UNACCEPTED, Stage
 from schemas.divisions import is_village_office
 from schemas.names import Instant, OfficeId, followed
 from schemas.wire import Headed
@@ -118,7 +118,9 @@ def _is_actor(case: CaseFile, office: OfficeId, actor: Actor) -> bool:
         return office == case.custodian
     if actor is Actor.OFFEREE:
         return office == case.offeree
-    if actor is Actor.RESPONSIBLE and office == case.responsible:
+    if actor is Actor.RESPONSIBLE_CUSTODIAN and office != case.custodian:
+        return False
+    if actor in (Actor.RESPONSIBLE, Actor.RESPONSIBLE_CUSTODIAN) and office == case.responsible:
         return True
     if actor is Actor.CUSTODIAN_OR_COUNTY and office == case.custodian:
         return True
@@ -160,8 +162,11 @@ def _decline(case: CaseFile, taken: CaseFile, event: CustodyDeclined, header: He
 
 
 def _refuse_acceptance(case: CaseFile, taken: CaseFile, event: AcceptanceRefused, header: Headed) -> CaseFile:
-    """The office that would hand over a result tells the resident."""
-    return _picked_up(replace(taken, ended_at=header.at, wanted=()), case.home, header.at)
+    """The office that would hand over a result tells the resident. Who did not accept answers for it, and seals the
+    paper: a window above another line of offices, too, has the case for good.
+    """
+    told = _picked_up(replace(taken, ended_at=header.at, wanted=()), case.home, header.at)
+    return told if told.concerns(event.office) else replace(told, informed=with_value(told.informed, event.office))
 
 
 def _reassign(case: CaseFile, taken: CaseFile, event: CustodyReassigned, header: Headed) -> CaseFile:
@@ -265,11 +270,15 @@ def _consult(case: CaseFile, taken: CaseFile, event: OpinionsRequested, header: 
 
 def _reopen(case: CaseFile, taken: CaseFile, event: CaseReopened, header: Headed) -> CaseFile:
     """The decision before stays in the timeline; a new one is wanted, in a new term. What never was accepted now is.
-    A department that never spoke is late only when it was asked anew.
+    A department that never spoke is late only when it was asked anew. A decision that nobody was given met no term: the
+    one before runs on, or each could be begun anew on its last day.
     """
-    reopening = Reopening(event.office, event.approver, header.at, event.turn)
+    in_new_term = case.stage not in DECIDED
+    reopening = Reopening(event.office, event.approver, header.at, event.turn, in_new_term)
     reopenings = (*case.course.reopenings, reopening)
-    course = replace(case.course, extensions=(), opinions_due=None, meeting_on=None, reopenings=reopenings)
+    course = replace(case.course, opinions_due=None, meeting_on=None, reopenings=reopenings)
+    if in_new_term:
+        course = replace(course, extensions=())
     taken = replace(taken, decision=None, decided_at=None, ended_at=None, wanted=(), course=course)
     if case.accepted_at is None:
         taken = replace(taken, accepted_at=header.at, accepted_by=event.office)

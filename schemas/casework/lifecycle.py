@@ -66,6 +66,8 @@ class Actor(Enum):
     COUNTY = "county"
     RESPONSIBLE = "responsible"
     """The office that answers for the case: which decided it, or else accepted it."""
+    RESPONSIBLE_CUSTODIAN = "responsible_custodian"
+    """Of those that may reopen what was handed over, the one that holds the case."""
     CUSTODIAN_OR_COUNTY = "custodian_or_county"
 
 
@@ -149,8 +151,8 @@ TRANSITIONS: Final[dict[tuple[Stage, str], Transition]] = {
     (Stage.REFERRED, "custody.declined"): _by_offeree(Stage.IN_REVIEW),
     (Stage.REFERRED, "custody.reassigned"): _by_county(Stage.IN_REVIEW),
     (Stage.REFERRED, "case.rehomed"): _by_county(Stage.REFERRED),
-    # What was decided wrongly is put right before it is handed over, by who holds the pen and is no village.
-    (Stage.DECIDED, "case.reopened"): _by_custodian(Stage.IN_REVIEW),
+    # What was decided wrongly is put right before it is handed over, by who decided it: the result goes back there.
+    (Stage.DECIDED, "case.reopened"): Transition(Stage.IN_REVIEW, Actor.RESPONSIBLE_CUSTODIAN),
     (Stage.DECIDED, "custody.offered"): _by_custodian(Stage.RETURNING),
     (Stage.DECIDED, "result.handed_over"): _by_custodian(Stage.HANDED_OVER),
     (Stage.DECIDED, "custody.reassigned"): _by_county(Stage.DECIDED),
@@ -159,7 +161,7 @@ TRANSITIONS: Final[dict[tuple[Stage, str], Transition]] = {
     (Stage.RETURNING, "custody.declined"): _by_offeree(Stage.DECIDED),
     (Stage.RETURNING, "custody.reassigned"): _by_county(Stage.DECIDED),
     (Stage.RETURNING, "case.rehomed"): _by_county(Stage.RETURNING),
-    (Stage.READY, "case.reopened"): _by_custodian(Stage.IN_REVIEW),
+    (Stage.READY, "case.reopened"): Transition(Stage.IN_REVIEW, Actor.RESPONSIBLE_CUSTODIAN),
     (Stage.READY, "result.handed_over"): _by_custodian(Stage.HANDED_OVER),
     (Stage.READY, "custody.offered"): _by_custodian(Stage.RETURNING),
     (Stage.READY, "custody.reassigned"): _by_county(Stage.DECIDED),
@@ -383,7 +385,9 @@ def _permits_act(case: CaseFile, act: str, office: OfficeId) -> None:
     if transition.by is Actor.COUNTY:
         if not is_county_of(office, case.filing.office):
             raise NotPermitted("county_only")
-    elif transition.by is Actor.RESPONSIBLE:
+    elif transition.by in (Actor.RESPONSIBLE, Actor.RESPONSIBLE_CUSTODIAN):
+        if transition.by is Actor.RESPONSIBLE_CUSTODIAN and office != case.custodian:
+            raise NotPermitted(_why_not_custodian(case))
         if office != case.responsible and not is_county_of(office, case.filing.office):
             raise NotPermitted("not_responsible")
     elif transition.by is Actor.CUSTODIAN_OR_COUNTY:

@@ -108,10 +108,10 @@ def _is_late_on_the_spot(case: CaseFile, item: ServiceItem, today: date, calenda
     """
     if not item.is_on_the_spot or not is_convertible(item) or case.converted_days is not None:
         return False
-    begun = [at for at in (case.accepted_at, *(one.at for one in case.course.reopenings)) if at is not None]
-    if not begun:
+    begun = case.renewed_at if case.renewed_at is not None else case.accepted_at
+    if begun is None:
         return False
-    day = day_of(begun[-1])
+    day = day_of(begun)
     return today > (calendar.next_working_day_on_or_after(day) if calendar is not None else day)
 
 

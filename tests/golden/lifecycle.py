@@ -64,13 +64,19 @@ HEAD: Final = """\
 Drawn from the one table of `schemas/casework/lifecycle.py` by `tests/golden/casework.py`, which also writes every
 answer, stage × kind × office, to [lifecycle.txt](../../tests/golden/lifecycle.txt). An arrow names the acts that lead
 along it; *(o)* is written by the office the case is offered to, *(r)* by the office that answers for the case or by the
-county, everything else by the office that holds it. Besides, at any stage but the last the county alone can move the
-pen (`custody.reassigned`, the table below), and the county, or the office that holds the case, can change where the
-result is handed over (`case.rehomed`). Contributions and a re-homing change no stage.
+county, *(rh)* by one of these two that holds it, everything else by the office that holds it. Besides, at any stage but
+the last the county alone can move the pen (`custody.reassigned`, the table below), and the county, or the office that
+holds the case, can change where the result is handed over (`case.rehomed`). Contributions and a re-homing change no
+stage.
 
 """
 
-MARKS: Final = {Actor.CUSTODIAN: "", Actor.OFFEREE: " (o)", Actor.RESPONSIBLE: " (r)"}
+MARKS: Final = {
+    Actor.CUSTODIAN: "",
+    Actor.OFFEREE: " (o)",
+    Actor.RESPONSIBLE: " (r)",
+    Actor.RESPONSIBLE_CUSTODIAN: " (rh)",
+}
 
 
 def diagram_text() -> str:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from schemas.casework import casefile
 from schemas.casework.casefile import CaseFile
 from schemas.casework.events import (
+    AcceptanceRefused,
     CaseClosed,
     CaseConverted,
     CaseDecided,
@@ -204,6 +205,16 @@ def test_what_was_refused_acceptance_goes_back_to_be_told_and_may_be_taken_up_by
     assert (case.accepted_at, case.ended_at) == (book.items[-1][1].at, None), (
         "the order to take it up is its acceptance"
     )
+
+
+def test_a_window_that_did_not_accept_keeps_the_case_for_which_it_answers() -> None:
+    book = Casebook()
+    book.file()
+    book.act(CustodyOffered, VILLAGE, WINDOW)
+    book.act(AcceptanceRefused, WINDOW, "不属于受理范围", "行政许可法第32条", "60日内申请行政复议")
+    case = folded(book)
+    assert (case.custodian, case.informed) == (VILLAGE, (WINDOW,))
+    assert readers(case) == {VILLAGE, TOWNSHIP, COUNTY, WINDOW}
 
 
 def test_promises_of_the_filing_and_of_the_acceptance_stand_until_taken_up() -> None:

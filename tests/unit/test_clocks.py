@@ -220,6 +220,16 @@ def test_what_ended_unaccepted_and_is_taken_up_again_was_never_late() -> None:
     assert not [clock.kind for clock in diary.clocks() if clock.is_overdue(date(2026, 6, 1))]
 
 
+def test_a_window_that_refused_too_late_stays_late() -> None:
+    diary = Diary().on(date(2026, 3, 6))
+    diary.file()
+    diary.act(CustodyOffered, VILLAGE, WINDOW)
+    diary.contribute(CaseReceived, WINDOW)
+    diary.on(date(2026, 4, 1)).act(AcceptanceRefused, WINDOW, "不符合条件", "条例第3条", "可复议")
+    assert diary.due(ClockKind.ACCEPTANCE) == date(2026, 3, 13)
+    assert diary.clock(ClockKind.ACCEPTANCE).is_overdue(date(2026, 4, 1))
+
+
 def test_a_refused_or_withdrawn_filing_has_no_running_clock() -> None:
     for kind, office, fields in (
         (AcceptanceRefused, TOWNSHIP, ("不符合条件", "条例第3条", "可复议")),

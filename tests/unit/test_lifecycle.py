@@ -180,6 +180,9 @@ def test_only_the_custodian_takes_a_turn_and_in_transit_only_the_offeree() -> No
     assert refusal(review, "custody.accepted", TOWNSHIP) == "stage_forbids"
     assert refusal(review, "case.decided", VILLAGE) == "not_custodian"
     assert refusal(review, "case.reopened", TOWNSHIP) == "stage_forbids"
+    assert refusal(case_at(Stage.DECIDED), "case.reopened", TOWNSHIP) == ""
+    assert refusal(case_at(Stage.READY), "case.reopened", TOWNSHIP) == "not_custodian"
+    assert refusal(case_at(Stage.READY), "case.reopened", VILLAGE) == "not_responsible"
     assert refusal(review, "case.filed/2", TOWNSHIP) == "unknown_act"
 
 

@@ -179,7 +179,7 @@ def test_a_hostile_township_cannot_publish_for_the_county(claims: OfficeId, code
     county.settle()
     hub, township = county[COUNTY], county[TOWNSHIP]
     forged = [
-        structs.replace(record.event, office=claims, operation=op(number))
+        structs.replace(record.event, office=claims, officer=OfficerId(f"{claims}/li"), operation=op(number))
         for number, record in enumerate(hub.casebook.register.records(), start=50)
     ]
     for event in forged:
@@ -196,6 +196,16 @@ def test_a_hostile_township_cannot_publish_for_the_county(claims: OfficeId, code
         assert versions(county[seat]) == ["2026.1"]
         assert county[seat].has(slip.case), "the line goes on"
     assert county[FAR_VILLAGE].states() == []
+
+
+def test_nobody_publishes_under_the_name_of_somebody_of_another_office() -> None:
+    county = whole()
+    forged = structs.replace(opening(TOWNSHIP, TOWNSHIP, 1, 1), officer=OfficerId(f"{COUNTY}/li"))
+    county[TOWNSHIP].write(forged.kind, None, encode_record(forged))
+    county.settle()
+    for seat in (COUNTY, TOWNSHIP):
+        assert county[seat].states() == [("quarantined", "foreign_office")]
+        assert not county[seat].casebook.register.openings(FIRST_DAY)
 
 
 def test_nonsense_is_kept_marked_and_stops_nothing() -> None:

@@ -164,6 +164,20 @@ async def test_who_did_not_accept_seals_the_paper_and_the_village_hands_it_over(
     assert await looks_at(county, TOWNSHIP, case) == ["盖章送达"]
 
 
+async def test_who_did_not_accept_after_a_notice_seals_the_paper_too(
+    county: WebCounty, agent: Client, clerk: Client
+) -> None:
+    case = await offered(county, agent, "RS05")
+    await done(clerk, case, "papers.requested", materials=GAPS[0], reason="缺少材料")
+    await done(clerk, case, "acceptance.refused", **REFUSAL)
+    page = (await clerk.get(f"{case}/answer")).text
+    assert NAME not in page
+    path = look_form(page)
+    shown = await clerk.post(path, data=hidden(page, path) | {"purpose": "盖章送达"})
+    assert NAME in shown.text
+    assert await looks_at(county, TOWNSHIP, case) == ["盖章送达"]
+
+
 @pytest.mark.parametrize("kind", ["papers.requested", "custody.accepted", "acceptance.refused"])
 async def test_those_above_see_neither_name_nor_papers_without_a_recorded_look(
     county: WebCounty, agent: Client, clerk: Client, kind: str

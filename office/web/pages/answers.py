@@ -71,7 +71,7 @@ async def _answer(request: AnyRequest, case: str, turn: int, asked: Asked) -> Pa
         if not may_unmask:
             raise LookRefused
         await site.access_log.record(signed_in.officer, office, found.file.case, asked.purpose)
-        sights = lifted(sights)
+        sights = lifted(sights | shown)
     action = f"/cases/{case}/answer?turn={turn_of(given)}"
     summary, item = summary_of(found, sights, node.seat), node.catalogue.item_of(found.file)
     return await site.render(
