@@ -239,8 +239,10 @@ class _Walk:
             self._differ(state.journal, run.add(entry.hash))
 
     def _loose(self, entry: Stored, where: str) -> None:
-        """An entry outside its run stands by its signature, its proof, or the cosignature inside it."""
-        if entry.signature is not None or entry.kind == KIND_RECEIPTED:
+        """An entry outside its run stands by its signature or its proof: of a receipt, too, for the cosignature inside
+        says nothing about its number.
+        """
+        if entry.signature is not None:
             return
         proof = _read_proof(entry)
         good = (

@@ -458,6 +458,22 @@ async def test_verify_names_an_entry_that_is_hidden_between_run_and_single_ones(
     assert ("missing", f"arrival {arrival}") in faults
 
 
+async def test_a_single_receipt_that_lost_its_proof_is_named_like_any_other_entry(lived: Path, tmp_path: Path) -> None:
+    """The signature inside a receipt says nothing about its number (PROTOCOL 4.3)."""
+    shutil.copytree(lived, tmp_path, dirs_exist_ok=True)
+    home = Places(tmp_path).home(VILLAGE)
+    receipts = "FROM entries WHERE loose AND kind = 'line.receipted'"
+    with sqlite3.connect(home / "node.db") as store:
+        (held,) = store.execute(f"SELECT count(*) {receipts}").fetchone()
+        store.execute("UPDATE entries SET proof = NULL, signature = NULL WHERE loose AND kind = 'line.receipted'")
+    village = await Node.open(home, with_pen=False)
+    try:
+        codes = [fault.code for fault in (await verify(village)).faults]
+    finally:
+        await village.close()
+    assert codes.count("unproved") == held > 0
+
+
 async def test_verify_builds_each_tree_once_however_many_signed_for_it(
     lived: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
