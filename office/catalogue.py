@@ -59,15 +59,18 @@ class Catalogue:
         """The item that judges `act`, or None when no edition here has it.
 
         A filing and a decision are judged by the edition in force now, what changes a term by that of the terms, all
-        else by the case's own; an acceptance by the present one for who is competent, by its own for the materials.
+        else by the case's own; an acceptance by the present one for who is competent, by its own for the materials. An
+        item that the present edition no longer has takes no new case; open ones end by their own.
         """
         present = self.in_force(now).find_item(code)
-        if case is None or case.filing is None or act in (CaseFiled.kind, CaseDecided.kind):
+        if case is None or case.filing is None or act == CaseFiled.kind:
             return present
         if act in (TermExtended.kind, CaseConverted.kind):
             return self.terms_of(case)
         edition = self._edition(case.filing.edition)
         own = edition.find_item(code) if edition is not None else None
+        if act == CaseDecided.kind:
+            return present or own
         if act == CustodyAccepted.kind and present is not None and own is not None:
             return structs.replace(present, materials=own.materials)
         return own or present

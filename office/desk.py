@@ -493,7 +493,7 @@ class Desk(Pencil):
         if case.filing is None or officer.office not in readers(case):
             return ()
         code, now = case.filing.item, self._clock.now()
-        present = self.catalogue.in_force(now).find_item(code)
+        decided_by = self.catalogue.find_item(case, CaseDecided.kind, code, now)
         lawful = available_acts(
             case,
             officer.office,
@@ -505,7 +505,7 @@ class Desk(Pencil):
         )
         is_leader = Role.LEADER in officer.roles
         kinds = tuple(kind for kind in lawful if is_leader or not self.is_unconfirmed(kind, case))
-        return (*kinds, DECIDED_AT_ONCE) if self._is_for_now(officer, case, present, kinds) else kinds
+        return (*kinds, DECIDED_AT_ONCE) if self._is_for_now(officer, case, decided_by, kinds) else kinds
 
     def _is_for_now(self, officer: Officer, case: CaseFile, item: ServiceItem | None, kinds: tuple[str, ...]) -> bool:
         """Whether the officer may finish the matter while the resident waits, by the office's own right."""
@@ -520,10 +520,10 @@ class Desk(Pencil):
 
     def find_grant(self, officer: Officer, case: CaseFile) -> Grant | None:
         """The grant by which the officer's office decides the case today; None where it needs none, or has none."""
-        item = (
-            self.catalogue.in_force(self._clock.now()).find_item(case.filing.item) if case.filing is not None else None
-        )
-        if item is None or case.filing is None:
+        if case.filing is None:
+            return None
+        item = self.catalogue.find_item(case, CaseDecided.kind, case.filing.item, self._clock.now())
+        if item is None:
             return None
         department = self._department(officer.office, case.filing.item)
         if may_decide(item, officer.office) and is_of_department(item, department):

@@ -93,7 +93,8 @@ def test_an_edition_that_is_never_in_force_still_names_old_cases() -> None:
     item = catalogue.item_of(case)
     assert item is not None
     assert item.promise_days == 5
-    assert catalogue.find_item(case, "case.decided", "RS01", JUNE_2027) is None
+    assert catalogue.find_item(case, "case.decided", "RS01", JUNE_2027) is item, "what is under way is finished"
+    assert catalogue.find_item(None, "case.filed", "RS01", JUNE_2027) is None, "and nothing new is begun"
     assert catalogue.in_force(JUNE_2026).version == "2027.1"
 
 
