@@ -16,7 +16,7 @@ from office.paths import PRIVATE_FOLDER_MODE, write_private
 from office.worklists import FINGERPRINT_CHARACTERS, Found
 from schemas.casework.events import EVENTS
 from schemas.casework.lifecycle import NotPermitted
-from schemas.names import CASE_ID_BYTES, CaseId, OfficerId, find_tracking_number
+from schemas.names import CASE_ID_BYTES, CaseId, OfficerId, find_tracking_number, is_mistyped
 from schemas.refusals import Refused
 from sync.books import Books
 from sync.core.errors import LocalFault
@@ -112,7 +112,9 @@ async def prove(books: Books, found: Found, entry: Stored) -> Proof:
 
 
 async def get_case_id(node: "Node", text: str) -> CaseId:
-    """The case that an operator means by its number or its id. Raises `NotPermitted` `no_such_case`."""
+    """The case that an operator means by its number or its id. Raises `NotPermitted` `no_such_case`, and for a number
+    that cannot be right `number_mistyped`.
+    """
     case = await node.worklists.find_by_number(node.seat, text)
     if case is not None:
         return case
@@ -121,7 +123,7 @@ async def get_case_id(node: "Node", text: str) -> CaseId:
     except ValueError:
         case = None
     if case is None or len(case) != CASE_ID_BYTES:
-        raise NotPermitted("no_such_case")
+        raise NotPermitted("number_mistyped" if is_mistyped(text) else "no_such_case")
     return case
 
 

@@ -156,7 +156,7 @@ def find_tracking_number(text: str) -> TrackingNumber | None:
 
     Small letters, full-width characters, blanks and dashes anywhere are forgiven, and the letters that `ALPHABET`
     leaves out are read as the digits that they look like. Whether the check character fits is another question
-    (`valid_tracking_number`).
+    (`is_mistyped`).
     """
     narrow = unicodedata.normalize("NFKC", text).upper().translate(_LOOK_ALIKES)
     plain = "".join(character for character in narrow if character in ALPHABET)
@@ -166,9 +166,7 @@ def find_tracking_number(text: str) -> TrackingNumber | None:
     return TrackingNumber(f"{plain[:seat]}-{plain[seat:]}")
 
 
-def valid_tracking_number(text: str) -> bool:
-    """Whether the check character fits. Dashes, spaces and lower case are forgiven."""
-    plain = text.upper().replace("-", "").replace(" ", "")
-    if len(plain) < 8 or any(character not in ALPHABET for character in plain):
-        return False
-    return check_character(plain[:-1]) == plain[-1]
+def is_mistyped(text: str) -> bool:
+    """Whether this is shaped like a printed number and its check character does not fit: no slip bears it."""
+    number = find_tracking_number(text)
+    return number is not None and check_character(number[:-1].replace("-", "")) != number[-1]

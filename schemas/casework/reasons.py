@@ -15,6 +15,10 @@ REASONS: Final[dict[str, tuple[str, str]]] = {
         "There is no such act; reload the page and try again.",
     ),
     "no_such_case": ("本机没有这个件；请核对编号。", "This case is not here; check the number."),
+    "number_mistyped": (
+        "编号的末位校验字符不符，没有这样的编号；请对照凭条逐位核对。",
+        "The last character of this number does not fit: no slip bears it. Compare it with the slip, digit by digit.",
+    ),
     "already_filed": ("该件已经登记；请打开已有的件。", "The case is already filed; open the existing one."),
     "filing_awaited": (
         "收件登记还没有传到本机，暂不能办理；请等待线路同步。",

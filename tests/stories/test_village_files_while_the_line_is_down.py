@@ -3,7 +3,7 @@
 from office.slips import is_secret_of
 from schemas.casework.lifecycle import Stage
 from schemas.casework.values import Handover, Outcome
-from schemas.names import valid_tracking_number
+from schemas.names import is_mistyped
 from tests.support.counties import COUNTY, TOWNSHIP, VILLAGE, County, Office, agent, clerk, op, run
 
 
@@ -21,7 +21,7 @@ def test_filed_without_a_line_decided_at_the_township_and_handed_over_in_the_vil
 
     # The line is down. The agent files and offers all the same; the resident goes home with a slip.
     slip = village.file(item="WJ02")
-    assert valid_tracking_number(slip.tracking)
+    assert not is_mistyped(slip.tracking)
     run(village.desk.offer_custody(agent(), slip.case, op(2), to=TOWNSHIP))
     assert village.case(slip.case).stage is Stage.OFFERED
     assert not township.has(slip.case)

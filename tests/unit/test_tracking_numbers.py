@@ -2,7 +2,7 @@
 
 import pytest
 
-from schemas.names import OfficeId, find_tracking_number, tracking_number, valid_tracking_number
+from schemas.names import ALPHABET, OfficeId, find_tracking_number, is_mistyped, tracking_number
 
 SEATS = [OfficeId("510824"), OfficeId("510824100"), OfficeId("510824100205")]
 
@@ -16,7 +16,15 @@ def test_a_number_is_found_in_every_spelling(seat: OfficeId, serial: int) -> Non
     looks_alike = number.replace("0", "o").replace("1", "l")
     for typed in (number, number.lower(), plain, f" {plain[:4]} {plain[4:9]}-{plain[9:]}\n", wide, looks_alike):
         assert find_tracking_number(typed) == number, typed
-    assert valid_tracking_number(number)
+    assert not is_mistyped(number)
+
+
+@pytest.mark.parametrize("seat", SEATS)
+def test_one_wrong_character_shows(seat: OfficeId) -> None:
+    number = tracking_number(seat, "7K", 1234)
+    for place in range(len(seat) + 1, len(number)):
+        for wrong in set(ALPHABET[:10]) - {number[place]}:
+            assert is_mistyped(number[:place] + wrong + number[place + 1 :])
 
 
 @pytest.mark.parametrize(
@@ -25,3 +33,4 @@ def test_a_number_is_found_in_every_spelling(seat: OfficeId, serial: int) -> Non
 )
 def test_what_is_no_number_is_none(typed: str) -> None:
     assert find_tracking_number(typed) is None
+    assert not is_mistyped(typed)

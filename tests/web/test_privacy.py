@@ -124,6 +124,9 @@ async def test_a_search_finds_by_number_and_by_name_within_scope(county: WebCoun
             answer = await browser.post("/cases/search", data=hidden(page, "/cases/search") | {"search": search})
             assert (case in answer.text) == is_found, search
             assert search not in str(answer.url)
+        wrong = plain[:-2] + ("1" if plain[-2] != "1" else "2") + plain[-1]
+        answer = await browser.post("/cases/search", data=hidden(page, "/cases/search") | {"search": wrong})
+        assert "末位校验字符不符" in answer.text, "mistyped, rather than not here"
     # The number of somebody else's case is no case at all to an office that has no part in it.
     await county.nodes[OTHER_VILLAGE].hire("other", Role.AGENT)
     await county.nodes[TOWNSHIP].hire("clerk", Role.CLERK)

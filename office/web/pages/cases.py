@@ -39,7 +39,7 @@ from schemas.casework.roles import may_take_part
 from schemas.casework.stages import UNACCEPTED
 from schemas.casework.visibility import Sight, does_casework, sight_of
 from schemas.divisions import is_village_office
-from schemas.names import OfficerId
+from schemas.names import OfficerId, is_mistyped
 from schemas.refusals import Refused
 
 Page = Response[object]
@@ -71,6 +71,7 @@ NOTHING_FOUND: Final = n_(
     "No case fits. Type the whole number; by the beginning of the name only cases are found that this office filed, "
     "holds or is offered."
 )
+MISTYPED: Final = n_("No slip bears this number: its last character does not fit. Compare it digit by digit.")
 
 PAGES_MAX: Final = 10_000
 
@@ -238,7 +239,7 @@ async def _list(request: AnyRequest, queue: Queue, number: int, search: str) -> 
         answers={found.file.case.hex(): who_answers(site.node, found.file) for found in listed.rows},
         stands_in_for="、".join(site.node.people.stood_in_for(signed_in.officer, site.node.people.today)),
         total=listed.total,
-        empty=NOTHING_FOUND if search else EMPTY[queue],
+        empty=(MISTYPED if is_mistyped(search) else NOTHING_FOUND) if search else EMPTY[queue],
         newer=number - 1,
         older=number + 1 if listed.has_more else 0,
         may_file=may_file(signed_in),
