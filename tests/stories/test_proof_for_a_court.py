@@ -11,7 +11,7 @@ from office.cli import main
 from office.intake import Slip
 from office.node import Node
 from schemas.casework.values import Outcome
-from schemas.names import OfficeId, OfficerId
+from schemas.names import OfficeId, OfficerId, tracking_number
 from sync.proof.__main__ import main as tongban_verify
 from tests.support.counties import COUNTY, TOWNSHIP, VILLAGE, agent, clerk, op
 from tests.support.nodes import Network, found_network
@@ -127,7 +127,8 @@ def test_what_cannot_be_proved_is_said_and_nothing_is_written(
     (tmp_path / "file").write_bytes(b"")
     home = ["--home", str(folder / VILLAGE)]
     for case, purpose, extra, code in (
-        ("510824100205-000000", "法院", [], "no_such_case"),
+        (tracking_number(VILLAGE, "00", 0), "法院", [], "no_such_case"),
+        ("510824100205-000000", "法院", [], "number_mistyped"),
         ("0" * 32, "法院", [], "no_such_case"),
         (slip.tracking, "法院", ["--entry", "00000000"], "no_such_entry"),
         (slip.tracking, " ", [], "purpose_required"),
