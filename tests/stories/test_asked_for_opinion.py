@@ -1,10 +1,7 @@
 """A department that is asked finds the case in its queue until it has answered, whatever happens to its node."""
 
-from collections.abc import AsyncGenerator
 from datetime import timedelta
-from pathlib import Path
 
-import pytest
 from sqlalchemy import delete, func, select
 
 from office.node import Node
@@ -16,22 +13,9 @@ from schemas.casework.roles import Role
 from schemas.casework.values import Opinion
 from schemas.names import CaseId, OfficeId, OfficerId
 from tests.support.counties import COUNTY, TOWNSHIP, WINDOW, Person, agent, clerk, op
-from tests.support.nodes import Network, Places, found_network
-from tests.support.postgres import PostgresServer
+from tests.support.nodes import Network, Places
 
 WINDOW_CLERK = Person(OfficerId(f"{WINDOW}/zhao"), WINDOW, frozenset({Role.CLERK}))
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def places(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[Places]:
-    """A county whose hub works on either database."""
-    if request.param == "sqlite":
-        yield await found_network(tmp_path)
-        return
-    server: PostgresServer = request.getfixturevalue("postgres_server")
-    url = await server.create_database()
-    yield await found_network(tmp_path, url)
-    await server.drop_database(url)
 
 
 async def accepted(network: Network, number: int) -> CaseId:

@@ -5,7 +5,7 @@ import itertools
 import shutil
 import sqlite3
 import sys
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -30,18 +30,6 @@ from sync.ports import Loaded
 from tests.support.counties import COUNTY, OTHER_TOWNSHIP, TOWNSHIP, VILLAGE, WINDOW, agent, clerk, op
 from tests.support.nodes import Network, Places, found_network
 from tests.support.postgres import PostgresServer
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def places(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[Places]:
-    """A county whose hub works on either database; the other nodes are as light as in the field."""
-    if request.param == "sqlite":
-        yield await found_network(tmp_path)
-        return
-    server: PostgresServer = request.getfixturevalue("postgres_server")
-    url = await server.create_database()
-    yield await found_network(tmp_path, url)
-    await server.drop_database(url)
 
 
 @pytest.fixture(scope="module")
