@@ -49,6 +49,29 @@ class Sealer(Protocol):
         ...
 
 
+class PaperShelf(Protocol):
+    """Where papers lie, by digest. Whoever appends may be cut off at any byte and goes on from what `held` says."""
+
+    async def held(self, digest: bytes, size: int) -> int:
+        """How many bytes of it are durably here; `size`: it is whole."""
+        ...
+
+    async def read(self, digest: bytes, offset: int, count: int) -> bytes:
+        """Bytes of a whole paper. Raises `LocalFault` `paper_missing`, or `paper_damaged` when it no longer fits."""
+        ...
+
+    async def append(self, digest: bytes, size: int, offset: int, content: bytes) -> int:
+        """Keep a piece, durably; returns the bytes held now. A piece that does not begin where we stand is ignored.
+
+        Raises `RemoteFault` `paper_mismatch` when the whole is not what its name says: nothing of it stays.
+        """
+        ...
+
+    async def drop(self, digest: bytes) -> None:
+        """Delete it, whole or in part: its case was erased, or purged here."""
+        ...
+
+
 class Sleeper(Protocol):
     """Waiting, and a scale of seconds that never goes back. Real or virtual; what it reads is never written down."""
 

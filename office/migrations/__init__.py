@@ -42,7 +42,7 @@ PROJECTIONS: Final = (
 )
 """Tables that are folded from entries."""
 
-PROJECTIONS_VERSION: Final = 4
+PROJECTIONS_VERSION: Final = 5
 """Raise it whenever a projection's table, or what the fold writes into it, changes: every node then folds again."""
 
 META_SCHEMA: Final = "schema"

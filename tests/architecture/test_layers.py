@@ -27,7 +27,7 @@ PURE = (
     *("functools", "hashlib", "heapq", "hmac", "itertools", "math", "operator", "re", "string", "struct", "types"),
     *("typing", "typing_extensions", "unicodedata", "datetime"),
 )
-LANGUAGE = ("schemas.names", "schemas.wire", "schemas.codec", "schemas.refusals")
+LANGUAGE = ("schemas.names", "schemas.papers", "schemas.wire", "schemas.codec", "schemas.refusals")
 
 
 class Rule(NamedTuple):
