@@ -2,7 +2,7 @@
 # environment: make demo CHECK=1, make simulate SEEDS=1000, make bench BENCH=ingest, make test ARGS="tests/unit -k merkle".
 PYTHON3 ?= python3
 DEPLOY = $(PYTHON3) -m deploy
-export CHECK SEEDS SEED SHARE BENCH QUICK
+export CHECK SEEDS SEED SHARE BENCH DRILL QUICK
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types simulate bench county-year nightly wheelhouse setup lock clean
@@ -25,13 +25,13 @@ types: ## the strict type checker
 simulate: ## the whole network under faults in virtual time (SEEDS=n, or SEED=n to replay one)
 	@$(DEPLOY) simulate $(ARGS)
 
-bench: ## measure (BENCH=ingest, wire, agent or casework)
+bench: ## measure (BENCH=ingest, wire, agent, casework or bundle)
 	@$(DEPLOY) bench $(ARGS)
 
 county-year: ## one county's year of 344,000 cases, folded and counted (SHARE=0.01 takes seconds)
 	@$(DEPLOY) county-year $(ARGS)
 
-nightly: ## the long search of the simulator, then a really full disk
+nightly: ## the drills that need hours or rights, one JSON line each (DRILL=thin_line carries out one)
 	@$(DEPLOY) nightly $(ARGS)
 
 wheelhouse: ## a folder from which a village PC installs without any network (ARGS="--for windows")

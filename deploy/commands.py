@@ -24,24 +24,26 @@ hash) and takes about a minute; later ones start at once and need no network.
   lint        ruff: rules and layout (`lint --fix` repairs what it can)
   types       the strict type checker (`types FILE …` for some files)
   simulate    the whole network under faults in virtual time: `simulate SEEDS=1000`, `simulate SEED=42` replays one
-  bench       measure: `bench BENCH=ingest`, wire, agent or casework
+  bench       measure: `bench BENCH=ingest`, wire, agent, casework or bundle
   county-year one county's year, 344,000 cases by the routes of the catalogue, folded and counted; minutes (SHARE=0.01:
               a hundredth of it, in seconds)
-  nightly     the long search of the simulator, then what needs more rights than a test run has: a really full disk
+  nightly     the drills that need hours or rights: thin lines, power cuts, older releases, long searches; one JSON line
+              each (`nightly DRILL=thin_line` carries out one, `nightly --list` names them, `nightly SEEDS=1000`)
 
   wheelhouse  dist/wheelhouse, from which a village PC installs without any network (`wheelhouse --for windows`)
   setup       only make the environment
   lock        make both requirements locks again from pyproject.toml (needs uv)
   clean       delete .venv, dist and caches
 
-CHECK, SEEDS, SEED, SHARE, BENCH and QUICK may be words, as here, or environment variables. `make VERB` is the same.
+CHECK, SEEDS, SEED, SHARE, BENCH, DRILL and QUICK may be words, as here, or environment variables. `make VERB` is the
+same.
 """
 
 # What a word such as SEEDS=1000 becomes for each verb. An empty string means: pass the value alone.
 WORDS: Mapping[str, Mapping[str, str]] = {
     "demo": {"CHECK": "--check"},
     "simulate": {"SEEDS": "--seeds", "SEED": "--seed"},
-    "nightly": {"SEEDS": "--seeds"},
+    "nightly": {"SEEDS": "--seeds", "DRILL": ""},
     "bench": {"BENCH": ""},
     "county-year": {"SHARE": "--share", "SEED": "--seed"},
     "test": {"QUICK": "--quick"},
@@ -59,6 +61,7 @@ MODULES: Mapping[str, tuple[str, ...]] = {
     "simulate": ("tests.simulation",),
     "bench": ("tests.benchmarks",),
     "county-year": ("tests.benchmarks.county_year",),
+    "nightly": ("tests.nightly",),
     "types": ("basedpyright",),
     "wheelhouse": ("deploy.wheelhouse",),
 }
@@ -113,7 +116,6 @@ def dispatch(verb: str, arguments: list[str]) -> int:
         return become([str(ensure()), "-m", *MODULES[verb], *arguments])
     own: Mapping[str, Callable[[list[str]], int]] = {
         "test": test,
-        "nightly": nightly,
         "lint": lint,
         "setup": setup,
         "lock": lock,
@@ -139,13 +141,6 @@ def test(arguments: list[str]) -> int:
     if failed:
         say(f"{' and '.join(failed)} failed (see above); the tests run all the same")
     return call(pytest) or (1 if failed else 0)
-
-
-def nightly(arguments: list[str]) -> int:
-    """The simulator's long search, with its own arguments, then the stories of `tests.nightly`; both whatever fails."""
-    python = str(ensure())
-    searched = call([python, "-m", "tests.simulation", "--nightly", *arguments])
-    return call([python, "-m", "tests.nightly"]) or searched
 
 
 def lint(arguments: list[str]) -> int:

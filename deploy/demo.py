@@ -25,7 +25,7 @@ from rich.table import Table
 
 from deploy.demo_checks import Shelf, Verdict, judge
 from deploy.demo_county import County
-from deploy.demo_play import Play
+from deploy.demo_play import PHOTOGRAPHED, Play
 from deploy.demo_processes import DemoFailed
 from deploy.demo_scenario import BY_KEY, PASSWORD, PEOPLE, PLACES, Story
 from deploy.demo_stories import PRINTED, STORIES
@@ -89,6 +89,8 @@ async def _perform(county: County, narrator: Narrator, *, is_check: bool) -> int
     verdict.chains_verified = verdict.chains_verified and not refusals
     if play.rollbacks_noticed < 1:
         verdict.faults.append("the restored township was not noticed to have been rolled back")
+    if play.papers_arrived != len(PHOTOGRAPHED):
+        verdict.faults.append("not every photograph reached the township by stick")
     _report(narrator, verdict)
     await _tell_stories(county, narrator, verdict)
     figures = _figures(play, verdict, seconds=time.monotonic() - narrator.began, founded_s=founded_s)
@@ -144,6 +146,8 @@ def _figures(play: Play, verdict: Verdict, *, seconds: float, founded_s: float) 
         "rollbacks_noticed": play.rollbacks_noticed,
         "refused_while_quarantined": play.quarantine_refusals,
         "replies_lost": play.replies_lost,
+        "carried_by_stick": play.carried_by_stick,
+        "papers_arrived": play.papers_arrived,
         "faults": verdict.faults,
         "founded_seconds": round(founded_s, 1),
         "seconds": round(seconds, 1),

@@ -34,16 +34,18 @@ from deploy.demo_scenario import (
     Step,
 )
 from deploy.demo_staff import STANDS_IN, person_at, statements_of
-from deploy.demo_stores import Peek
+from deploy.demo_stores import Peek, open_vault, passphrase_file
 from deploy.demo_view import Narrator
 from hub.catalogue.workbook import write_edition
 from office.accounts import Accounts
 from office.local import publish
+from office.locking import is_lockable, lock_home
 from office.node import Node, load_data_key
-from office.paths import Home
+from office.paths import Home, write_private
 from office.publishing import records_of
 from office.seat import load_seat_file
 from office.seeds import load_catalogue
+from office.settings import PASSPHRASE_VARIABLE
 from schemas.casework.roles import ROLES_OF_ACT
 from schemas.names import OPERATION_BYTES
 from sync.ports import Sealer
@@ -116,10 +118,14 @@ class County:
             await publish(self.nodes[place.key].home, records_of(*statements))
         chain = [link.enrolment for link in load_seat_file(Home(self.nodes[place.key].home)).chain]
         parent = chain[-2].node if len(chain) > 1 else None
-        self.peeks[place.key] = Peek(self.database(place.key), place.office, chain[-1].node, parent)
+        vault = open_vault(self.nodes[place.key].home)
+        key = vault.store_key if vault is not None else None
+        self.peeks[place.key] = Peek(self.database(place.key), place.office, chain[-1].node, parent, key)
 
     async def _add_accounts(self, place: Place) -> None:
-        """What `accounts add` does, for all its people at once."""
+        """What `accounts add` does, for all its people at once: with the first of them a village is locked. The demo's
+        villages then start without anybody, from a file.
+        """
         node = await Node.open(self.nodes[place.key].home, with_pen=False)
         try:
             accounts = Accounts(node.engines.write, node.engines.read, node.seat, node.clock, node.salts)
@@ -128,6 +134,12 @@ class County:
                     await accounts.add_officer(person.login, person.name, person.office, person.roles, PASSWORD)
         finally:
             await node.close()
+        home, settings = node.home, node.settings
+        if is_lockable(home, settings):
+            login = next(person.login for person in PEOPLE if person.place == place.key)
+            write_private(passphrase_file(home.folder), f"{login}\n{PASSWORD}\n".encode())
+            self.nodes[place.key].settings[PASSPHRASE_VARIABLE] = str(passphrase_file(home.folder))
+            await asyncio.to_thread(lock_home, home, settings, login, PASSWORD)
 
     def _settings(self, place: Place, home: Path, port: int) -> dict[str, str]:
         return {
@@ -173,6 +185,12 @@ class County:
         """Start a node. Raises `DemoFailed` when it does not answer."""
         await self.nodes[key].start("run")
 
+    async def use_stick(self, key: str, what: str) -> None:
+        """Plug the county's one stick in at a place, and write, read or reply to it, beside the running node."""
+        stick = self.folder / "stick"
+        stick.mkdir(exist_ok=True)
+        await self._verb(key, "bundle", what, str(stick))
+
     def put_back(self, key: str, backup: str) -> None:
         """Replace a stopped node's store by an older copy, as an operator in a hurry does: without telling the node."""
         store = self.database(key)
@@ -216,9 +234,15 @@ class County:
         """A node's store."""
         return self.nodes[key].home / "node.db"
 
+    def count_papers(self, key: str) -> int:
+        """How many of the papers that cases name at a place are whole there."""
+        named = self.peeks[key].papers()
+        return sum((self.nodes[key].home / "papers" / digest.hex()).exists() for digest in named)
+
     def sealer(self, key: str) -> Sealer:
         """What opens the bodies in a node's store: the demo owns the machine, so it may read the node's key."""
-        return AesGcmSealer(load_data_key(Home(self.nodes[key].home)))
+        home = self.nodes[key].home
+        return AesGcmSealer(load_data_key(Home(home), open_vault(home)))
 
     def address(self, key: str) -> str:
         """Where a node's pages are."""

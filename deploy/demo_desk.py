@@ -5,7 +5,8 @@ action (RULINGS B10). Next: `office.web.api`, which answers.
 """
 
 import asyncio
-from collections.abc import Mapping
+import io
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, Final
 
@@ -56,6 +57,15 @@ def mandate_of(story: Story, today: date) -> dict[str, object] | None:
     }
 
 
+def sample_photograph() -> bytes:
+    """A picture of nobody and nothing: noise, no two alike."""
+    from PIL import Image
+
+    content = io.BytesIO()
+    Image.effect_noise((800, 600), 64).convert("RGB").save(content, "JPEG")
+    return content.getvalue()
+
+
 def today_of() -> date:
     """The day in China by this machine's clock."""
     return day_of(SystemClock().now())
@@ -86,8 +96,11 @@ class OfficerDesk:
             raise DemoFailed(f"{self.person.login} cannot sign in at {self._client.base_url}: {answer.text}")
         self._client.headers["x-csrftoken"] = (await self._client.get("/api/session")).json()["csrf"]
 
-    async def file_case(self, story: Story, operation: bytes) -> bytes:
-        """File the story's case, or its list of persons. Returns its id. Raises `ActRefused`."""
+    async def file_case(self, story: Story, operation: bytes, papers: Sequence[str] = ()) -> bytes:
+        """File the story's case, or its list of persons. Returns its id. Raises `ActRefused`.
+
+        `papers`: words of `send_paper`; nodes that know no papers know no such field.
+        """
         if story.rows:
             rows = [{"name": name, "document_number": number} for name, number in story.rows]
             listed = await self._send("/api/lists", {"item": story.item, "rows": rows})
@@ -106,9 +119,15 @@ class OfficerDesk:
                 "materials": [{"name": name, "status": "provided"} for name in materials_of(story)],
                 "statement": story.statement,
                 "mandate": mandate_of(story, today_of()),
+                **({"papers": list(papers)} if papers else {}),
             },
         )
         return bytes.fromhex(slip["case"])
+
+    async def send_paper(self, content: bytes) -> str:
+        """Hand a photograph or a PDF to the node; the word by which a filing names it. Raises `ActRefused`."""
+        kept: dict[str, str] = self._answer(await self._client.post("/api/papers", content=content))
+        return kept["paper"]
 
     async def act(self, case: bytes, kind: str, fields: Mapping[str, object], operation: bytes) -> None:
         """Write one act on what the case page shows now. Raises `ActRefused`."""
@@ -117,6 +136,14 @@ class OfficerDesk:
             f"/api/cases/{case.hex()}/acts",
             {"kind": kind, "operation": operation.hex(), "seen": page["case"]["tip"], "fields": fields},
         )
+
+    async def count_steps(self, case: bytes) -> int:
+        """How many entries of a case that officers wrote its page shows here; 0 while it is not here."""
+        try:
+            page = await self._read(f"/api/cases/{case.hex()}")
+        except ActRefused:
+            return 0
+        return sum(step["kind"] != "case.received" for step in page["case"]["steps"])
 
     async def close(self) -> None:
         """Hang up. The session ends by itself."""

@@ -13,7 +13,7 @@ from typing import Final
 
 from deploy.demo_checks import Told
 from deploy.demo_county import County
-from deploy.demo_desk import ActRefused, OfficerDesk, today_of
+from deploy.demo_desk import ActRefused, OfficerDesk, sample_photograph, today_of
 from deploy.demo_processes import DemoFailed
 from deploy.demo_scenario import BY_KEY, PLACES, TOWNSHIPS, VILLAGES, WINDOWS, Phase, Step, Story
 from deploy.demo_stores import copy_store, meant_for
@@ -34,6 +34,10 @@ KILLED_PLACE: Final = "v1"
 SILENT_PLACE: Final = "t1"
 LOSSY_PLACE: Final = "v4"
 LOSSY_CASE: Final = "16"
+STICK_PLACE: Final = "v2"
+"""The village whose work of the days without a line is carried to its township by hand."""
+PHOTOGRAPHED: Final = ("04", "07")
+"""Filed there, each with a photograph."""
 FORGOTTEN: Final = tuple(
     (story.key, step)
     for story in STORIES
@@ -56,6 +60,10 @@ class Play:
         self.quarantine_refusals = 0
         self.kills = 0
         self.restores = 0
+        self.carried_by_stick = 0
+        """Cases that were whole at the township by stick, while the village's line was cut."""
+        self.papers_arrived = 0
+        """Photographs likewise."""
         self._written: dict[str, int] = {}
 
     @property
@@ -111,6 +119,34 @@ class Play:
         if self._entries_at(KILLED_PLACE) != before:
             raise DemoFailed(f"{KILLED_PLACE} does not hold after the kill what it held before")
         self.narrator.tell("本机的件一件不少。", "Not one of its cases is missing.")
+        await self._carry_stick()
+
+    async def _carry_stick(self) -> None:
+        """A village's work goes to its township on a stick, photographs and all, and the answer comes back on it."""
+        above = BY_KEY[STICK_PLACE].above
+        assert above is not None
+        written = self.county.peeks[STICK_PLACE].snapshot().own
+        await self.county.use_stick(STICK_PLACE, "write")
+        await self.county.use_stick(above, "reply")
+        filed = [story for story in STORIES if story.key in self.cases and story.village == STICK_PLACE]
+        self.carried_by_stick = sum(
+            story.steps[0].phase is Phase.LINES_DOWN
+            and self.county.peeks[above].count_entries_about(self.cases[story.key]) == self._written[story.key]
+            for story in filed
+        )
+        self.papers_arrived = self.county.count_papers(above)
+        self.narrator.tell(
+            f"太平村的件写入 U 盘送到陵江镇：{self.carried_by_stick} 件、照片 {self.papers_arrived} 张，线路仍断着。",
+            f"Taiping's work reaches Lingjiang on a stick: {self.carried_by_stick} cases and {self.papers_arrived} "
+            "photographs, the line still cut.",
+        )
+        await self.county.use_stick(STICK_PLACE, "read")
+        if self.county.peeks[STICK_PLACE].count_receipted(BY_KEY[above].office) < written:
+            raise DemoFailed("the answer that came back by stick does not acknowledge all that was carried there")
+        self.narrator.tell(
+            "回执随 U 盘带回：太平村知道镇里已全部收到。",
+            "The answer comes back on the same stick: Taiping knows that the township has all of it.",
+        )
 
     async def _villages_back(self) -> None:
         self.narrator.head(
@@ -230,7 +266,9 @@ class Play:
         desk = await self.county.desk_for(step)
         operation = secrets.token_bytes(OPERATION_BYTES)
         if step.kind == "case.filed":
-            case = await desk.file_case(story, operation)
+            is_photographed = story.key in PHOTOGRAPHED
+            papers = [await desk.send_paper(await asyncio.to_thread(sample_photograph))] if is_photographed else []
+            case = await desk.file_case(story, operation, papers)
             if story.is_clicked_twice:
                 again = await desk.file_case(story, operation)
                 if again != case:

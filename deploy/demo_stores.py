@@ -12,8 +12,16 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from office import cipher
+from office.asking import read_passphrase
+from office.locking import agent_of
+from office.paths import Home
+from office.vault import Vault
 from schemas.codec import decode
 from sync.ports import LinkMemory
+
+UNREADABLE: Final = (sqlite3.Error, cipher.driver().Error)
+"""What reading a store raises that is just being made, restored or locked."""
 
 WAIT_S: Final = 5.0
 """How long a reader waits for a writer's checkpoint of the write-ahead file."""
@@ -54,9 +62,10 @@ class CaseLine(Struct, frozen=True):
 class Peek:
     """The store of one node, read from outside."""
 
-    def __init__(self, database: Path, office: str, node: str, parent: str | None) -> None:
-        """`node`, `parent`: the devices' names; `office`: the node's seat."""
+    def __init__(self, database: Path, office: str, node: str, parent: str | None, key: bytes | None = None) -> None:
+        """`node`, `parent`: the devices' names; `office`: the node's seat; `key`: of a locked village's store."""
         self.database = database
+        self._key = key
         self._office = office
         self._node = node
         self._parent = parent
@@ -64,12 +73,21 @@ class Peek:
     @contextlib.contextmanager
     def open(self) -> Generator[sqlite3.Connection]:
         """A read-only connection for a few queries."""
-        connection = sqlite3.connect(f"{self.database.as_uri()}?mode=ro", uri=True, timeout=WAIT_S)
-        connection.row_factory = sqlite3.Row
+        connection = self._connect()
         try:
             yield connection
         finally:
             connection.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        if self._key is None:
+            connection: Any = sqlite3.connect(f"{self.database.as_uri()}?mode=ro", uri=True, timeout=WAIT_S)
+            connection.row_factory = sqlite3.Row
+        else:
+            connection = cipher.connect(str(self.database), self._key)
+            connection.execute("PRAGMA query_only=1")
+            connection.row_factory = cipher.driver().Row
+        return connection
 
     def count_entries_about(self, case: bytes) -> int:
         """How many entries of a case are here that officers wrote: a node notes by itself what it received."""
@@ -89,6 +107,20 @@ class Peek:
         """Statements of the register that are here, catalogue, grants, posts, desks: hash → the office whose it is."""
         with self.open() as connection:
             return {bytes(digest): office for digest, office in connection.execute("SELECT hash, office FROM records")}
+
+    def count_receipted(self, office: str) -> int:
+        """How many entries of this node's own journals an office has signed for, as this node knows."""
+        with self.open() as connection:
+            return self._receipted(connection, office)
+
+    def _receipted(self, connection: sqlite3.Connection, office: str) -> int:
+        counted = "SELECT coalesce(sum(size), 0) FROM receipts WHERE origin = ? AND office = ?"
+        return _number(connection, counted, self._node, office)
+
+    def papers(self) -> set[bytes]:
+        """Photographs and PDF that cases name here, whether they are here or not."""
+        with self.open() as connection:
+            return {bytes(digest) for (digest,) in connection.execute("SELECT digest FROM papers")}
 
     def is_quarantined_toward(self, seat: str) -> bool:
         """Whether this node knows that it was rolled back and has not caught up with that neighbour yet."""
@@ -145,6 +177,19 @@ class Peek:
             else:
                 down += waiting
         return up, down
+
+
+def passphrase_file(home: Path) -> Path:
+    """Where the demo keeps login and passphrase of a village that starts without anybody: beside its folder."""
+    return home.with_name(f"{home.name}.passphrase")
+
+
+def open_vault(home: Path) -> Vault | None:
+    """What a village's folder is locked with, open; None for the other folders, which lie plain."""
+    if not Home(home).vault.exists():
+        return None
+    login, passphrase = read_passphrase(passphrase_file(home))
+    return Vault.open_with(Home(home), agent_of(login), passphrase)
 
 
 def meant_for(office: str, published: Mapping[bytes, str]) -> set[bytes]:

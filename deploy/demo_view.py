@@ -6,7 +6,6 @@ Only shows; asks the stores through `demo_stores` and the lines for their state.
 
 import asyncio
 import contextlib
-import sqlite3
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Final
@@ -18,7 +17,7 @@ from rich.text import Text
 
 from deploy.demo_lines import Line
 from deploy.demo_scenario import PLACES
-from deploy.demo_stores import Peek, Snapshot
+from deploy.demo_stores import UNREADABLE, Peek, Snapshot
 
 LINES_KEPT: Final = 14
 REDRAW_S: Final = 0.5
@@ -82,7 +81,7 @@ async def live_view(
 async def _look(peeks: Mapping[str, Peek], snapshots: dict[str, Snapshot]) -> None:
     """A node that is just being made or restored keeps its last picture."""
     for key, peek in peeks.items():
-        with contextlib.suppress(sqlite3.Error):
+        with contextlib.suppress(*UNREADABLE):
             snapshots[key] = await asyncio.to_thread(peek.snapshot)
 
 

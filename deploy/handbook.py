@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from deploy.environment import ROOT
+from office.capturing import REFUSALS as OF_PAPERS
 from office.dispositions import CODES
 from office.sentences import SENTENCES
 from office.settings import sample_settings
@@ -140,7 +141,7 @@ def _table(told: Mapping[str, Told]) -> str:
 
 def raised() -> dict[str, Told]:
     """Code → what any source says with it; the Chinese is empty where it is missing."""
-    found = {code: {(SENTENCES.get(code, ""), hint)} for code, hint in REFUSED_HINTS.items()}
+    found = {code: {(SENTENCES.get(code, ""), hint)} for code, hint in REFUSED_HINTS.items()} | _single(OF_PAPERS)
     for path in sorted(path for folder in SOURCES for path in (ROOT / folder).rglob("*.py")):
         by_code = PROOF_REASONS if path.is_relative_to(ROOT / "sync" / "proof") else SENTENCES
         for code, zh, en in refusals_in(ast.parse(path.read_text(encoding="utf-8"))):

@@ -2,7 +2,8 @@
 
 Every wheel is fetched by the hash that `requirements-agent.lock` names, for this machine or for Windows, and then our
 own wheel is added. It must never hold anything that the lock does not name. The PC needs Python, this folder, and no
-network; `INSTALL.txt` inside says how, in Chinese and English.
+network; `INSTALL.txt` inside says how, in Chinese and English. `NOTICES.txt` names what is compiled into a wheel and is
+not named by the wheel's own licence file.
 """
 
 from __future__ import annotations
@@ -67,6 +68,7 @@ INSTALL = """\
     ~/tongban/bin/village-agent run
 
 手中只有纸质注册单时，enrol 后面改填单上以 tongban: 开头的一整行，前后加英文双引号。
+开户后本机数据即加密，以后每次启动都是加锁状态，用此密码登录即解锁；请勿遗忘。
 然后在本机浏览器打开 http://127.0.0.1:8610 登录。注册成功后请销毁注册单。按 Ctrl-C 停止运行。
 
 三、随电脑启动。先按 Ctrl-C 停止上面的运行。
@@ -93,7 +95,8 @@ copy the folder again.
 2. Enrol, make an account, run: the three commands of the second part, under the system account that will run the
 program, with the line up, the village's own sheet (good for 72 hours, and once), code and name. The password is
 asked for twice and has at least 12 characters. With a sheet on paper only, give enrol the whole line that begins
-with tongban: in double quotes. Then sign in at http://127.0.0.1:8610 in this computer's browser, and destroy the
+with tongban: in double quotes. From then on everything on this computer is encrypted: it starts locked, and that
+password opens it; do not forget it. Sign in at http://127.0.0.1:8610 in this computer's browser, and destroy the
 sheet. Ctrl-C ends the program.
 
 3. Start it with the computer: end it with Ctrl-C. On Windows run the lines of the third part in a PowerShell that
@@ -103,8 +106,24 @@ village-agent doctor. To upgrade, end the program, repeat the last two install c
 start it; cases and keys stay.
 """
 
+NOTICES = """\
+通办 · 第三方软件说明 / Notices of third-party software
+====================================================
+每个安装包自带其许可证；以下内容编译在安装包内，而该包的许可证文件未写明，故在此列出。
+Every package brings its own licence. What follows is compiled into one of them, whose licence file does not name it.
+
+sqlcipher3 (the driver: zlib licence) contains:
+
+- SQLCipher, community edition. Copyright Zetetic LLC. BSD-style licence with three clauses: it may be used and passed
+  on, in source and binary form, with its copyright notice, its conditions and its disclaimer, and Zetetic's name may
+  not be used for advertising. Its text: https://www.zetetic.net/sqlcipher/license/
+- OpenSSL. Copyright The OpenSSL Project Authors. Apache License, version 2.0, the licence that Tongban has too.
+  Its text: https://www.openssl.org/source/license.html and the file LICENSE of Tongban
+- SQLite. In the public domain: https://www.sqlite.org/copyright.html
+"""
+
 AUTOSTART = r"""
-    $run = New-ScheduledTaskAction -Execute C:\tongban\Scripts\village-agent.exe -Argument run
+    $run = New-ScheduledTaskAction -Execute C:\tongban\Scripts\python.exe -Argument "-OO -m village_agent run"
     $who = New-ScheduledTaskPrincipal -UserId "$env:USERDOMAIN\$env:USERNAME" -LogonType S4U
     $how = New-ScheduledTaskSettingsSet -ExecutionTimeLimit ([TimeSpan]::Zero) -AllowStartIfOnBatteries `
       -DontStopIfGoingOnBatteries -RestartCount 99 -RestartInterval (New-TimeSpan -Minutes 1)
@@ -151,6 +170,7 @@ def make(target: str, python: str, folder: Path) -> Path:
     shutil.copy(AGENT_LOCK, draft)
     # Notepad on an old Windows needs the byte order mark to see UTF-8.
     (draft / "INSTALL.txt").write_text(install_text(python, wheel.name), encoding="utf-8-sig", newline="\r\n")
+    (draft / "NOTICES.txt").write_text(NOTICES, encoding="utf-8-sig", newline="\r\n")
     remove(folder)
     draft.rename(folder)
     return folder

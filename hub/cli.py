@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING
 
 from hub.cli_calendar import add_calendar
 from hub.cli_catalogue import add_catalogue
+from hub.cli_erase import add_erasures
 from hub.cli_moves import add_county_moves
 from hub.cli_publish import add_publishing, tell_names, unpublished_names
 from office.cli import Arguments, Verbs, add_local, add_sheet, show_progress
+from office.cli_devices import add_devices, confirm_device, revoke_device
 from office.cli_register import add_openings
 from office.paths import Home
 from schemas.names import NodeId, OfficeId, seat_of
 
 if TYPE_CHECKING:
     from office.enrolling import Office, Sheet
-    from office.local import RunningNode
     from office.node import Node
 
 # The heavy parts are imported by the verbs that need them, as in `office.cli`: `--help` answers at once.
@@ -51,8 +52,10 @@ def add_verbs(verbs: Verbs) -> None:
     add_publishing(verbs, add_catalogue(verbs), add_calendar(verbs))
     add_openings(verbs)
     add_county_moves(verbs)
+    add_erasures(verbs)
     _add_divisions(verbs)
     _add_network(verbs, network)
+    add_devices(verbs, confirms=True)
 
 
 def _add_network(verbs: Verbs, network: argparse.ArgumentParser) -> None:
@@ -67,10 +70,10 @@ def _add_network(verbs: Verbs, network: argparse.ArgumentParser) -> None:
     add_sheet(verbs, group.add_parser("sheet", help=anew))
     every = say("列出每个单位及其设备", "every office and its device")
     verbs.share(group.add_parser("list", help=every), list_network)
-    confirming = say("确认由乡镇注册的设备", "confirm a device that a township enrolled")
+    confirming = say("确认乡镇对设备的登记或注销", "confirm a device that a township enrolled or revoked")
     confirm = group.add_parser("countersign", help=confirming)
     confirm.add_argument("device")
-    verbs.share(confirm, countersign)
+    verbs.share(confirm, confirm_device)
     ending = say("注销遗失的设备：此后由它写入的一概不算", "end a lost device: nothing more of it counts")
     revoke = group.add_parser("revoke", help=ending)
     revoke.add_argument("device")
@@ -222,46 +225,6 @@ def _standing(node: "Node", device: NodeId, unconfirmed: set[NodeId]) -> tuple[s
     if node.books.keyring.is_revoked(device):
         return "（已注销）", " (revoked)"
     return ("（待县确认）", " (unconfirmed)") if device in unconfirmed else ("", "")
-
-
-async def countersign(arguments: Arguments) -> int:
-    """`network countersign`"""
-    from office.local import at_the_pen
-
-    device = NodeId(arguments.device)
-
-    async def ready(node: "Node") -> None:
-        await node.enrolling.check_countersign(device)
-
-    async def here(node: "Node") -> None:
-        await node.enrolling.countersign(device)
-
-    async def there(running: "RunningNode") -> None:
-        await running.countersign(device)
-
-    await at_the_pen(arguments.home, here, there, ready=ready)
-    print(arguments.say("已确认", "confirmed"))
-    return 0
-
-
-async def revoke_device(arguments: Arguments) -> int:
-    """`network revoke`"""
-    from office.local import at_the_pen
-
-    device, reason = NodeId(arguments.device), arguments.reason
-
-    async def ready(node: "Node") -> None:
-        await node.enrolling.check_revoke(device)
-
-    async def here(node: "Node") -> None:
-        await node.enrolling.revoke(device, reason)
-
-    async def there(running: "RunningNode") -> None:
-        await running.revoke(device, reason)
-
-    await at_the_pen(arguments.home, here, there, ready=ready)
-    print(arguments.say("已注销", "revoked"))
-    return 0
 
 
 def _has_device(office: "Office") -> bool:

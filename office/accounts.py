@@ -15,15 +15,16 @@ import contextlib
 import hashlib
 import unicodedata
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import argon2
 from msgspec import Struct, structs
-from sqlalchemy import Row, delete, insert, select, text, update
+from sqlalchemy import Row, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from office.account_tables import login_delays, officers, sessions
+from office.account_tables import officers, sessions
+from office.delays import Delays, SignInRefused, delay_keys
 from schemas.casework.roles import Role
 from schemas.names import Instant, OfficeId, OfficerId, seat_of
 from schemas.refusals import Refused
@@ -48,21 +49,6 @@ TOUCH_MS: Final = 60 * 1000
 """`seen_at` is written at most once a minute: a page view must not cost an fsync."""
 SESSION_NAME_BYTES: Final = 32
 
-FREE_FAILURES: Final = 3
-"""Of one account from one address: people mistype."""
-FREE_FAILURES_OF_ADDRESS: Final = 30
-"""Of one address over all accounts that never signed in from there: a township's officers share one."""
-DELAY_MS_FIRST: Final = 2_000
-DELAY_MS_MAX: Final = 15 * 60 * 1000
-"""Of one wait. Whoever guesses at an account again and again keeps it waiting at the address they guess from, and
-nowhere else."""
-FAILURES_HALVED_MS: Final = 3600 * 1000
-"""Half of the failures are forgotten in this time: the few of every working day never add up."""
-FAILURES_FORGOTTEN_MS: Final = 24 * 3600 * 1000
-"""After it nothing is left of any number of them, and the row goes."""
-KNOWN_MS: Final = 90 * 24 * 3600 * 1000
-"""How long an address is remembered as one from which an account has signed in."""
-
 _APPROVING: Final = frozenset({Role.APPROVER, Role.LEADER})
 """Who may give leave: the head of the organ, and whoever signs in their place."""
 
@@ -73,14 +59,6 @@ _NAME_CHARACTERS_MAX: Final = 120
 
 class AccountRefused(Refused):
     """An account or a password that cannot be made so."""
-
-
-class SignInRefused(Refused):
-    """Not signed in. The text never says whether the login exists."""
-
-    def __init__(self, code: str, zh: str, en: str, *, wait_s: int = 0) -> None:
-        super().__init__(code, zh, en)
-        self.wait_s = wait_s
 
 
 class SignedIn(Struct, frozen=True):
@@ -105,14 +83,28 @@ class Officer(Struct, frozen=True):
     active: bool
 
 
-class DelayKeys(Struct, frozen=True):
-    """What is counted of an attempt: hashes, so that the table lists nobody's typing and nobody's address."""
+class Keeper(Protocol):
+    """Whom the accounts of a village tell of passwords: they also open the locked store (`office.locking`)."""
 
-    pair: bytes
-    """The account from this address."""
-    address: bytes
-    known: bytes
-    """Not a count: this account has signed in from this address."""
+    async def expect(self, login: str, password: str) -> None:
+        """This password is about to be the login's: let it open too. Raises `LocalFault`."""
+        ...
+
+    async def settle(self, login: str, password: str) -> None:
+        """This password is the login's: let it alone open."""
+        ...
+
+    async def is_last(self, login: str) -> bool:
+        """Whether nothing would open any more without this login."""
+        ...
+
+    async def drop(self, login: str) -> None:
+        """The account is closed: nothing of this login opens any more."""
+        ...
+
+    async def signed_in(self, login: str, password: str) -> None:
+        """Somebody signed in with it. Never raises: whoever is let in is in."""
+        ...
 
 
 class Accounts:
@@ -137,6 +129,9 @@ class Accounts:
         self._clock = clock
         self._salts = salts
         self._people = people
+        self._delays = Delays(write, clock)
+        self.keeper: Keeper | None = None
+        """Whom to tell of passwords, on a device whose store is locked with them."""
         self._hasher = argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
         self._hashing = asyncio.Semaphore(HASHES_AT_ONCE_MAX)
         self._decoy: str | None = None
@@ -174,6 +169,8 @@ class Accounts:
                 "该登录名已被使用；请换一个登录名。",
                 "This login is taken on this node; choose another.",
             ) from None
+        if self.keeper is not None:
+            await self.keeper.settle(login, password)
         return officer
 
     async def change_officer(
@@ -285,10 +282,22 @@ class Accounts:
             raise _no_such_officer()
         check_password(password, row.login)
         hashed = await self._hash(password)
+        # First both open, then the new one alone: whatever breaks off in between, nobody is locked out.
+        if self.keeper is not None:
+            await self.keeper.expect(row.login, password)
         change = {"password": hashed, "password_at": self._clock.now()}
         async with self._write.begin() as connection:
             await connection.execute(update(officers).where(officers.c.officer == officer).values(change))
             await connection.execute(delete(sessions).where(sessions.c.officer == officer))
+        if self.keeper is not None:
+            await self.keeper.settle(row.login, password)
+
+    async def recover_password(self, login: str, password: str) -> None:
+        """Replace a forgotten password, by its login. Raises `AccountRefused`: unknown, closed, or a weak password."""
+        row = await self._find_row(officers.c.login == login.strip().lower())
+        if row is None or not row.active:
+            raise _no_such_officer()
+        await self.set_password(OfficerId(row.officer), password)
 
     async def change_password(self, officer: OfficerId, present: str, password: str) -> None:
         """Replace one's own password, stating the present one. Raises `AccountRefused`; `SignInRefused` too early."""
@@ -296,19 +305,29 @@ class Accounts:
         if row is None:
             raise _no_such_officer()
         # Whoever finds an unattended screen must not be able to guess here what the sign-in page would slow down.
-        keys = _delay_keys(row.login, f"the session of {row.login}")
-        counted = await self._count_attempt(keys)
+        keys = delay_keys(row.login, f"the session of {row.login}")
+        counted = await self._delays.count(keys)
         if not await self._verify(row.password, present):
             raise AccountRefused(
                 "password_wrong", "现用密码不正确；请重新输入。", "The present password is not right; type it again."
             )
         async with self._write.begin() as connection:
-            await self._forgive(connection, keys, counted)
+            await self._delays.forgive(connection, keys, counted)
         await self.set_password(officer, password)
 
     async def suspend_officer(self, officer: OfficerId) -> None:
         """Close an account and end its sessions; its acts stay what they are. Raises `AccountRefused`."""
+        row = await self._find_row(officers.c.officer == officer)
+        if self.keeper is not None and row is not None and await self.keeper.is_last(row.login):
+            raise AccountRefused(
+                "last_passphrase",
+                "目前只有该账号的密码能打开本机，停用后谁也打不开，未作改动；请先为接任人员开户，再停用它。",
+                "Only this account's password opens this computer, so without it nobody could; nothing was changed. "
+                "Make the successor's account first, then close this one.",
+            )
         await self._set_active(officer, active=False)
+        if self.keeper is not None and row is not None:
+            await self.keeper.drop(row.login)
 
     async def resume_officer(self, officer: OfficerId) -> None:
         """Open a closed account again, with the password that it had. Raises `AccountRefused`."""
@@ -338,8 +357,8 @@ class Accounts:
         beforehand is worthless. Raises `SignInRefused`; equal work is done whether the login exists or not.
         """
         login = login.strip().lower()
-        keys = _delay_keys(login, address)
-        counted = await self._count_attempt(keys)
+        keys = delay_keys(login, address)
+        counted = await self._delays.count(keys)
         row = await self._find_row(officers.c.login == login)
         is_right = await self._verify(row.password if row is not None else await self._decoy_hash(), password)
         if row is None or not is_right or not row.active:
@@ -359,13 +378,15 @@ class Accounts:
         name = base64.urlsafe_b64encode(self._salts.draw(SESSION_NAME_BYTES)).decode().rstrip("=")
         now = self._clock.now()
         async with self._write.begin() as connection:
-            await self._forgive(connection, keys, counted)
+            await self._delays.forgive(connection, keys, counted)
             ended = (sessions.c.opened_at < now - SESSION_MS_MAX) | (sessions.c.seen_at < now - IDLE_MS_MAX)
             await connection.execute(delete(sessions).where(ended))
             if previous is not None:
                 await connection.execute(delete(sessions).where(sessions.c.digest == _digest(previous)))
             opened = {"digest": _digest(name), "officer": row.officer, "opened_at": now, "seen_at": now}
             await connection.execute(insert(sessions).values(opened))
+        if self.keeper is not None:
+            await self.keeper.signed_in(login, password)
         return name, signed_in
 
     async def find_session(self, name: str) -> SignedIn | None:
@@ -401,43 +422,22 @@ class Accounts:
             roles = self._people.roles_today(officer, roles, accounts)
         return SignedIn(officer, row.login, OfficeId(row.office), row.name, roles, row.language)
 
+    async def count_signed_in(self) -> int:
+        """How many sessions live."""
+        now = self._clock.now()
+        async with self._read.connect() as connection:
+            rows = (await connection.execute(select(sessions.c.opened_at, sessions.c.seen_at))).all()
+        return sum(_is_alive(row.opened_at, row.seen_at, now) for row in rows)
+
+    async def sign_all_out(self) -> None:
+        """End every session."""
+        async with self._write.begin() as connection:
+            await connection.execute(delete(sessions))
+
     async def sign_out(self, name: str) -> None:
         """End a session; one that does not exist is ended already."""
         async with self._write.begin() as connection:
             await connection.execute(delete(sessions).where(sessions.c.digest == _digest(name)))
-
-    # --- delays ----------------------------------------------------------------------------------------------------
-
-    async def _count_attempt(self, keys: DelayKeys) -> tuple[bytes, ...]:
-        """Count an attempt as failed before it is looked at: many at once gain nothing. Raises when too early.
-
-        Returns where it was counted. Who has signed in from this address before answers for themselves alone.
-        """
-        now = self._clock.now()
-        delays = login_delays.c
-        async with self._write.begin() as connection:
-            query = select(login_delays).where(delays.key.in_((keys.pair, keys.address, keys.known)))
-            rows = {row.key: row for row in (await connection.execute(query)).all()}
-            free = {keys.pair: FREE_FAILURES, keys.address: FREE_FAILURES_OF_ADDRESS}
-            if keys.known in rows:
-                del free[keys.address]
-            wait_ms = max((_wait_ms(rows[key], now) for key in free if key in rows), default=0)
-            if wait_ms > 0:
-                raise _too_early(-(-wait_ms // 1000))
-            is_over = (delays.failures > 0) & (delays.failed_at < now - FAILURES_FORGOTTEN_MS)
-            await connection.execute(delete(login_delays).where(is_over | (delays.failed_at < now - KNOWN_MS)))
-            for key, allowed in free.items():
-                failures = _failures(rows.get(key), now) + 1
-                await _upsert_delay(connection, key, failures, now, now + _delay_ms(failures, allowed))
-        return tuple(free)
-
-    async def _forgive(self, connection: AsyncConnection, keys: DelayKeys, counted: tuple[bytes, ...]) -> None:
-        """A success forgets the pair's failures, and takes its own attempt off the address's, not those before it."""
-        await connection.execute(delete(login_delays).where(login_delays.c.key == keys.pair))
-        if keys.address in counted:
-            change = {"failures": login_delays.c.failures - 1, "not_before": 0}
-            await connection.execute(update(login_delays).where(login_delays.c.key == keys.address).values(change))
-        await _upsert_delay(connection, keys.known, 0, self._clock.now(), 0)
 
     # --- hashing -----------------------------------------------------------------------------------------------------
 
@@ -532,54 +532,6 @@ def _canonical(password: str) -> str:
 
 def _digest(name: str) -> bytes:
     return hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()
-
-
-def _delay_keys(login: str, address: str) -> DelayKeys:
-    return DelayKeys(
-        _digest(f"login {login} from {address}"),
-        _digest(f"address {address}"),
-        _digest(f"login {login} signed in from {address}"),
-    )
-
-
-def _failures(row: Row[tuple[object, ...]] | None, now: Instant) -> int:
-    """How many failures still count: half of them every hour. A clock that was set back forgets none."""
-    if row is None:
-        return 0
-    return round(row.failures * 0.5 ** (max(0, now - row.failed_at) / FAILURES_HALVED_MS))
-
-
-def _wait_ms(row: Row[tuple[object, ...]], now: Instant) -> int:
-    """How long to wait still; a clock that was set back must not lengthen the wait."""
-    return min(row.not_before - now, DELAY_MS_MAX) if row.failed_at <= now else 0
-
-
-def _delay_ms(failures: int, free: int) -> int:
-    """2 s after the free failures, doubled with each further one, at most 15 minutes."""
-    if failures < free:
-        return 0
-    return min(DELAY_MS_FIRST << min(failures - free, 20), DELAY_MS_MAX)
-
-
-async def _upsert_delay(
-    connection: AsyncConnection, key: bytes, failures: int, failed_at: Instant, not_before: int
-) -> None:
-    values = {"key": key, "failures": failures, "failed_at": failed_at, "not_before": not_before}
-    # As text, which both databases read: importing SQLAlchemy's two dialects for it costs a village 2 MiB.
-    names = ", ".join(values)
-    places = ", ".join(f":{name}" for name in values)
-    changes = ", ".join(f"{name} = excluded.{name}" for name in values if name != "key")
-    statement = f"INSERT INTO login_delays ({names}) VALUES ({places}) ON CONFLICT (key) DO UPDATE SET {changes}"  # noqa: S608
-    await connection.execute(text(statement), values)
-
-
-def _too_early(wait_s: int) -> SignInRefused:
-    return SignInRefused(
-        "sign_in_delayed",
-        f"密码多次不正确；请在 {wait_s} 秒后再试。",
-        f"Wrong too often; try again in {wait_s} seconds.",
-        wait_s=wait_s,
-    )
 
 
 def _is_alive(opened_at: int, seen_at: int, now: Instant) -> bool:

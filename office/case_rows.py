@@ -60,6 +60,10 @@ class CaseRows(Struct):
     """Those of the cases whose notices of missing papers are others than before."""
     asked: frozenset[CaseId] = frozenset()
     """Those of the cases in which others are asked for their opinion than before."""
+    papers: frozenset[CaseId] = frozenset()
+    """Those of the cases that name other papers than before."""
+    bared: frozenset[CaseId] = frozenset()
+    """Those of the cases of which bodies are gone: what other rows say of their persons and deeds goes first."""
 
     def pieces(self) -> list["CaseRows"]:
         """The same case by case, for a store that must find the one row that will not go in (RULINGS B11)."""
@@ -76,8 +80,18 @@ class CaseRows(Struct):
         readers = {key: present for key, present in self.readers.items() if key[0] == subject}
         listed = {subject: self.listed[subject]} if subject in self.listed else {}
         entries = {subject: self.entries.get(subject, [])}
-        noticed, asked = self.noticed & {subject}, self.asked & {subject}
-        return CaseRows([case], operations, readers, entries, self.serial, listed=listed, noticed=noticed, asked=asked)
+        return CaseRows(
+            [case],
+            operations,
+            readers,
+            entries,
+            self.serial,
+            listed=listed,
+            noticed=self.noticed & {subject},
+            asked=self.asked & {subject},
+            papers=self.papers & {subject},
+            bared=self.bared & {subject},
+        )
 
     def spoiled(self) -> list[Disposition]:
         """What to note about the entries of rows that the database would not take."""
@@ -194,6 +208,9 @@ class MemoryCases:
             self.records.pop(digest, None)
             if row is not None:
                 self.records[digest] = row
+        for subject in rows.bared:
+            self.listed.pop(subject, None)
+        self.operations = {op: done for op, done in self.operations.items() if done.subject not in rows.bared}
         self.files |= {case.case: case for case in rows.cases}
         for subject, parts in rows.listed.items():
             self.listed.setdefault(subject, {}).update(parts)

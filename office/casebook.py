@@ -13,19 +13,23 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, TypeAlias
 
+from msgspec import Struct
+
 from office.case_rows import CaseRows, Cases, Item, Operation
 from office.dispositions import AWAITING_PREDECESSOR, FOLD_FAILED, FOREIGN_OFFICE, NO_BODY, REVOKED
 from office.own_faults import place_of
 from office.register import RegisterBook, is_of, records_for
 from office.routing import FOR_READERS, audience_of, readers_of
-from schemas.casework.casefile import NO_CASE, CaseFile
+from schemas.casework.casefile import NO_CASE, CaseFile, Erasure
 from schemas.casework.events import Act, CaseEvent, CaseFiled, RosterAdded, UnknownKind, decode_event
 from schemas.casework.fold import fold, follow
+from schemas.casework.residue import Removal, read_residue
 from schemas.casework.visibility import lineage
 from schemas.codec import Malformed
 from schemas.names import CaseId, OfficeId, seat_of
 from schemas.register import REGISTER, Published
 from schemas.register_fold import Register
+from schemas.wire import KIND_ERASED, Erased, is_line
 from sync import repair
 from sync.books import Books
 from sync.ports import Disposition, EntryKey, Interpretation, Outcome, Stored
@@ -41,6 +45,13 @@ REFOLD_CASES: Final = 200
 
 Reading: TypeAlias = tuple[CaseEvent | Outcome, Stored]
 """An entry of a case: decoded, or why it cannot be folded; and as held."""
+
+
+class Readings(Struct):
+    """What is held of a case."""
+
+    entries: list[Reading]
+    removals: list[Removal]
 
 
 class CaseInterpreter:
@@ -59,6 +70,8 @@ class CaseInterpreter:
         self._listed: dict[CaseId, dict[bytes, RosterAdded]] = {}
         self._noticed: set[CaseId] = set()
         self._asked: set[CaseId] = set()
+        self._papers: set[CaseId] = set()
+        self._bared: set[CaseId] = set()
         self._serial: int | None = None
         self._serial_drawn = 0
         self.on_changed: Callable[[CaseFile], None] = lambda case: None
@@ -85,7 +98,7 @@ class CaseInterpreter:
         """Fold entries that are being written or admitted. Total: see `sync.ports.Interpreter`."""
         outcomes: list[Outcome | None] = [None] * len(entries)
         items: defaultdict[CaseId, list[Item]] = defaultdict(list)
-        unknown: defaultdict[CaseId, list[int]] = defaultdict(list)
+        unread: defaultdict[CaseId, list[int]] = defaultdict(list)
         journal = seat = None
         for position, entry in enumerate(entries):
             subject = entry.subject
@@ -94,23 +107,24 @@ class CaseInterpreter:
                 continue
             if entry.journal is not journal:
                 journal, seat = entry.journal, self.books.seat_of_node(entry.journal.origin)
-            event = _read(entry, seat)
+            event = _read(entry, seat) if entry.hash not in self.books.erased else _SPOKEN_FOR
             if not isinstance(event, Outcome):
                 items[subject].append((event, entry))
                 continue
             outcomes[position] = event
-            if event.state == "unknown":
-                unknown[subject].append(position)
-        await self._load([*items, *unknown])
+            if event.state in ("", "unknown"):
+                unread[subject].append(position)
+        await self._load([*items, *unread])
         interpretation = Interpretation([])
         failed = await self._fold_cases(items, interpretation)
-        for subject, positions in unknown.items():
+        for subject, positions in unread.items():
             if self._find(subject) is None:
                 # Whoever is found to read the case later must get this entry too, so the case is awaited from now on.
                 self._changed[subject] = CaseFile(subject)
             for position in positions:
+                outcome = outcomes[position] or _SPOKEN_FOR
                 audience = audience_of(entries[position].kind, self._find(subject))
-                outcomes[position] = Outcome("unknown", "unknown_kind", audience)
+                outcomes[position] = Outcome(outcome.state, outcome.code, audience)
         # Nearly every case stands without anything held or broken: then all its entries share one answer.
         plain = {subject: self._plain_outcome(subject, failed) for subject in items}
         for outcome, entry in zip(outcomes, entries, strict=True):
@@ -153,12 +167,14 @@ class CaseInterpreter:
             listed=self._listed,
             noticed=frozenset(self._noticed),
             asked=frozenset(self._asked),
+            papers=frozenset(self._papers),
+            bared=frozenset(self._bared),
         )
         for subject, case in self._changed.items():
             self._remember(subject, case)
             self.on_changed(case)
         self._changed, self._operations, self._readers, self._pending, self._listed = {}, {}, {}, {}, {}
-        self._noticed, self._asked = set(), set()
+        self._noticed, self._asked, self._papers, self._bared = set(), set(), set(), set()
         self._serial_drawn = 0
         return rows
 
@@ -172,7 +188,7 @@ class CaseInterpreter:
         """Forget everything that was not committed, and what depended on it."""
         self._known.clear()
         self._changed, self._operations, self._readers, self._pending, self._listed = {}, {}, {}, {}, {}
-        self._noticed, self._asked = set(), set()
+        self._noticed, self._asked, self._papers, self._bared = set(), set(), set(), set()
         self._serial, self._serial_drawn = None, 0
 
     def forget(self) -> None:
@@ -265,12 +281,12 @@ class CaseInterpreter:
         return interpretation
 
     def _differences(
-        self, held: dict[CaseId, list[Reading]], stated: Mapping[EntryKey, Disposition]
+        self, held: Mapping[CaseId, Readings], stated: Mapping[EntryKey, Disposition]
     ) -> list[Disposition]:
         found: list[Disposition] = []
         for subject, readings in held.items():
             case = self._find(subject)
-            for event, entry in readings:
+            for event, entry in readings.entries:
                 unread = isinstance(event, Outcome)
                 state = (event.state, event.code) if unread else _state_of(case, entry.hash)
                 known = stated.get((entry.journal, entry.seq))
@@ -308,30 +324,55 @@ class CaseInterpreter:
             failed |= self._refold(await self._held(list(again)), again, interpretation)
         return failed
 
-    async def _held(self, subjects: Sequence[CaseId]) -> dict[CaseId, list[Reading]]:
-        """All stored entries of these cases, read."""
-        held: dict[CaseId, list[Reading]] = {subject: [] for subject in subjects}
-        for entry in await self.books.store.entries_about(subjects):
+    async def _held(self, subjects: Sequence[CaseId]) -> dict[CaseId, Readings]:
+        """All stored entries of these cases, read, and what stays of those that are gone."""
+        held = {subject: Readings([], []) for subject in subjects}
+        purged = await self.books.store.purged(subjects) | self.books.batch.purged
+        orders = [e for e in self.books.batch.entries if e.kind == KIND_ERASED and e.subject in held]
+        stored = repair.as_put_right(self.books, await self.books.store.entries_about(subjects))
+        for entry in [*stored, *orders]:
             if entry.subject is None:
                 continue
             counts = self.books.counts(entry)
-            event = _read(entry, self.books.seat_of_node(entry.journal.origin)) if counts else _REVOKED
+            if is_line(entry.kind):
+                order = self.books.learn_erasure(entry) if counts else None
+                if order is not None:
+                    held[entry.subject].removals.append(removal_of(order, entry))
+                continue
+            event = self._read_again(entry, is_purged=bool(purged.get(entry.subject))) if counts else _REVOKED
             if isinstance(event, Outcome) and event.state == "quarantined":
                 # What cannot be read may have gone bad on the disk: then a good copy is fetched and the case refolded.
                 await repair.damaged_among(self.books, [entry])
-            held[entry.subject].append((event, entry))
+            held[entry.subject].entries.append((event, entry))
+        for subject, residue in purged.items():
+            if residue and subject in held:
+                held[subject].removals.append(Removal(read_residue(residue), None))
         return held
 
+    async def readings(self, subject: CaseId) -> Readings:
+        """All stored entries of a case, read, and what stays of those that are gone."""
+        return (await self._held([subject]))[subject]
+
+    def _read_again(self, entry: Stored, *, is_purged: bool) -> CaseEvent | Outcome:
+        """What an entry of ours says; nothing where a residue speaks for it."""
+        going = entry.body is None or (entry.journal, entry.seq) in self.books.batch.stripped
+        if entry.hash in self.books.erased or (is_purged and going):
+            return _SPOKEN_FOR
+        return _read(entry, self.books.seat_of_node(entry.journal.origin))
+
     def _refold(
-        self, held: dict[CaseId, list[Reading]], items: dict[CaseId, list[Item]], interpretation: Interpretation
+        self, held: dict[CaseId, Readings], items: dict[CaseId, list[Item]], interpretation: Interpretation
     ) -> set[CaseId]:
         """Fold cases from all their entries: those held, those of this transaction, and the fresh ones."""
         failed: set[CaseId] = set()
         for subject, fresh in items.items():
-            stored = [(event, entry) for event, entry in held[subject] if not isinstance(event, Outcome)]
+            removals = held[subject].removals
+            if removals:
+                self._forget_deeds(subject, removals)
+            stored = [(event, entry) for event, entry in held[subject].entries if not isinstance(event, Outcome)]
             earlier = [*stored, *self._pending.get(subject, ())]
             try:
-                case = fold([*earlier, *fresh])
+                case = fold([*earlier, *fresh], removals, subject)
             except Exception as error:
                 failed.add(subject)
                 log.error("a fold failed, the case stays as it was: %s", place_of(error))
@@ -359,8 +400,22 @@ class CaseInterpreter:
             self._noticed.add(subject)
         if case.unanswered != (before.unanswered if before is not None else ()):
             self._asked.add(subject)
+        if case.papers != (before.papers if before is not None else ()):
+            self._papers.add(subject)
         self._note_readers(subject, before, case)
         self._note_own(subject, fresh)
+
+    def _forget_deeds(self, subject: CaseId, removals: Sequence[Removal]) -> None:
+        """Bodies of the case are gone: what this transaction noted of persons and deeds is noted anew from the rest."""
+        self._bared.add(subject)
+        gone = self.books.erased
+        self._pending[subject] = [item for item in self._pending.get(subject, ()) if item[1].hash not in gone]
+        self._listed.pop(subject, None)
+        self._operations = {op: done for op, done in self._operations.items() if done.subject != subject}
+        for removal in removals:
+            case = removal.residue.case
+            if case is not None and seat_of(case.office) == self.books.seat.office:
+                self._serial_drawn = max(self._serial_drawn, case.serial)
 
     def _note_readers(self, subject: CaseId, before: CaseFile | None, case: CaseFile) -> None:
         earlier, now = guests_of(before), guests_of(case)
@@ -414,6 +469,7 @@ class CaseInterpreter:
 
 
 _FAILED: Final = Outcome("quarantined", FOLD_FAILED)
+_SPOKEN_FOR: Final = Outcome()
 _REVOKED: Final = Outcome("held", REVOKED)
 
 
@@ -431,6 +487,12 @@ def _read(entry: Stored, seat: OfficeId | None) -> CaseEvent | Outcome:
     if seat is None or (seat != event.office and seat != seat_of(event.office)) or not is_of(event.officer, seat):
         return Outcome("quarantined", FOREIGN_OFFICE)
     return event
+
+
+def removal_of(order: Erased, entry: Stored) -> Removal:
+    """An order as the fold takes it."""
+    erasure = Erasure(entry.at, order.ground, order.ordered_by, order.approved_by)
+    return Removal(read_residue(order.residue), erasure, entry.hash)
 
 
 def _extend(case: CaseFile | None, items: Sequence[Item]) -> CaseFile | None:

@@ -19,16 +19,21 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from msgspec import Struct
 
+from office.asking import ASK, asker, file_named
 from office.cli_accounts import add_accounts
+from office.cli_backup import add_backup
+from office.cli_bundle import add_bundle
 from office.cli_case import add_case
 from office.cli_lists import add_lists
+from office.cli_lock import add_lock
 from office.cli_looks import add_looks
 from office.cli_people import add_people
 from office.cli_prove import add_prove
 from office.paths import Home
 from office.sentences import explained, told
-from office.settings import ENVIRONMENT_PREFIX, load_settings
+from office.settings import ENVIRONMENT_PREFIX, PASSPHRASE_VARIABLE, load_settings
 from schemas.codec import Malformed
+from schemas.divisions import is_village_office
 from schemas.names import Instant, OfficeId, seat_of, within
 from schemas.refusals import Refused
 from sync.core.errors import Fault, LocalFault
@@ -41,6 +46,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 HOME_VARIABLE: Final = "TONGBAN_HOME"
+
+VILLAGE: Final = "village-agent"
+"""The program whose folders are locked."""
 
 Arguments = argparse.Namespace
 Verb = Callable[[Arguments], Awaitable[int]]
@@ -141,6 +149,13 @@ class Verbs:
                 f"the node's folder (environment: {HOME_VARIABLE}; default: %(default)s)",
             ),
         )
+        locked = self.say(
+            f"村设备已加锁时，从该文件读取登录名和密码，各占一行（环境变量 {PASSPHRASE_VARIABLE}）；不给则在终端询问",
+            f"at a locked village: the file with login and password, one a line (environment: {PASSPHRASE_VARIABLE}); "
+            "without it they are asked for",
+        )
+        is_village = self.application.name == VILLAGE
+        parser.add_argument("--passphrase-file", type=Path, help=locked if is_village else argparse.SUPPRESS)
         parser.set_defaults(verb=verb, say=self.say)
         return parser
 
@@ -183,6 +198,8 @@ def main(application: Application, arguments: Sequence[str] | None = None) -> in
     language = language_of(application, words)
     parsed = parser_of(application, language).parse_args(words)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    ASK.set(asker(parsed.passphrase_file, parsed.say))
+    was_plain = not Home(parsed.home).vault.exists()
     try:
         return run_in_loop(parsed.verb(parsed))
     except KeyboardInterrupt:
@@ -190,13 +207,26 @@ def main(application: Application, arguments: Sequence[str] | None = None) -> in
     except (Refused, Fault, Malformed) as refusal:
         return _fail(refusal, language)
     except Exception as error:
+        from sqlalchemy.exc import SQLAlchemyError
+
         from sync.failures import fault_of
 
         # What a database means, where nothing between has said it already: a start on a full disk.
         refusal = fault_of(error) or _refusal_of(error)
+        if was_plain and Home(parsed.home).vault.exists() and isinstance(error, SQLAlchemyError):
+            refusal = _locked_meanwhile()
         if refusal is None:
             raise
         return _fail(refusal, language)
+
+
+def _locked_meanwhile() -> Refused:
+    return Refused(
+        "locked_meanwhile",
+        "命令执行期间本机首次加锁，命令没有完成，未写入任何内容；请重新运行，届时会询问登录名和密码。",
+        "This computer was locked for the first time while the command was at work, so it was not finished and nothing "
+        "was written; run it again, login and password are asked for then.",
+    )
 
 
 def _refusal_of(error: Exception) -> Refused | None:
@@ -243,12 +273,14 @@ def _add_common(verbs: Verbs) -> None:
         )
         _add_sheet_options(enrol, verbs)
     serving = say("启动本节点的页面和线路，直到被停止", "serve this node's pages and its line until stopped")
-    verbs.add("run", run_node, serving, "run")
+    run = verbs.add("run", run_node, serving, "run")
+    run.set_defaults(is_village=verbs.application.name == VILLAGE)
     talking = say(
         "立即与上级节点同步一次；运行中的节点会自动同步",
         "talk with the node above once, now; a running node does it itself",
     )
     verbs.add("sync", sync_node, talking, "sync")
+    add_bundle(verbs)
     standing = say(
         "本节点的状况：数量、线路、磁盘；不显示任何办件", "how this node stands: counts, lines, disk; shows no case"
     )
@@ -272,7 +304,10 @@ def _add_common(verbs: Verbs) -> None:
         "look at settings, files, disk, clock, lines and quarantine; says what to do",
     )
     verbs.add("doctor", doctor_node, looking)
+    add_backup(verbs)
     add_accounts(verbs)
+    if verbs.application.name == VILLAGE:
+        add_lock(verbs)
     add_people(verbs)
     add_looks(verbs)
     add_lists(verbs)
@@ -322,6 +357,14 @@ async def enrol_device(arguments: Arguments) -> int:
     device = f"{sheet.office} · {seat.chain[-1].enrolment.node}"
     print(arguments.say(f"已注册：{device}", f"enrolled: {device}"))
     print(arguments.say(f"上级地址：{seat.parent_address}", f"above: {seat.parent_address}"))
+    if is_village_office(sheet.office):
+        print(
+            arguments.say(
+                "下一步：accounts add --login … --name … --role agent（首个账号的密码给本机加锁，此前密钥未加密）",
+                "next: accounts add --login … --name … --role agent (the first account's password locks this computer; "
+                "until then its keys lie plain)",
+            )
+        )
     return 0
 
 
@@ -352,18 +395,51 @@ def _sheet(arguments: Arguments) -> "Sheet":
 
 async def run_node(arguments: Arguments) -> int:
     """`run`"""
+    from office.locking import is_lockable
     from office.node import Node, address_of
     from office.serving import Listener, serve
 
+    home = Home(arguments.home)
+    if arguments.is_village and not await _has_started(arguments, home):
+        return 0
+    settings = load_settings(home.settings)
+    logging.getLogger().setLevel(settings.log_level.upper())
+
+    def announce(node: Node | None) -> None:
+        locked = arguments.say("已加锁，请在页面登录", "locked, sign in on its page")
+        place = locked if node is None else f"{node.office_name(node.seat)} ({node.seat})"
+        print(f"{place} · {address_of(settings)}", flush=True)
+
+    if is_lockable(home, settings):
+        from office.unlocking import serve_village
+
+        named = file_named(arguments.passphrase_file)
+        await serve_village(home, settings, passphrase_file=named, progress=show_progress, announce=announce)
+        return 0
     listener = Listener()
-    node = await Node.open(arguments.home, progress=show_progress, ready=listener.bind)
-    logging.getLogger().setLevel(node.settings.log_level.upper())
-    print(f"{node.office_name(node.seat)} ({node.seat}) · {address_of(node.settings)}", flush=True)
+    node = await Node.open(arguments.home, settings=settings, progress=show_progress, ready=listener.bind)
+    announce(node)
     try:
         await serve(node, listener)
     finally:
         await node.close()
     return 0
+
+
+async def _has_started(arguments: Arguments, home: Home) -> bool:
+    """Whether a village's computer has its seat and its first account; without them it shows the page that makes both.
+
+    False: told to stop before they were made.
+    """
+    from office.first_run import is_due, serve_first_run
+    from office.node import address_of
+
+    if not is_due(home):
+        return True
+    zh, en = "本机尚未登记，请在浏览器打开", "not enrolled yet; open in a browser:"
+    return await serve_first_run(
+        home.folder, lambda settings: print(f"{arguments.say(zh, en)} {address_of(settings)}", flush=True)
+    )
 
 
 async def sync_node(arguments: Arguments) -> int:

@@ -88,10 +88,16 @@ async def add_account(arguments: Arguments) -> int:
     roles = _roles(arguments.role)
     async with _opened(arguments) as node:
         office = OfficeId(arguments.office or node.seat)
+        password = ask_twice(arguments)
         officer = await node.accounts.add_officer(
-            arguments.login, arguments.name, office, roles, _password(arguments), arguments.language
+            arguments.login, arguments.name, office, roles, password, arguments.language
         )
+        is_first = len(await node.accounts.list_officers()) == 1
     print(arguments.say(f"已开户：{officer}", f"added: {officer}"))
+    if is_first:
+        from office.cli_lock import lock_with_first_account
+
+        await lock_with_first_account(arguments, arguments.login, password)
     return 0
 
 
@@ -99,7 +105,7 @@ async def set_password(arguments: Arguments) -> int:
     """`accounts password`"""
     async with _opened(arguments) as node:
         officer = await _get_officer(node, arguments.login)
-        await node.accounts.set_password(officer.officer, _password(arguments))
+        await node.accounts.set_password(officer.officer, ask_twice(arguments))
     print(arguments.say("已更新", "done"))
     return 0
 
@@ -182,7 +188,8 @@ async def _opened(arguments: Arguments) -> AsyncGenerator["Node"]:
         await node.close()
 
 
-def _password(arguments: Arguments) -> str:
+def ask_twice(arguments: Arguments) -> str:
+    """A new password: typed twice, unseen, or read from standard input. Raises `Refused` `password_differs`."""
     if arguments.password_stdin:
         return sys.stdin.readline().rstrip("\r\n")
     password = getpass.getpass(arguments.say("密码：", "password: "))

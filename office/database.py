@@ -1,7 +1,8 @@
 """Engines: one that writes and one that reads, for SQLite and for PostgreSQL. The drivers are chosen here only.
 
-SQLite: the writer has one connection and begins IMMEDIATE (else SQLAlchemy's aiosqlite loses updates: STACK 6), readers
-are `query_only`; WAL with synchronous=FULL, because what is acknowledged must survive a power cut (DESIGN 4).
+SQLite, where there is a key through SQLCipher (`office.cipher`): the writer has one connection and begins IMMEDIATE
+(else SQLAlchemy's aiosqlite loses updates: STACK 6), readers are `query_only`; WAL with synchronous=FULL, because what
+is acknowledged must survive a power cut (DESIGN 4).
 PostgreSQL: asyncpg; the holder of the node's pen keeps an advisory lock on a connection of its own (RULINGS C1).
 Never makes a table (`office.migrations`) and never runs a query of its own besides pragmas and locks.
 """
@@ -10,7 +11,7 @@ import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
 from sqlalchemy import URL, event, make_url, text
@@ -20,6 +21,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from office.cipher import adapter, creator
 from office.paths import PRIVATE_FILE_MODE, second_writer
 from sync.core.errors import LocalFault
 
@@ -92,11 +94,14 @@ def database_url(setting: str, sqlite_file: Path) -> URL:
     )
 
 
-def open_engines(url: URL) -> Engines:
-    """Both engines of a database. Connections are made when first used."""
+def open_engines(url: URL, key: bytes | None = None) -> Engines:
+    """Both engines of a database. Connections are made when first used.
+
+    `key`: of a SQLite file that is locked (`office.vault`), 32 bytes; None for a plain one and for PostgreSQL.
+    """
     if url.drivername == SQLITE_DRIVER:
         _make_private(url.database)
-        return Engines(_sqlite_writer(url), _sqlite_readers(url))
+        return Engines(_sqlite_writer(url, key), _sqlite_readers(url, key))
     return Engines(_postgres(url, 1), _postgres(url, POSTGRES_READERS))
 
 
@@ -126,23 +131,22 @@ def on_failure(engines: Engines, tell: Callable[[BaseException], None]) -> None:
         tell(context.original_exception)
 
 
-def _sqlite(url: URL, size: int) -> AsyncEngine:
+def _sqlite(url: URL, size: int, key: bytes | None) -> AsyncEngine:
+    driver: dict[str, Any] = {"connect_args": {"isolation_level": None}}
+    if key is not None:
+        driver = {"module": adapter(), "async_creator": creator(url.database or "", key)}
     return create_async_engine(
-        url,
-        pool_size=size,
-        max_overflow=0,
-        pool_timeout=POOL_TIMEOUT_S,
-        hide_parameters=True,
-        connect_args={"isolation_level": None},
+        url, pool_size=size, max_overflow=0, pool_timeout=POOL_TIMEOUT_S, hide_parameters=True, **driver
     )
 
 
-def _sqlite_writer(url: URL) -> AsyncEngine:
-    engine = _sqlite(url, 1)
+def _sqlite_writer(url: URL, key: bytes | None) -> AsyncEngine:
+    engine = _sqlite(url, 1, key)
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:  # pyright: ignore[reportUnusedFunction]
-        _set_pragmas(connection, "journal_mode=WAL", "synchronous=FULL", *_SHARED_PRAGMAS)
+        # What is erased by law is overwritten in its page, not only unlinked (RULINGS B6); not every build does.
+        _set_pragmas(connection, "journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", *_SHARED_PRAGMAS)
 
     @event.listens_for(engine.sync_engine, "begin")
     def begin(connection: Connection) -> None:  # pyright: ignore[reportUnusedFunction]
@@ -151,8 +155,8 @@ def _sqlite_writer(url: URL) -> AsyncEngine:
     return engine
 
 
-def _sqlite_readers(url: URL) -> AsyncEngine:
-    engine = _sqlite(url, SQLITE_READERS)
+def _sqlite_readers(url: URL, key: bytes | None) -> AsyncEngine:
+    engine = _sqlite(url, SQLITE_READERS, key)
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:  # pyright: ignore[reportUnusedFunction]

@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 from office.casebook import CaseInterpreter
 from office.catalogue import Catalogue
+from office.paper_rules import Shelf
 from office.pencil import Fields, Make, Officer, Pen, Pencil, Written, derived_operation
 from schemas.casework.casefile import CaseFile
 from schemas.casework.clocks import accepted_on
@@ -57,6 +58,7 @@ from schemas.names import (
     OfficerId,
     parent_seat,
 )
+from schemas.papers import PaperRef
 from schemas.refusals import Refused
 from sync.ports import Clock
 
@@ -88,9 +90,11 @@ class Desk(Pencil):
         clock: Clock,
         is_office: Callable[[OfficeId], bool],
         approvers: Approvers,
+        *,
+        shelf: Shelf | None = None,
     ) -> None:
         """`is_office`: whether the county has this office, as far as this node knows."""
-        super().__init__(pen, casebook, catalogue, clock)
+        super().__init__(pen, casebook, catalogue, clock, shelf)
         self._is_office = is_office
         self._approvers = approvers
 
@@ -218,10 +222,18 @@ class Desk(Pencil):
         return await self._act(officer, case, operation, PapersRequested, fields, seen)
 
     async def bring_papers(
-        self, officer: Officer, case: CaseId, operation: bytes, *, materials: Sequence[str], note: str = ""
+        self,
+        officer: Officer,
+        case: CaseId,
+        operation: bytes,
+        *,
+        materials: Sequence[str],
+        note: str = "",
+        papers: Sequence[PaperRef] = (),
     ) -> Written:
-        """The resident brought materials to this office; the custodian takes them up."""
-        return await self._contribute(officer, case, operation, PapersBrought, (tuple(materials), note))
+        """The resident brought materials to this office; the custodian takes them up. `papers`: captured here."""
+        fields = (tuple(materials), note, tuple(papers))
+        return await self._contribute(officer, case, operation, PapersBrought, fields, papers)
 
     async def receive_papers(
         self,
@@ -490,7 +502,7 @@ class Desk(Pencil):
 
     def available(self, officer: Officer, case: CaseFile) -> tuple[str, ...]:
         """The kinds that this officer may write now, `DECIDED_AT_ONCE` among them: the buttons of the case's page."""
-        if case.filing is None or officer.office not in readers(case):
+        if case.filing is None or case.is_empty or officer.office not in readers(case):
             return ()
         code, now = case.filing.item, self._clock.now()
         decided_by = self.catalogue.find_item(case, CaseDecided.kind, code, now)

@@ -86,6 +86,10 @@ CODES: Final[dict[str, tuple[str, str]]] = {
         "该条自称县中心的每日声明，但不是由县中心的设备写入，不予采信；请县中心核查写入设备。",
         "The county did not write this statement in its name; it does not count. The county must examine its writer.",
     ),
+    "unbelieved_erasure": (
+        "该条删除令不是由县中心的设备写入，或所指的不是同一件，不予采信，没有删除任何内容；请县中心核查写入设备。",
+        "This order of erasure is not the county's, or names another case; it erased nothing. The county must look.",
+    ),
     "bad_receipt": (
         "该回执的签名不是写入设备的，不予采信，所列条目不算已签收；请县中心核查写入设备。",
         "This receipt is not signed by its writer; nothing is receipted by it. The county must examine that device.",

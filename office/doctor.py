@@ -13,11 +13,12 @@ from msgspec import Struct
 
 from office.clock import SystemClock
 from office.local import RunningNode
+from office.locking import is_lockable
 from office.node import Node, is_loopback
 from office.paths import Home, WritingLock
-from office.seat import load_seat
+from office.seat import load_seat, load_seat_file
 from office.sentences import explained, told
-from office.settings import load_settings
+from office.settings import Settings, load_settings
 from office.storage import FILING_ROOM_BYTES, MEBIBYTE, WARNING_ROOM_BYTES, FolderDisk
 from office.web.line import SILENT_MS
 from schemas.codec import Malformed
@@ -54,11 +55,12 @@ async def examine(folder: Path) -> list[Finding]:
     home = Home(folder)
     findings = [_clock(), _disk(folder)]
     try:
-        load_settings(home.settings)
-        seat = load_seat(home)
+        settings = load_settings(home.settings)
+        who = _who(home)
     except (Fault, Malformed) as fault:
         return [*findings, Finding(False, "seat", *_told(fault))]
-    findings.append(Finding(True, "seat", f"{seat.office} · {seat.node}", f"{seat.office} · {seat.node}"))
+    findings.append(Finding(True, "seat", who, who))
+    findings += _lock(home, settings)
     running = _running(home)
     findings += [_modes(home), _root(home), Finding(True, "process", *RUNNING[running])]
     try:
@@ -80,6 +82,31 @@ async def examine(folder: Path) -> list[Finding]:
     finally:
         await node.close()
     return findings
+
+
+def _who(home: Home) -> str:
+    """Office and device. Of a locked folder the keys are not looked at: nobody has unlocked it yet."""
+    if home.vault.exists():
+        enrolment = load_seat_file(home).chain[-1].enrolment
+        return f"{enrolment.office} · {enrolment.node}"
+    seat = load_seat(home)
+    return f"{seat.office} · {seat.node}"
+
+
+def _lock(home: Home, settings: Settings) -> list[Finding]:
+    """Whether a village's folder is locked; nothing for the nodes above, whose disks are protected otherwise."""
+    if home.vault.exists():
+        return [Finding(True, "lock", "数据已加密，凭本人密码解锁", "encrypted; everybody's own password unlocks it")]
+    if not is_lockable(home, settings):
+        return []
+    return [
+        Finding(
+            False,
+            "lock",
+            "数据尚未加密：下次在页面登录时自动加锁，也可停止节点后运行 lock-store",
+            "not encrypted yet: the next sign-in on its page locks it, or stop the node and run lock-store",
+        )
+    ]
 
 
 def _told(fault: Fault | Malformed) -> tuple[str, str]:
@@ -159,7 +186,7 @@ def _modes(home: Home) -> Finding:
     """Keys are readable by their owner only. Windows keeps other records of that, which the installer sets."""
     open_to_others = [
         path.name
-        for path in (home.keys, home.data_key, home.root_key, home.certificate_key, home.database)
+        for path in (home.keys, home.data_key, home.vault, home.root_key, home.certificate_key, home.database)
         if sys.platform != "win32" and path.exists() and path.stat().st_mode & 0o077
     ]
     if not open_to_others:

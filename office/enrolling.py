@@ -34,13 +34,14 @@ from schemas.wire import (
     Revoked,
     Size,
 )
-from sync.books import Books
+from sync.books import Books, line_body
 from sync.core.errors import LocalFault, RemoteFault
 from sync.core.journal import Draft
 from sync.enrolment import admit_certificate, certify
 from sync.http import Wire
 from sync.keys import PublicKeys, Signer, check_public_keys, verify_ed25519
 from sync.ports import Clock, Salts, Stored
+from sync.revoking import heads_of_before, held_positions
 from sync.writer import Writer
 
 CODE_CHARACTERS: Final = 16
@@ -60,6 +61,9 @@ OFFICES_TOLD_MAX: Final = 150
 
 POSITIONS_MAX: Final = 400
 """Journals that one revocation names, of at most 41 bytes each: half an entry, so that there is room for the reason."""
+
+CONFIRMED: Final = "confirmed"
+"""The reason that the county states when it confirms a township's revocation."""
 
 REQUEST_BYTES_MAX: Final = 1024
 _REQUEST_TITLE: Final = b"tongban enrolment request\n"
@@ -196,14 +200,14 @@ class Enrolling:
 
     async def find_present(self, office: OfficeId, books: Books) -> NodeId | None:
         """The device that works for an office now, or None: what a new one would replace."""
-        return (await _present_devices(books)).get(office)
+        return (await present_devices(books)).get(office)
 
     async def find_unconfirmed(self, books: Books) -> set[NodeId]:
         """Devices that a township enrolled and the county has not yet confirmed (RULINGS A14)."""
-        confirmed = await _confirmed(books)
+        confirmed = await confirmed_devices(books)
         return {
             node
-            for node, certificate in (await _certificates(books)).items()
+            for node, certificate in (await certificates_of(books)).items()
             if certificate.enrolment.issuer is not None
             and parent_seat(books.keyring.get(certificate.enrolment.issuer).office) is not None
             and node not in confirmed
@@ -225,10 +229,10 @@ class Enrolling:
         writer = self._writer
         node = node_id(asked.keys.log)
         async with self._trying:
-            if (await _present_devices(writer.books)).get(asked.office) != node:
+            if (await present_devices(writer.books)).get(asked.office) != node:
                 replaces = await self._try_code(asked)
                 await self._certify(writer, asked, node, replaces)
-        chain = _chain_of(writer.books, await _certificates(writer.books), asked.office)
+        chain = _chain_of(writer.books, await certificates_of(writer.books), asked.office)
         offices_here = await self.list_offices()
         own = [one for one in offices_here if one.office == asked.office]
         known = own + [one for one in offices_here if len(seat_of(one.office)) < 12 and one.office != asked.office]
@@ -273,7 +277,7 @@ class Enrolling:
             above = parent_seat(asked.office)
             if above is None or not within(asked.office, books.seat.office):
                 raise _wrong_office()
-            devices = await _present_devices(writer.books)
+            devices = await present_devices(writer.books)
             if above != books.seat.office and above not in devices:
                 raise _parent_not_enrolled()
             present = devices.get(asked.office)
@@ -310,27 +314,37 @@ class Enrolling:
     # --- confirming and ending ---------------------------------------------------------------------------------------
 
     async def countersign(self, node: NodeId) -> Stored:
-        """The county confirms a device that a township enrolled (RULINGS A14).
+        """The county confirms a device that a township enrolled, or that it revoked (RULINGS A14).
 
-        Raises `LocalFault` `unknown_device`; `EnrolmentRefused` when that was done already.
+        A revocation is confirmed by stating how far the county itself held the device's journals before it heard of it:
+        honest work that a restored township had forgotten counts again. Raises `LocalFault` `unknown_device`;
+        `EnrolmentRefused` when that was done already.
         """
-        await self.check_countersign(node)
-        return await self._write_line(KIND_COUNTERSIGNED, encode(Countersigned(node)))
+        books = self._writer.books
+
+        async def drafting() -> Sequence[Draft]:
+            await self.check_countersign(node)
+            if not books.keyring.is_revoked(node):
+                return [Draft(KIND_COUNTERSIGNED, None, encode(Countersigned(node)))]
+            return _revocations(node, await heads_of_before(books, node), CONFIRMED)
+
+        return (await self._writer.record(drafting))[0]
 
     async def check_countersign(self, node: NodeId) -> None:
         """Raise what `countersign` would, and write nothing."""
         books = self._writer.books
         if books.keyring.find(node) is None:
             raise LocalFault("unknown_device", f"no device {node} is enrolled in this county; check the name")
-        if node in await _confirmed(books):
+        done = await revoked_by_county(books) if books.keyring.is_revoked(node) else await confirmed_devices(books)
+        if node in done:
             raise EnrolmentRefused(
                 "already_confirmed",
-                "该设备此前已经确认，无须再次确认，没有再次写入。",
-                "This device is confirmed already, once is enough; nothing more was written.",
+                "该设备的登记或注销此前已经确认，无须再次确认，没有再次写入。",
+                "This device's enrolment or revocation is confirmed already, once is enough; nothing more was written.",
             )
 
     async def revoke(self, node: NodeId, reason: str) -> Stored:
-        """End a lost device: nothing of it counts beyond what is held here without a gap (RULINGS A14).
+        """End a lost device: nothing of it counts beyond what is held here (RULINGS A14).
 
         Raises `LocalFault` `unknown_device`; `EnrolmentRefused` when it is revoked already: a second statement would
         let count what the first one held back.
@@ -340,14 +354,7 @@ class Enrolling:
 
         async def drafting() -> Sequence[Draft]:
             await self.check_revoke(node)
-            positions = [
-                Size(journal.origin, journal.epoch, tip.size)
-                for journal, tip in sorted(books.tips.items())
-                if journal.origin == node
-            ]
-            # A device that was started daily for years has more journals than one entry can name: statements add up.
-            pieces = [positions[first : first + POSITIONS_MAX] for first in range(0, len(positions), POSITIONS_MAX)]
-            return [Draft(KIND_REVOKED, None, encode(Revoked(node, piece, reason))) for piece in pieces or [positions]]
+            return _revocations(node, held_positions(books, node), reason)
 
         return (await writer.record(drafting))[0]
 
@@ -364,16 +371,16 @@ class Enrolling:
                 "This device is revoked already, and stays so; nothing more was written.",
             )
 
-    async def _write_line(self, kind: str, body: bytes) -> Stored:
-        async def drafting() -> Sequence[Draft]:
-            return [Draft(kind, None, body)]
 
-        return (await self._writer.record(drafting))[0]
+def _revocations(node: NodeId, positions: Sequence[Size], reason: str) -> list[Draft]:
+    """A device that was started daily for years has more journals than one entry can name: statements add up."""
+    pieces = [positions[first : first + POSITIONS_MAX] for first in range(0, len(positions), POSITIONS_MAX)]
+    return [Draft(KIND_REVOKED, None, encode(Revoked(node, list(piece), reason))) for piece in pieces or [[]]]
 
 
-async def _present_devices(books: Books) -> dict[OfficeId, NodeId]:
+async def present_devices(books: Books) -> dict[OfficeId, NodeId]:
     """Seat → the device that nobody replaced."""
-    return {office: one.enrolment.node for office, one in _present(await _certificates(books)).items()}
+    return {office: one.enrolment.node for office, one in _present(await certificates_of(books)).items()}
 
 
 def _present(certificates: Mapping[NodeId, Certificate]) -> dict[OfficeId, Certificate]:
@@ -385,6 +392,17 @@ def _present(certificates: Mapping[NodeId, Certificate]) -> dict[OfficeId, Certi
         for one in certificates.values()
         if (one.enrolment.office, one.enrolment.node) not in replaced
     }
+
+
+async def revoked_by_county(books: Books) -> set[NodeId]:
+    """The devices that the county revoked itself, or whose revocation by a township it has confirmed."""
+    revoked: set[NodeId] = set()
+    for entry in await books.store.entries_of_kind(KIND_REVOKED):
+        author = books.seat_of_node(entry.journal.origin)
+        body = line_body(entry, Revoked)
+        if body is not None and author is not None and parent_seat(author) is None:
+            revoked.add(body.node)
+    return revoked
 
 
 def _chain_of(books: Books, certificates: Mapping[NodeId, Certificate], office: OfficeId) -> list[Certificate]:
@@ -400,7 +418,7 @@ def _chain_of(books: Books, certificates: Mapping[NodeId, Certificate], office: 
     return [*books.seat.chain, *(present[seat] for seat in reversed(path))]
 
 
-async def _confirmed(books: Books) -> set[NodeId]:
+async def confirmed_devices(books: Books) -> set[NodeId]:
     """The devices that the county has confirmed."""
     confirmed: set[NodeId] = set()
     for entry in await books.store.entries_of_kind(KIND_COUNTERSIGNED):
@@ -410,7 +428,7 @@ async def _confirmed(books: Books) -> set[NodeId]:
     return confirmed
 
 
-async def _certificates(books: Books) -> dict[NodeId, Certificate]:
+async def certificates_of(books: Books) -> dict[NodeId, Certificate]:
     """The certificates that are believed here: any device may write into its journal what looks like one."""
     believed = set(books.enrolled_by.values())
     found: dict[NodeId, Certificate] = {}

@@ -16,6 +16,7 @@ from msgspec import Struct
 from office.casebook import CaseInterpreter
 from office.catalogue import Catalogue
 from office.doorstep import Doorstep, OnList, season_start
+from office.paper_rules import Shelf, check_papers
 from office.pencil import Officer, OperationReused, Pen, Pencil, Written, derived_operation, encode_body
 from office.people import check_term
 from office.rosters import came_to_nothing, check_rows
@@ -37,6 +38,7 @@ from schemas.names import (
     seat_of,
     tracking_number,
 )
+from schemas.papers import PaperRef
 from schemas.refusals import Refused
 from sync.core.journal import Draft
 from sync.ports import Clock, Salts, Stored
@@ -88,11 +90,12 @@ class Intake(Pencil):
         slip_key: bytes,
         *,
         check_room: Callable[[], None] = lambda: None,
+        shelf: Shelf | None = None,
     ) -> None:
         """`slip_key`: 32 secret bytes of this node, from which slips' secrets are derived. `check_room`: raises
         `Refused` when the disk has no room for new matters (`office.storage`).
         """
-        super().__init__(pen, casebook, catalogue, clock)
+        super().__init__(pen, casebook, catalogue, clock, shelf)
         self.doorstep = Doorstep(casebook, catalogue, clock, lambda: self.calendar)
         self._salts = salts
         self._slip_key = slip_key
@@ -113,14 +116,17 @@ class Intake(Pencil):
         channel: Channel = Channel.COUNTER,
         consents: Sequence[Consent] = (),
         duplicates: Sequence[TrackingNumber] = (),
+        papers: Sequence[PaperRef] = (),
     ) -> Slip:
         """Take a matter in: turn 1. The slip's secret comes from the operation, so a re-sent form prints the same slip.
 
         `mandate`: the resident's written authority, its digest left `UNBOUND`: it is bound to the case here; None = the
         applicant came in person. `duplicates`: open cases that the officer was shown and files beside all the same.
+        `papers`: captured here and whole on this node's shelf.
         Works with every line down and in a quarantined node. Raises `NotPermitted`, `UnknownItem`, `IdentityRefused`,
-        `MandateRefused`, `MaterialRefused`, `TermEnded`, `DiskNearlyFull`; `OperationReused` when the form was another
-        officer's, or for another person or item: nobody is handed somebody else's slip.
+        `MandateRefused`, `MaterialRefused`, `TermEnded`, `DiskNearlyFull`, `PaperNotHere`, `TooManyPapers`;
+        `OperationReused` when the form was another officer's, or for another person or item: nobody is handed somebody
+        else's slip.
         """
         self._check(officer, CaseFiled.kind, operation)
         self._check_term(officer)
@@ -137,6 +143,7 @@ class Intake(Pencil):
             await self.doorstep.check_reuse(officer.office, applicant, materials)
             if mandate is not None:
                 check_mandate(mandate, found, applicant, today)
+            await check_papers(self._shelf, None, papers)
             case = CaseId(self._salts.draw(CASE_ID_BYTES))
             event = CaseFiled(
                 1,
@@ -155,6 +162,7 @@ class Intake(Pencil):
                 channel,
                 tuple(dict.fromkeys(consents)),
                 tuple(duplicates)[:DUPLICATES_MAX],
+                papers=tuple(papers),
             )
             permits_event(None, event, found, today=today)
             return [Draft(CaseFiled.kind, case, encode_body(event))]

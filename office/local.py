@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import msgspec
 from msgspec import Struct
 
+from office.access_log import COMMAND_LINE
 from office.node import Node, Progress, Ready, is_loopback, no_conditions, no_progress
 from office.paths import Home, remove, write_private
 from office.publishing import Publication
@@ -23,20 +24,24 @@ from office.status import Status, status_of
 from schemas.names import NodeId, OfficeId, OfficerId
 from schemas.refusals import Refused
 from sync.books import Books
+from sync.core.bundle import BUNDLE_BYTES_MAX
 from sync.core.errors import LocalFault, RemoteFault
 from sync.exchange import LineDown, Tally
 from sync.http import JSON_TYPE, Wire
 from sync.ports import Salts
 
 if TYPE_CHECKING:
+    from office.enrolling import Sheet
     from office.moving import Carried
 
 COUNTERSIGN_PATH: Final = "/local/countersign"
 REVOKE_PATH: Final = "/local/revoke"
+REPLACE_PATH: Final = "/local/replace"
 SYNC_PATH: Final = "/local/sync"
 STATUS_PATH: Final = "/local/status"
 PUBLISH_PATH: Final = "/local/publish"
 CARRY_OUT_PATH: Final = "/local/carry-out"
+ERASE_PATH: Final = "/local/erase"
 
 TOKEN_BYTES: Final = 32
 """256 random bits, good for one start of the node."""
@@ -46,6 +51,9 @@ CONVERSATION_S: Final = 40.0
 
 ANSWER_S: Final = 60.0
 """Longer than anything that is asked here takes."""
+
+ANSWER_BYTES_MAX: Final = BUNDLE_BYTES_MAX + 64 * 1024
+"""A courier bundle and what is said of it: the largest answer."""
 
 T = TypeVar("T")
 
@@ -61,6 +69,15 @@ class Revoke(Struct, frozen=True, forbid_unknown_fields=True):
 
     device: NodeId
     reason: str
+    officer: str = COMMAND_LINE
+
+
+class Replace(Struct, frozen=True, forbid_unknown_fields=True):
+    """End an office's device and give its successor a sheet."""
+
+    office: OfficeId
+    reason: str
+    officer: str = COMMAND_LINE
 
 
 class Publish(Struct, frozen=True, forbid_unknown_fields=True):
@@ -76,6 +93,18 @@ class CarryOut(Struct, frozen=True, forbid_unknown_fields=True):
     officer: OfficerId
     approver: OfficerId
     reason: str
+
+
+class Erase(Struct, frozen=True, forbid_unknown_fields=True):
+    """Let a case's bodies go by law (`office.erasure_orders.Order`)."""
+
+    case: str
+    """Its 32 hexadecimal digits."""
+    officer: OfficerId
+    approver: OfficerId
+    ground: str
+    entries: tuple[str, ...] = ()
+    is_early: bool = False
 
 
 class WrittenEntries(Struct, frozen=True):
@@ -172,7 +201,7 @@ class RunningNode:
 
     def __init__(self, door: Door) -> None:
         self._token = bytes.fromhex(door.token)
-        self._wire = Wire(door.address, idle_s=ANSWER_S)
+        self._wire = Wire(door.address, idle_s=ANSWER_S, answer_bytes_max=ANSWER_BYTES_MAX)
         self._certificate = bytes.fromhex(door.certificate)
 
     @classmethod
@@ -187,9 +216,15 @@ class RunningNode:
         """See `office.enrolling.Enrolling.countersign`."""
         return await self._ask(COUNTERSIGN_PATH, Countersign(device), WrittenEntry)
 
-    async def revoke(self, device: NodeId, reason: str) -> WrittenEntry:
-        """See `office.enrolling.Enrolling.revoke`."""
-        return await self._ask(REVOKE_PATH, Revoke(device, reason), WrittenEntry)
+    async def revoke(self, device: NodeId, reason: str, officer: str = COMMAND_LINE) -> WrittenEntry:
+        """See `office.devices.Devices.revoke`."""
+        return await self._ask(REVOKE_PATH, Revoke(device, reason, officer), WrittenEntry)
+
+    async def replace(self, office: OfficeId, reason: str, officer: str) -> "Sheet":
+        """See `office.devices.Devices.replace`."""
+        from office.enrolling import Sheet
+
+        return await self._ask(REPLACE_PATH, Replace(office, reason, officer), Sheet)
 
     async def publish(self, publication: Publication) -> WrittenEntries:
         """See `office.publishing.Publishing.publish`."""
@@ -201,6 +236,10 @@ class RunningNode:
 
         return await self._ask(CARRY_OUT_PATH, CarryOut(old, officer, approver, reason), Carried)
 
+    async def erase(self, question: Erase) -> WrittenEntries:
+        """See `office.erasure_orders.ErasureOrders.order`."""
+        return await self._ask(ERASE_PATH, question, WrittenEntries)
+
     async def sync(self) -> Talked:
         """Let it talk with the node above now, and wait for the end of that conversation."""
         return await self._ask(SYNC_PATH, None, Talked)
@@ -210,13 +249,23 @@ class RunningNode:
         return await self._ask(STATUS_PATH, None, Status)
 
     async def _ask(self, path: str, question: Struct | None, kind: type[T]) -> T:
+        return self.understand(await self.send(path, msgspec.json.encode(question)), kind)
+
+    def understand(self, answer: bytes, kind: type[T]) -> T:
+        """An answer in JSON. Raises `LocalFault` `other_version`."""
+        try:
+            return msgspec.json.decode(answer, type=kind)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise LocalFault(
+                "other_version",
+                "the running node answers as another version of this program does; restart it, then try again",
+            ) from error
+
+    async def send(self, path: str, body: bytes, content_type: str = JSON_TYPE) -> bytes:
+        """Ask it something of another form. Raises the refusal, or `LocalFault` `not_reachable`."""
         try:
             reply = await self._wire.post(
-                path,
-                msgspec.json.encode(question),
-                under=self._certificate,
-                token=self._token,
-                content_type=JSON_TYPE,
+                path, body, under=self._certificate, token=self._token, content_type=content_type
             )
         except (LineDown, RemoteFault) as fault:
             # Nobody, or somebody else: the file was left behind by a process that was killed.
@@ -225,13 +274,7 @@ class RunningNode:
             self._wire.hang_up()
         if not 200 <= reply.status < 300:
             raise _refused(reply.body)
-        try:
-            return msgspec.json.decode(reply.body, type=kind)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise LocalFault(
-                "other_version",
-                "the running node answers as another version of this program does; restart it, then try again",
-            ) from error
+        return reply.body
 
 
 def _refused(body: bytes) -> Refused | LocalFault:

@@ -13,6 +13,7 @@ import hmac
 import io
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -20,6 +21,7 @@ import msgspec
 from sqlalchemy import select
 
 from office.accounts import Accounts
+from office.capturing import Capturing
 from office.case_rows import CaseRows
 from office.casebook import CaseInterpreter
 from office.catalogue import Catalogue
@@ -28,8 +30,12 @@ from office.database import Engines, PenLock, database_url, on_failure, open_eng
 from office.desk import Desk
 from office.dues import Dues
 from office.enrolling import Enrolling
+from office.erasing import Erasures
 from office.intake import Intake
+from office.locking import VaultKeeper, finish_locking, open_vault
 from office.migrations import is_of_this_version, migrate
+from office.paper_wants import PaperWants
+from office.papers import FolderShelf
 from office.paths import Home, WritingLock, read_private, remove, write_private
 from office.people import People
 from office.persons import person_key
@@ -42,6 +48,7 @@ from office.seeds import SAMPLE_COUNTY, load_calendar, load_catalogue, load_divi
 from office.settings import Settings, load_settings
 from office.storage import FolderDisk, Storage
 from office.tables import offices
+from office.upgrading import upgrade
 from office.worklists import Worklists
 from schemas.calendar import WorkCalendar
 from schemas.casework.clocks import day_of
@@ -63,7 +70,10 @@ from sync.tables import entries
 from sync.writer import Writer
 
 if TYPE_CHECKING:
+    from office.bundles import Bundles
+    from office.devices import Devices
     from office.moving import Moving
+    from office.vault import Vault
 
 DATA_KEY_BYTES: Final = SEAL_KEY_BYTES
 
@@ -110,18 +120,31 @@ class WakingPen:
 class Node:
     """One open node. Make it with `open`, end it with `close`."""
 
-    def __init__(self, home: Home, settings: Settings, seat: Seat, engines: Engines, data_key: bytes) -> None:
+    def __init__(
+        self,
+        home: Home,
+        settings: Settings,
+        seat: Seat,
+        engines: Engines,
+        data_key: bytes,
+        vault: "Vault | None" = None,
+    ) -> None:
         self.home = home
         self.settings = settings
         self.engines = engines
         self.data_key = data_key
+        self.vault = vault
+        """What a village's folder is locked with, open; None for a folder that lies plain, and above the village."""
         self.clock = SystemClock()
         self.salts = SystemSalts()
         self.jitter = SystemJitter()
         ballast = _ballast_of(home, engines)
-        self.storage = Storage(FolderDisk((ballast or home.ballast).parent), ballast, self.clock, self.salts)
+        disk = FolderDisk((ballast or home.ballast).parent)
+        self.storage = Storage(disk, ballast, self.clock, self.salts, home.papers)
         on_failure(engines, self.storage.hear)
         sealer = AesGcmSealer(data_key)
+        self.papers = FolderShelf(home.papers, sealer if vault is None else _file_sealer(vault, data_key))
+        self.capturing = Capturing(self.papers, self.storage.check_papers)
         self.cases = SqlCases(engines.read, sealer, person_key(data_key), lambda case: self.dues.of(case))
         self.store = SqlStore(engines.write, engines.read, sealer=sealer, project=self.cases.project)
         self.casebook = CaseInterpreter(self.cases, remembered=settings.cases_remembered)
@@ -136,33 +159,11 @@ class Node:
         self.reminders = Reminders(engines.write, engines.read, self.cases, self.dues, self.clock, lambda: self.today)
         self.people = People(self.casebook, self.clock, seat.office, lambda: self.calendar, self.office_name)
         self.accounts = Accounts(engines.write, engines.read, seat.office, self.clock, self.salts, self.people)
-        self.intake = Intake(
-            self.pen,
-            self.casebook,
-            self.catalogue,
-            self.clock,
-            self.salts,
-            _slip_key(data_key),
-            check_room=self.storage.check_filing,
-        )
-        self.desk = Desk(
-            self.pen,
-            self.casebook,
-            self.catalogue,
-            self.clock,
-            self.is_office,
-            self.accounts,
-        )
-        self.receiving = Receiving(self.pen, self.casebook, seat.office)
-        self.publishing = Publishing(
-            self.pen,
-            self.casebook,
-            seat.office,
-            self.is_office,
-            lambda: self.today,
-            check_officer=self.accounts.check_officer,
-            check_leader=self.accounts.check_leader,
-        )
+        if vault is not None:
+            self.accounts.keeper = VaultKeeper(vault)
+        self._make_desks(data_key)
+        self.erasures = Erasures(home, self.store, engines.read, self.cases, self.papers)
+        self.paper_wants = PaperWants.of(self)
         self.worklists = Worklists(
             engines.read, self.cases, self.store, self.books, seat.office, lambda: self.dues.days(self.today)
         )
@@ -174,6 +175,39 @@ class Node:
         """What the courier says of the line upward; None at the county, and while nobody talks upward."""
         self._names: dict[OfficeId, str] = {}
         self._locks: Locks | None = None
+        self._copies_first = True
+
+    def _make_desks(self, data_key: bytes) -> None:
+        """Everything that writes with the pen on an officer's behalf, or the node's own."""
+        self.intake = Intake(
+            self.pen,
+            self.casebook,
+            self.catalogue,
+            self.clock,
+            self.salts,
+            _slip_key(data_key),
+            check_room=self.storage.check_filing,
+            shelf=self.papers,
+        )
+        self.desk = Desk(
+            self.pen,
+            self.casebook,
+            self.catalogue,
+            self.clock,
+            self.is_office,
+            self.accounts,
+            shelf=self.papers,
+        )
+        self.receiving = Receiving(self.pen, self.casebook, self.seat)
+        self.publishing = Publishing(
+            self.pen,
+            self.casebook,
+            self.seat,
+            self.is_office,
+            lambda: self.today,
+            check_officer=self.accounts.check_officer,
+            check_leader=self.accounts.check_leader,
+        )
 
     @property
     def moving(self) -> "Moving":
@@ -183,6 +217,20 @@ class Node:
         return Moving(
             self.pen, self.casebook, self.catalogue, self.clock, self.publishing, self.accounts, self.office_name
         )
+
+    @cached_property
+    def bundles(self) -> "Bundles":
+        """Courier bundles. Made when asked for: most days nobody carries a stick."""
+        from office.bundles import Bundles
+
+        return Bundles(self)
+
+    @property
+    def devices(self) -> "Devices":
+        """The devices below. Made when asked for: a village has none."""
+        from office.devices import Devices
+
+        return Devices(self.engines.write, self.engines.read, self.enrolling, self.books, self.clock, self.office_name)
 
     # --- life ------------------------------------------------------------------------------------------------------
 
@@ -196,12 +244,16 @@ class Node:
         settings: Settings | None = None,
         progress: Progress = no_progress,
         ready: Ready = no_conditions,
+        vault: "Vault | None" = None,
+        with_copy: bool = True,
     ) -> "Node":
         """Open the node in `folder`. With the pen: lock, migrate, refold if needed or asked, new epoch, writer started.
 
         `ready`: awaited with the pen in hand before the epoch is opened; whatever it raises ends the opening.
-        Raises `LocalFault`: `not_enrolled`, `second_writer`, `newer_store`, `bad_settings` and what the files' readers
-        raise; `Malformed` for a damaged key file.
+        `vault`: of a locked folder, open; without it whoever is at the terminal is asked (`office.locking`).
+        `with_copy`: a store of an earlier version is copied before it is taken over (`office.upgrading`).
+        Raises `LocalFault`: `not_enrolled`, `second_writer`, `newer_store`, `bad_settings`, `locked` and what the
+        files' readers raise; `Malformed` for a damaged key file.
         """
         home = Home(folder)
         settings = settings or load_settings(home.settings)
@@ -209,34 +261,42 @@ class Node:
         url = database_url(settings.database, home.database)
         is_sqlite = not settings.database or url.drivername.startswith("sqlite")
         locks = Locks(WritingLock(home.lock), None if is_sqlite else PenLock(url))
-        engines = open_engines(url)
+        engines: Engines | None = None
         try:
             if with_pen:
                 await _take_patiently(locks, home)
-            node = cls(home, settings, load_seat(home), engines, load_data_key(home))
+            if home.vault.exists():
+                finish_locking(home, settings, has_pen=with_pen)
+                vault = vault or await open_vault(home, settings)
+            engines = open_engines(url, vault.store_key if vault is not None else None)
+            data_key = load_data_key(home, vault)
+            node = cls(home, settings, load_seat(home, vault), engines, data_key, vault)
             node.parent_address = settings.parent or seat_file.parent_address
             node._locks = locks
+            node._copies_first = with_copy
             if with_pen:
                 await node._take_up_pen(progress, ready, refold=refold)
             else:
                 await node._look_in(progress)
             await node.load_names()
         except BaseException:
-            await engines.close()
+            if engines is not None:
+                await engines.close()
             await locks.release()
             raise
         return node
 
     async def _look_in(self, progress: Progress) -> None:
-        """For a process that only reads: the pen is touched only where the store must be brought up first.
+        """For a process that only reads: the pen is touched only where the store must be brought up first, by a version
+        or after a restore, which may hold what was erased since.
 
         Where somebody else is just doing that, it waits; where a running node folds anew, it reads what there is.
         """
         assert self._locks is not None
         deadline = self.clock.elapsed_s() + PEN_WAIT_S
         while True:
-            is_current = await is_of_this_version(self.engines.read)
-            if is_current and await self.cases.is_folded():
+            is_current = not self.home.upgrading.exists() and await is_of_this_version(self.engines.read)
+            if is_current and not self.home.restored.exists() and await self.cases.is_folded():
                 break
             try:
                 await self._locks.take()
@@ -256,10 +316,14 @@ class Node:
 
     async def _bring_up(self, progress: Progress, *, refold: bool) -> None:
         """The database of this version, its projections whole. Needs the lock."""
+        await upgrade(self, progress, with_copy=self._copies_first)
         await migrate(self.engines.write)
+        bared = await self.erasures.reapply()
         await self.books.load()
         if refold or not await self.cases.is_folded():
             await self.rebuild(progress)
+        elif bared:
+            await self._refold(bared, {one.key: one for one in await self.store.dispositions()})
 
     async def _take_up_pen(self, progress: Progress, ready: Ready, *, refold: bool) -> None:
         await self._bring_up(progress, refold=refold)
@@ -442,12 +506,19 @@ async def _take_patiently(locks: Locks, home: Home) -> None:
 # --- files -----------------------------------------------------------------------------------------------------------
 
 
-def load_data_key(home: Home) -> bytes:
-    """The key that seals bodies at rest. Raises `LocalFault` when it is missing or damaged."""
+def load_data_key(home: Home, vault: "Vault | None" = None) -> bytes:
+    """The key that seals bodies at rest; `vault`: of a locked folder. Raises `LocalFault` if it is gone or damaged."""
     key = read_private(home.data_key, missing_hint="put its backup back; without it no stored text can be read")
+    if vault is not None:
+        key = vault.open(home.data_key.name, key)
     if len(key) != DATA_KEY_BYTES:
         raise LocalFault("bad_data_key", f"{home.data_key} is damaged; put its backup back")
     return key
+
+
+def _file_sealer(vault: "Vault", data_key: bytes) -> AesGcmSealer:
+    """For papers of a locked folder: under the vault's key; those kept before it was locked still open."""
+    return AesGcmSealer(vault.file_key, key_id=2, older={1: data_key})
 
 
 def _ballast_of(home: Home, engines: Engines) -> Path | None:

@@ -16,6 +16,10 @@ from sync.core.errors import LocalFault
 
 PRIVATE_FILE_MODE: Final = 0o600
 PRIVATE_FOLDER_MODE: Final = 0o700
+BEFORE_UPGRADE: Final = ".before-upgrade"
+"""Ends the name of the copy of a store that `office.upgrading` made."""
+TEMPORARY: Final = ".new"
+"""Ends the name of a file that is being written. A crash may leave it; the next writing replaces it."""
 
 
 class Home:
@@ -46,6 +50,16 @@ class Home:
     def data_key(self) -> Path:
         """32 random bytes that seal bodies at rest and derive the secrets on slips. Keep its backup apart."""
         return self.folder / "data.key"
+
+    @property
+    def vault(self) -> Path:
+        """At a village: the key of all it holds, wrapped for each passphrase. Where it is, this folder is locked."""
+        return self.folder / "vault.json"
+
+    @property
+    def vault_lock(self) -> Path:
+        """Held for the moment in which the vault is written."""
+        return self.folder / "vault.lock"
 
     @property
     def root_key(self) -> Path:
@@ -83,6 +97,11 @@ class Home:
         return self.folder / "restored"
 
     @property
+    def upgrading(self) -> Path:
+        """A mark while a store of an earlier version is taken over, and until it is (`office.upgrading`)."""
+        return self.folder / "upgrade.json"
+
+    @property
     def ballast(self) -> Path:
         """A file to delete when the disk is full, so that the node can still write while space is made."""
         return self.folder / "ballast"
@@ -96,6 +115,21 @@ class Home:
     def local(self) -> Path:
         """Where the running node answers the command line beside it, and its token; gone when the node has stopped."""
         return self.folder / "local.json"
+
+    @property
+    def papers(self) -> Path:
+        """Photographs and PDF of cases, each sealed under its digest (`office.papers`)."""
+        return self.folder / "papers"
+
+    @property
+    def sticks(self) -> Path:
+        """What went onto sticks and came from them: counts and codes (`office.bundles`)."""
+        return self.folder / "sticks.json"
+
+    @property
+    def erasures(self) -> Path:
+        """Hashes of all entries that were erased by law; never put back from a backup (`office.erasing`)."""
+        return self.folder / "erased.list"
 
     @property
     def sheets(self) -> Path:
@@ -114,7 +148,7 @@ def write_private(path: Path, content: bytes) -> None:
 
 def write_private_pieces(path: Path, pieces: Iterable[bytes]) -> None:
     """As `write_private`, piece by piece. On failure (a full disk) nothing of it stays. Raises OSError."""
-    temporary = path.with_name(path.name + ".new")
+    temporary = path.with_name(path.name + TEMPORARY)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE_MODE)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -126,7 +160,7 @@ def write_private_pieces(path: Path, pieces: Iterable[bytes]) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def read_private(path: Path, *, missing_hint: str) -> bytes:
@@ -141,10 +175,10 @@ def remove(path: Path) -> None:
     """Delete a file if it is there, durably."""
     with contextlib.suppress(FileNotFoundError):
         path.unlink()
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make a rename durable. Windows has no handle on a folder and keeps renames in its journal."""
     if sys.platform == "win32":
         return
@@ -170,13 +204,16 @@ class WritingLock:
         """Whether this process holds it."""
         return self._descriptor is not None
 
-    def take(self) -> None:
-        """Take the lock. Raises `LocalFault` `second_writer` when another process has it; never waits."""
+    def take(self, *, waits: bool = False) -> None:
+        """Take the lock. Raises `LocalFault` `second_writer` when another process has it.
+
+        `waits`: until it is given back, for what is held for the writing of one file only; else never.
+        """
         if self.is_held:
             return
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE_MODE)
         try:
-            _lock(descriptor)
+            _lock(descriptor, waits=waits)
         except OSError as error:
             os.close(descriptor)
             raise second_writer() from error
@@ -197,13 +234,13 @@ def second_writer() -> LocalFault:
     )
 
 
-def _lock(descriptor: int) -> None:
-    """Lock the whole file or raise OSError at once. The lock goes when the descriptor is closed."""
+def _lock(descriptor: int, *, waits: bool) -> None:
+    """Lock the whole file, or raise OSError at once or (Windows) after 10 s. The lock goes with the descriptor."""
     if sys.platform == "win32":
         import msvcrt  # only Windows has it
 
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        msvcrt.locking(descriptor, msvcrt.LK_LOCK if waits else msvcrt.LK_NBLCK, 1)
     else:
         import fcntl  # only other systems have it
 
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX if waits else fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -17,6 +17,7 @@ from msgspec import Struct, structs
 from office.case_rows import Operation
 from office.casebook import CaseInterpreter
 from office.catalogue import Catalogue
+from office.paper_rules import NoShelf, Shelf, check_papers
 from office.seeds import load_calendar
 from office.texts import check_texts
 from schemas.calendar import WorkCalendar
@@ -45,6 +46,7 @@ from schemas.names import (
     followed,
     seat_of,
 )
+from schemas.papers import PaperRef
 from schemas.refusals import Refused
 from schemas.wire import EntryHeader
 from sync.core.journal import Draft
@@ -129,8 +131,11 @@ class Pencil:
         casebook: CaseInterpreter,
         catalogue: Catalogue,
         clock: Clock,
+        shelf: Shelf | None = None,
     ) -> None:
+        """`shelf`: where the papers lie that an entry may name; None = it may name none."""
         self._pen = pen
+        self._shelf = shelf or NoShelf()
         self._casebook = casebook
         self._clock = clock
         self.catalogue = catalogue
@@ -157,11 +162,14 @@ class Pencil:
         operation: bytes,
         contribution: type[Contribution],
         fields: tuple[object, ...],
+        papers: Sequence[PaperRef] = (),
     ) -> Written:
+        """`papers`: those among the fields, which must be here."""
+
         def make(file: CaseFile) -> CaseEvent:
             return contribution(max(file.turn, 1), operation, officer.office, officer.officer, *fields)
 
-        return await self._record(officer, case, operation, [(contribution.kind, make)])
+        return await self._record(officer, case, operation, [(contribution.kind, make)], papers)
 
     def _making(
         self, officer: Officer, operation: bytes, act: type[Act], fields: Fields, seen: bytes | None = None
@@ -175,7 +183,12 @@ class Pencil:
         return make
 
     async def _record(
-        self, officer: Officer, case: CaseId, operation: bytes, making: Sequence[tuple[str, Make]]
+        self,
+        officer: Officer,
+        case: CaseId,
+        operation: bytes,
+        making: Sequence[tuple[str, Make]],
+        papers: Sequence[PaperRef] = (),
     ) -> Written:
         """Write one event, or several acts each of which follows the one before, in one transaction.
 
@@ -187,7 +200,10 @@ class Pencil:
         async def drafting() -> Sequence[Draft]:
             if await self._is_done(operation, making[0][0], case):
                 return []
-            return self._drafts(officer, await self._open(officer, case), making)
+            file = await self._open(officer, case)
+            if papers:
+                await check_papers(self._shelf, file, papers)
+            return self._drafts(officer, file, making)
 
         return await self._write(officer, operation, drafting)
 
@@ -198,6 +214,8 @@ class Pencil:
             raise NotPermitted("no_such_case")
         if file.filing is None:
             raise NotPermitted("filing_awaited")
+        if file.is_empty:
+            raise NotPermitted("case_erased" if file.erased is not None else "case_purged")
         return file
 
     def _drafts(self, officer: Officer, file: CaseFile, making: Sequence[tuple[str, Make]]) -> list[Draft]:

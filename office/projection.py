@@ -32,6 +32,7 @@ from office.tables import (
     counters,
     enquiries,
     operations,
+    papers,
     records,
     roster_people,
     second_notices,
@@ -98,6 +99,8 @@ class SqlCases:
         self._persons = PersonIndex(person_key)
         self._auto = for_single_statements(read)
         self._sealer = sealer
+        self.unnamed: set[bytes] = set()
+        """Papers that cases named whose bodies are gone, as far as this process saw it: they may have to go too."""
 
     # --- reading ---------------------------------------------------------------------------------------------------
 
@@ -195,9 +198,26 @@ class SqlCases:
         async with self._auto.connect() as connection:
             return await connection.scalar(select(counts[0] + counts[1])) or 0
 
+    async def named_among(self, digests: Collection[bytes]) -> set[bytes]:
+        """Those of these papers that some case still names, as a paper or as its thumbnail."""
+        wanted = sorted(digests)
+        found: set[bytes] = set()
+        async with self._auto.connect() as connection:
+            for start in range(0, len(wanted), KEYS_PER_QUERY_MAX):
+                some = wanted[start : start + KEYS_PER_QUERY_MAX]
+                for column in (papers.c.digest, papers.c.thumbnail):
+                    found |= set((await connection.execute(select(column).where(column.in_(some)))).scalars())
+        return found
+
     async def is_folded(self) -> bool:
         """Whether the projections hold every case: not in a fresh store, nor after a rebuild that was broken off."""
         return await self._count(FOLDED) > 0
+
+    async def paper_names(self) -> set[bytes]:
+        """The digests of all papers that cases name, small pictures among them."""
+        async with self._read.connect() as connection:
+            rows = (await connection.execute(select(papers.c.digest, papers.c.thumbnail).distinct())).all()
+        return {digest for row in rows for digest in row if digest is not None}
 
     async def subjects(self) -> list[CaseId]:
         """Every case that has a row."""
@@ -228,6 +248,7 @@ class SqlCases:
         acts: dict[CaseId, set[bytes]] = {subject: set() for subject in subjects}
         people: dict[CaseId, set[bytes]] = {subject: set() for subject in subjects}
         again: dict[CaseId, list[dict[str, object]]] = {subject: [] for subject in subjects}
+        named: dict[CaseId, dict[bytes, dict[str, object]]] = {subject: {} for subject in subjects}
         rows: dict[CaseId, tuple[object, ...]] = {}
         async with self._read.connect() as connection:
             for start in range(0, len(subjects), KEYS_PER_QUERY_MAX):
@@ -242,6 +263,8 @@ class SqlCases:
                     acts[CaseId(row.subject)].add(row.operation)
                 for row in await connection.execute(select(roster_people).where(roster_people.c.subject.in_(some))):
                     people[CaseId(row.subject)].add(row.person)
+                for row in (await connection.execute(select(papers).where(papers.c.subject.in_(some)))).mappings():
+                    named[CaseId(row["subject"])][row["digest"]] = dict(row)
                 noticed = select(second_notices).where(second_notices.c.subject.in_(some))
                 for row in (await connection.execute(noticed.order_by(second_notices.c.number))).mappings():
                     again[CaseId(row["subject"])].append(dict(row))
@@ -256,8 +279,10 @@ class SqlCases:
             or awaited[subject] != set(file.unanswered)
             or acts[subject] != wanted[subject]
             or again[subject] != _second_notices(file)
+            or named[subject] != {value["digest"]: value for value in _paper_values(file)}
             # A part that no longer counts leaves its marks behind: whoever asks reads the list itself.
             or not people[subject].issuperset(one["person"] for one in self._people(file, listed.get(subject, {})))
+            or (file.is_empty and people[subject])
         ]
 
     def open_file(self, name: bytes, file: bytes) -> CaseFile:
@@ -272,6 +297,8 @@ class SqlCases:
         if rows.begins:
             await clear_projections(connection)
         await self._upsert_cases(connection, [self._row(case) for case in rows.cases])
+        if rows.bared:
+            self.unnamed |= await _bare(connection, rows.bared)
         if rows.operations:
             await connection.execute(text(_INSERT_OPERATION), [structs.asdict(done) for done in rows.operations])
         people = [one for case in rows.cases for one in self._people(case, rows.listed.get(case.case, {}))]
@@ -281,6 +308,8 @@ class SqlCases:
             await _renew_second_notices(connection, [case for case in rows.cases if case.case in rows.noticed])
         if rows.asked:
             await _renew_asked(connection, [case for case in rows.cases if case.case in rows.asked])
+        if rows.papers:
+            await _renew_papers(connection, [case for case in rows.cases if case.case in rows.papers])
         if rows.readers:
             await self._move_readers(connection, rows.readers)
         if rows.serial:
@@ -371,10 +400,10 @@ class SqlCases:
             seat[:6] if len(seat) in (6, 9, 12) else None,
             seat[:9] if len(seat) in (9, 12) else None,
             seat if len(seat) == 12 else None,
-            filing.tracking if filing is not None else None,
-            filing.applicant.name if filing is not None else None,
+            (filing.tracking or None) if filing is not None else None,
+            filing.applicant.name if filing is not None and not case.is_empty else None,
             self._persons.mark(filing.applicant.document_type, filing.applicant.document_number)
-            if filing is not None
+            if filing is not None and not case.is_empty
             else None,
             case.filed_at,
             *self._due(case),
@@ -398,6 +427,23 @@ def _compared(row: tuple[object, ...], is_due_counted: bool) -> tuple[object, ..
     return row if is_due_counted else (*row[: _DUE_COLUMNS.start], *row[_DUE_COLUMNS.stop :])
 
 
+async def _bare(connection: AsyncConnection, subjects: Collection[CaseId]) -> set[bytes]:
+    """Drop what other tables say of the persons and deeds of these cases; what still stands is written again.
+
+    Returns the papers that they named so far, thumbnails among them.
+    """
+    gone = sorted(subjects)
+    named: set[bytes] = set()
+    for start in range(0, len(gone), KEYS_PER_QUERY_MAX):
+        some = gone[start : start + KEYS_PER_QUERY_MAX]
+        for table in (operations, roster_people):
+            await connection.execute(delete(table).where(table.c.subject.in_(some)))
+        query = select(papers.c.digest, papers.c.thumbnail).where(papers.c.subject.in_(some))
+        for row in await connection.execute(query):
+            named.update(digest for digest in row if digest is not None)
+    return named
+
+
 async def _renew_second_notices(connection: AsyncConnection, files: Sequence[CaseFile]) -> None:
     await _renew(connection, second_notices, files, [value for case in files for value in _second_notices(case)])
 
@@ -405,6 +451,10 @@ async def _renew_second_notices(connection: AsyncConnection, files: Sequence[Cas
 async def _renew_asked(connection: AsyncConnection, files: Sequence[CaseFile]) -> None:
     values = [{"subject": case.case, "office": office} for case in files for office in case.unanswered]
     await _renew(connection, asked, files, values)
+
+
+async def _renew_papers(connection: AsyncConnection, files: Sequence[CaseFile]) -> None:
+    await _renew(connection, papers, files, [value for case in files for value in _paper_values(case)])
 
 
 async def _renew(
@@ -427,6 +477,10 @@ def _second_notices(case: CaseFile) -> list[dict[str, object]]:
     ]
 
 
+def _paper_values(case: CaseFile) -> list[dict[str, object]]:
+    return [{"subject": case.case, **structs.asdict(paper)} for paper in case.papers]
+
+
 async def _files(connection: AsyncConnection, subjects: Sequence[CaseId]) -> Sequence[Any]:
     """(subject, name, sealed file) of these cases. Past SQLAlchemy's IN list, which costs 14 µs a case."""
     if connection.dialect.name == "sqlite":
@@ -437,7 +491,18 @@ async def _files(connection: AsyncConnection, subjects: Sequence[CaseId]) -> Seq
 
 async def clear_projections(connection: AsyncConnection) -> None:
     """Empty every projection, inside a transaction that folds them again."""
-    for table in (cases, case_readers, asked, roster_people, second_notices, operations, counters, records, enquiries):
+    for table in (
+        cases,
+        case_readers,
+        asked,
+        roster_people,
+        second_notices,
+        papers,
+        operations,
+        counters,
+        records,
+        enquiries,
+    ):
         await connection.execute(delete(table))
 
 

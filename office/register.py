@@ -134,7 +134,7 @@ class RegisterBook:
         """Fold these entries. Returns those that stand otherwise than the store has it."""
         stated = {found.key: (found.state, found.code) for found in await books.store.dispositions(page)}
         settled: list[Disposition] = []
-        for entry in page:
+        for entry in repair.as_put_right(books, page):
             if entry.subject is not None:
                 continue
             event, outcome = self.take(books, entry) if books.counts(entry) else (None, Outcome("held", REVOKED))

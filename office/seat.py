@@ -4,6 +4,8 @@ Public data, yet written like keys: half a file would make the device nobody. Ne
 `office.enrolling` (where it comes from), `office.node` (who reads it).
 """
 
+from typing import TYPE_CHECKING
+
 import msgspec
 from msgspec import Struct
 
@@ -13,6 +15,9 @@ from sync.books import Seat
 from sync.core.errors import LocalFault
 from sync.enrolment import Root, admit_chain
 from sync.keys import Ed25519Signer, Keyring, refuse_simulation_keys, verify_ed25519
+
+if TYPE_CHECKING:
+    from office.vault import Vault
 
 
 class SeatFile(Struct, frozen=True):
@@ -44,15 +49,18 @@ def load_seat_file(home: Home) -> SeatFile:
         ) from error
 
 
-def load_signer(home: Home) -> Ed25519Signer:
-    """The device's keys. Raises `LocalFault` when there are none, `Malformed` when the file is damaged."""
-    return Ed25519Signer.from_bytes(read_private(home.keys, missing_hint="run init or enrol to make keys"))
+def load_signer(home: Home, vault: "Vault | None" = None) -> Ed25519Signer:
+    """The device's keys. `vault`: of a locked folder. Raises `LocalFault` when there are none, `Malformed` when the
+    file is damaged.
+    """
+    content = read_private(home.keys, missing_hint="run init or enrol to make keys")
+    return Ed25519Signer.from_bytes(content if vault is None else vault.open(home.keys.name, content))
 
 
-def load_seat(home: Home) -> Seat:
+def load_seat(home: Home, vault: "Vault | None" = None) -> Seat:
     """Who this device is, with its chain checked up to the root. Raises `LocalFault` or `RemoteFault`."""
     file = load_seat_file(home)
-    signer = load_signer(home)
+    signer = load_signer(home, vault)
     root = Root(file.county, file.root)
     keyring = admit_chain(Keyring(), root, file.chain)
     refuse_simulation_keys(signer, keyring)

@@ -14,26 +14,31 @@ import gc
 import logging
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
 from litestar import Router
 
+from office.clock import SystemClock, SystemSalts
 from office.connections import watched_protocol
 from office.local import Doorman, Talked, no_parent, talked
 from office.node import Node, is_loopback
 from office.own_faults import place_of
+from office.paths import Home
+from office.settings import Settings
 from office.storage import LOOK_AGAIN_S
 from office.web.app import create_app
 from office.web.guards import device
 from office.web.local import local_router
+from schemas.divisions import is_village_office
 from schemas.refusals import Refused
 from sync.core.errors import Fault
 from sync.courier import Courier, Timetable
 from sync.exchange import Responder, converse
 from sync.http import HttpLine, Wire, sync_router
+from sync.papers import PaperLine, PaperResponder, carry_all
 from sync.session import Doorkeeper
 
 if TYPE_CHECKING:
@@ -62,6 +67,14 @@ NAMES_LOOK_S: Final = 60
 REMINDERS_LOOK_S: Final = 60
 """How soon due days follow a calendar that arrived, and a new day its reminders."""
 
+PAPERS_SWEEP_S: Final = 3600
+
+PURGE_LOOK_S: Final = 6 * 3600
+"""Beacons come daily; what may go may as well go in the evening."""
+
+RECOVERY_LOOK_S: Final = 60
+"""How soon a new device of the township is given a way to help with a forgotten passphrase."""
+
 RECEIVE_PAUSE_S: Final = 1.0
 """After a failure receipts are tried again as soon."""
 
@@ -80,8 +93,11 @@ class Listener:
 
         Behind TLS there is one more socket, on loopback, for the command line beside this node.
         """
-        settings = node.settings
-        self.tls = None if is_loopback(settings.host) else _certificate(node)
+        await self.bind_for(node.home, node.settings)
+
+    async def bind_for(self, home: Home, settings: Settings) -> None:
+        """The same for a node that is not open: a locked village shows its sign-in page before it is."""
+        self.tls = None if is_loopback(settings.host) else _certificate(home, settings)
         self.sockets = [_bound(settings.host, settings.port)]
         if self.tls is not None:
             self.sockets.append(_bound("127.0.0.1", 0))
@@ -111,32 +127,47 @@ def _bound(host: str, port: int) -> socket.socket:
 
 async def serve(node: Node, listener: Listener) -> None:
     """Serve until told to stop. The node stays open: closing it is the caller's."""
-    tls = listener.tls
+    is_county = node.books.parent is None
     courier = make_courier(node)
+    doorman = make_doorman(node.home, listener)
+    app = create_app(node, own_routes(node, courier, listener, doorman), is_tls=listener.tls is not None)
+    server = make_server(app, doorman, listener, is_county=is_county)
+    if is_county:
+        gc.set_threshold(*COUNTY_COLLECTS)
+    async with at_work(node, courier):
+        try:
+            await server.serve(listener.sockets)
+        finally:
+            doorman.close()
+
+
+@contextlib.asynccontextmanager
+async def at_work(node: Node, courier: Courier | None) -> AsyncGenerator[None]:
+    """The line and the chores of an open node, until the block is left."""
     if courier is not None:
         node.pen.on_work, node.line_up = courier.wake, courier.state
-    doorman = Doorman(node.home, node.salts, tls.digest if tls is not None else b"")
-    config = _config(node, _app(node, courier, tls, doorman), tls)
-    server = _Server(config, doorman)
-    end_on_signals(server)
+        node.paper_wants.on_wanted = node.paper_wants.on_awaited = courier.wake_papers
+        node.paper_wants.is_unsupported_above = lambda: courier.state.papers_unsupported
     # What stands now stays: the collector need not walk through the whole program at every page that comes in.
     gc.collect()
     gc.freeze()
-    if node.books.parent is None:
-        gc.set_threshold(*COUNTY_COLLECTS)
     talking = asyncio.create_task(courier.run(), name="courier") if courier is not None else None
     tending = [
         asyncio.create_task(tend(node, keep_ballast, LOOK_AGAIN_S), name="ballast"),
         asyncio.create_task(tend(node, receive_offers, RECEIVE_PAUSE_S), name="receiving"),
         asyncio.create_task(tend(node, keep_reminders, REMINDERS_LOOK_S), name="reminders"),
+        asyncio.create_task(tend(node, sweep_papers, PAPERS_SWEEP_S), name="papers"),
     ]
+    if is_village_office(node.seat):
+        tending.append(asyncio.create_task(tend(node, purge_closed_cases, PURGE_LOOK_S), name="purging"))
+    if node.vault is not None:
+        tending.append(asyncio.create_task(tend(node, keep_recovery, RECOVERY_LOOK_S), name="recovery"))
     if node.books.parent is None:
         tending.append(asyncio.create_task(tend(node, light_beacon, BEACON_LOOK_S), name="beacon"))
         tending.append(asyncio.create_task(tend(node, Node.load_names, NAMES_LOOK_S), name="names"))
     try:
-        await server.serve(listener.sockets)
+        yield
     finally:
-        doorman.close()
         for task in tending:
             task.cancel()
         if courier is not None and talking is not None:
@@ -214,21 +245,54 @@ async def keep_reminders(node: Node) -> None:
     await node.reminders.tend()
 
 
+async def sweep_papers(node: Node) -> None:
+    """Take away what was photographed for a form that was never sent, and what an erasure has left. Not while this node
+    may have forgotten cases: only a neighbour could tell it so, and one that was heard lately would have.
+    """
+    if not await node.cases.is_folded() or any(link.quarantined for link in node.books.links.values()):
+        return
+    parent = node.books.parent
+    memory = node.books.memories.get(parent) if parent is not None else None
+    is_heard = memory is not None and 0 <= node.clock.now() - memory.last_heard < BEACON_EVERY_MS
+    knows_all = parent is None or is_heard
+    await node.papers.sweep(await node.cases.paper_names(), node.clock.now(), knows_all=knows_all)
+
+
+async def purge_closed_cases(node: Node) -> None:
+    """Closed cases leave a village's computer when the county is known to hold them for good (RULINGS A17)."""
+    from office.purging import purge_closed
+
+    await purge_closed(node)
+
+
+async def keep_recovery(node: Node) -> None:
+    """The code by which the township helps when a passphrase is forgotten: made once, and anew when it is used."""
+    from office.recovery_codes import keep_deposit
+
+    await keep_deposit(node)
+
+
 async def keep_ballast(node: Node) -> None:
     """The file that a full disk may have: written at the start, and anew when there is room again."""
     await asyncio.to_thread(node.storage.keep_ballast)
 
 
-def _certificate(node: Node) -> "TlsFiles":
+def _certificate(home: Home, settings: Settings) -> "TlsFiles":
     # Imported here: a village serves its own screen only, and making certificates weighs 3 MiB.
     from office.tls import ensure_tls, names_of
 
-    return ensure_tls(node.home, names_of(node.settings, socket.gethostname()), node.clock.now())
+    return ensure_tls(home, names_of(settings, socket.gethostname()), SystemClock().now())
 
 
-def _app(node: Node, courier: Courier | None, tls: "TlsFiles | None", doorman: Doorman) -> Any:
-    routes = sync_routes(node, courier, tls.digest if tls is not None else b"")
-    return create_app(node, [routes, local_router(node, courier, doorman)], is_tls=tls is not None)
+def make_doorman(home: Home, listener: Listener) -> Doorman:
+    """The door for the command line, under the certificate that is served with."""
+    return Doorman(home, SystemSalts(), listener.tls.digest if listener.tls is not None else b"")
+
+
+def own_routes(node: Node, courier: Courier | None, listener: Listener, doorman: Doorman) -> list[Router]:
+    """What a node answers beside its pages: the devices below, and the command line on this computer."""
+    routes = sync_routes(node, courier, listener.tls.digest if listener.tls is not None else b"")
+    return [routes, local_router(node, courier, doorman)]
 
 
 def sync_routes(node: Node, courier: Courier | None, certificate: bytes = b"") -> Router:
@@ -240,12 +304,14 @@ def sync_routes(node: Node, courier: Courier | None, certificate: bytes = b"") -
         node.books, certificate=certificate, on_stranger=courier.inquire if courier is not None else None
     )
     responder = Responder(node.writer, courier.wake if courier is not None else None)
-    return sync_router(doorkeeper, responder, node.enrolling, opt=device())
+    papers = PaperResponder(node.writer, node.store, node.papers, node.paper_wants, node.clock)
+    return sync_router(doorkeeper, responder, node.enrolling, papers=papers, opt=device())
 
 
-def _config(node: Node, app: Any, tls: "TlsFiles | None") -> uvicorn.Config:
-    is_county = node.books.parent is None
-    return uvicorn.Config(
+def make_server(app: Any, doorman: Doorman, listener: Listener, *, is_county: bool = False) -> uvicorn.Server:
+    """A server for an application, which ends on signals."""
+    tls = listener.tls
+    config = uvicorn.Config(
         app,
         # The county takes uvloop and httptools where they are installed; below they would only cost memory (STACK 4).
         loop="auto" if is_county else "asyncio",
@@ -263,6 +329,9 @@ def _config(node: Node, app: Any, tls: "TlsFiles | None") -> uvicorn.Config:
         ssl_certfile=str(tls.certificate) if tls is not None else None,
         ssl_keyfile=str(tls.key) if tls is not None else None,
     )
+    server = _Server(config, doorman)
+    end_on_signals(server)
+    return server
 
 
 def make_courier(node: Node) -> Courier | None:
@@ -276,14 +345,20 @@ def make_courier(node: Node) -> Courier | None:
         # The courier talks at twice this pace at most; a budget below it would make the timetable a lie.
         budget_per_hour=max(Timetable().budget_per_hour, 2 * 3600 // settings.sync_every_s),
     )
+    line = HttpLine(node.writer, Wire(node.parent_address, idle_s=settings.idle_timeout_s))
     return Courier(
         node.writer,
-        HttpLine(node.writer, Wire(node.parent_address, idle_s=settings.idle_timeout_s)),
+        line,
         clock=node.clock,
         sleeper=node.clock,
         jitter=node.jitter,
         timetable=timetable,
+        papers=_papers_over(node, line),
     )
+
+
+def _papers_over(node: Node, line: HttpLine) -> PaperLine:
+    return PaperLine(node.writer, line, node.papers, node.paper_wants, node.clock)
 
 
 async def check_parent(node: Node) -> None:
@@ -298,6 +373,8 @@ async def talk_here(node: Node) -> Talked:
     try:
         tally = await converse(node.writer, line)
         await node.receiving.receive()
+        with contextlib.suppress(Fault):  # Whatever stops the papers: the entries have gone, and papers resume.
+            await carry_all(_papers_over(node, line))
     finally:
         line.hang_up()
     return talked(node.books, tally)

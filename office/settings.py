@@ -18,6 +18,9 @@ from msgspec import Meta, Struct
 from sync.core.errors import LocalFault
 
 ENVIRONMENT_PREFIX: Final = "TONGBAN_"
+PASSPHRASE_VARIABLE: Final = ENVIRONMENT_PREFIX + "PASSPHRASE_FILE"
+"""Names the file from which a village is unlocked without anybody (`office.locking.read_passphrase`)."""
+NOT_SETTINGS: Final = (ENVIRONMENT_PREFIX + "HOME", PASSPHRASE_VARIABLE)
 SETTINGS_BYTES_MAX: Final = 64 * 1024
 """A settings file of 20 lines is 1 KiB; larger is not one."""
 
@@ -50,6 +53,15 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Silence after which a connection is given up. On idleness, never on the whole transfer."""
     cases_remembered: Annotated[int, Meta(ge=16, le=1_000_000)] = 500
     """Case files kept in memory, about 4 KiB each; a hub does well with 20000."""
+    auto_lock_minutes: Annotated[int, Meta(ge=0, le=1440)] = 10
+    """At a village: after so many minutes without work all are signed out, and the store is locked once nothing waits
+    to be sent; while it is locked the line rests. So it is when the last one signs out. 0 = only by the button."""
+    auto_lock_minutes_max: Annotated[int, Meta(ge=0, le=1440)] = 60
+    """At a village: so long the store stays open after the last work for what still waits to be sent. Where the line
+    works at odd hours only, more minutes send more of it by themselves, and leave a lost computer open for as long."""
+    device_secret: str = ""
+    """At a village: where the computer keeps its own half of the passphrases. Empty = DPAPI on Windows, else none; a
+    path = a file on a medium kept apart; credential:NAME = what systemd hands over. It counts from the next sign-in."""
     service_phone: str = ""
     """Telephone of this office, printed on slips and notices where the catalogue names no other."""
     complaint_phone: str = ""
@@ -57,6 +69,17 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     query_address: str = ""
     """Address of the page where residents look up their case, as https://host/query. The slip's QR code leads there,
     with number and code behind a #, so that they reach no server's log; empty = the QR code holds number and code."""
+    backup_recipients: str = ""
+    """Public keys that may open this node's backups beside its own and the one above: age1… or ssh-ed25519 …, with
+    commas between them."""
+    closed_cases_days: Annotated[int, Meta(ge=45, le=36_500)] = 45
+    """At a village: for how many days the county must be known to hold a closed case before its content leaves this
+    computer, by the county's own days. Not less than 45: an older backup than 35 days is never restored."""
+    retention: str = "30"
+    """At the county: for how many years closed cases are kept, counted from the year after their end; then `erase due`
+    lists them. A number or permanent for all items, then single items, as 30, RS01=10, MZ03=permanent."""
+    postgres_programs: str = ""
+    """Folder of pg_dump and pg_restore, where they are not found by themselves."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """How much is written to the log. Never personal data, whatever the level."""
 
@@ -103,7 +126,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, object]:
     return {
         name.removeprefix(ENVIRONMENT_PREFIX).lower(): value
         for name, value in environment.items()
-        if name.startswith(ENVIRONMENT_PREFIX) and name != ENVIRONMENT_PREFIX + "HOME"
+        if name.startswith(ENVIRONMENT_PREFIX) and name not in NOT_SETTINGS
     }
 
 

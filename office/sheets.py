@@ -14,6 +14,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import segno
+from markupsafe import Markup
 
 from office.enrolling import EnrolmentRefused, Sheet, is_address, plain_code
 from office.node import is_loopback
@@ -108,6 +109,11 @@ def html_of(sheet: Sheet) -> str:
         f"<h1>通办 · 设备注册单</h1><table>{rows}</table>{image.getvalue().decode()}"
         "<p>本单相当于钥匙：仅交该单位负责人，注册后销毁。Treat this sheet as a key: destroy it after use.</p></html>\n"
     )
+
+
+def qr_of(sheet: Sheet) -> Markup:
+    """The sheet's line as a picture, for a page."""
+    return Markup(segno.make(line_of(sheet), error="m").svg_inline(scale=4, border=2))  # noqa: S704 -- made by us
 
 
 def save_sheets(folder: Path, sheets: list[Sheet]) -> list[Path]:

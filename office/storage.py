@@ -2,15 +2,18 @@
 
 Beside its SQLite file a node keeps a ballast: 6 MiB that hold nothing. On a really full disk SQLite cannot even fold
 its write-ahead file into the database, so nothing works any more; the ballast is deleted at the first such failure, and
-writing goes on in the room it leaves (RELIABILITY 1). It is written anew when there is room again. Before that, below
-50 MiB free, new filings are refused in words; receipts, decisions and arriving pages never are.
+writing goes on in the room it leaves (RELIABILITY 1). It is written anew when there is room again. Before that, what
+weighs most and can wait longest is refused first, in words: photographs below 200 MiB free, new filings below 50 MiB;
+receipts, decisions, results and arriving pages never are.
 Never deletes anything but the ballast. A node on PostgreSQL has none: its server's disk is watched where it stands.
 Next: `office.node` (who listens for the failure), `office.serving` (who writes the ballast), `sync.failures`.
 """
 
 import logging
+import os
 import shutil
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -33,8 +36,12 @@ BALLAST_ROOM_BYTES: Final = 4 * BALLAST_BYTES
 FILING_ROOM_BYTES: Final = 50 * MEBIBYTE
 """Below it no new matter is taken in: what is under way must come to its end on what is left (RELIABILITY 1)."""
 
-WARNING_ROOM_BYTES: Final = 500 * MEBIBYTE
-"""A year of a busy village is about 50 MB; half a GB is time enough to act."""
+PAPERS_ROOM_BYTES: Final = 200 * MEBIBYTE
+"""Below it no photograph is taken in: the 150 MiB down to `FILING_ROOM_BYTES` are three years of a busy village's
+entries, while twenty photographs a day would have filled them in six weeks."""
+
+WARNING_ROOM_BYTES: Final = 300 * MEBIBYTE
+"""A month of photographs above `PAPERS_ROOM_BYTES`: time enough to act. A village lives on a partition of 512 MiB."""
 
 EMPTY_ROOM_BYTES: Final = MEBIBYTE
 """With less than this an I/O error is the full disk under another name: SQLite reports some of its files so."""
@@ -69,6 +76,18 @@ class FolderDisk:
             return None
 
 
+class Pressure(StrEnum):
+    """How short of room a node is: what every page says of it."""
+
+    NONE = "none"
+    PAPERS = "papers"
+    """No photograph and no other paper is taken in."""
+    FILINGS = "filings"
+    """Nor any new case."""
+    FULL = "full"
+    """The ballast is given up: steps may fail for want of room."""
+
+
 class StorageState(Struct, frozen=True):
     """How the disk stands, for the line's page, `status` and `doctor`."""
 
@@ -78,6 +97,10 @@ class StorageState(Struct, frozen=True):
     """None: this node needs none."""
     given_up_at: Instant | None = None
     """When this process gave the ballast up; None if it did not."""
+    takes_papers: bool = True
+    pressure: Pressure = Pressure.NONE
+    papers_bytes: int | None = None
+    """What the papers of cases take; told only while room is short."""
 
 
 class DiskNearlyFull(Refused):
@@ -93,12 +116,31 @@ class DiskNearlyFull(Refused):
         )
 
 
+class NoRoomForPapers(Refused):
+    """Too little room for a photograph: they go first."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "papers_no_room",
+            "本机磁盘剩余不足 200 兆字节，暂不能添加照片和附件；已保存的均完好，登记、办理、回执和收发不受影响。"
+            "请清空回收站、移走与工作无关的文件后再添加；纸质材料请先收下，在事项中照常记明。",
+            "Less than 200 MB is free on this computer, so no photograph or other paper is added. Everything that was "
+            "saved is safe; filing, decisions, receipts and the line go on. Empty the recycle bin, move private files "
+            "away, then add it again; take paper originals in and note them in the case as usual.",
+        )
+
+
 class Storage:
     """The room of one node's store, and its ballast."""
 
-    def __init__(self, disk: Disk, ballast: Path | None, clock: Clock, salts: Salts) -> None:
-        """`ballast`: where the file lies, on the database's own disk; None for a node without one."""
+    def __init__(
+        self, disk: Disk, ballast: Path | None, clock: Clock, salts: Salts, papers: Path | None = None
+    ) -> None:
+        """`ballast`: where the file lies, on the database's own disk; None for a node without one. `papers`: the folder
+        of the papers of cases.
+        """
         self.disk = disk
+        self._papers = papers
         self._ballast = ballast
         self._clock = clock
         self._salts = salts
@@ -108,7 +150,20 @@ class Storage:
         """How the disk stands now."""
         free = self.disk.free_bytes()
         has_ballast = None if self._ballast is None else self._ballast.exists()
-        return StorageState(free, self._takes_filings(free), has_ballast, self._given_up_at)
+        takes = self._takes_filings(free), _takes_papers(free)
+        is_full = self._given_up_at is not None and has_ballast is False
+        pressure = _pressure(*takes, is_full=is_full)
+        papers = self._papers_bytes() if pressure is not Pressure.NONE else None
+        return StorageState(free, takes[0], has_ballast, self._given_up_at, takes[1], pressure, papers)
+
+    def check_papers(self) -> None:
+        """Raise `NoRoomForPapers` when there is too little room for a photograph or any other paper."""
+        if not self.takes_papers():
+            raise NoRoomForPapers
+
+    def takes_papers(self) -> bool:
+        """Whether there is room for a paper, captured here or sent by a neighbour."""
+        return _takes_papers(self.disk.free_bytes())
 
     def check_filing(self) -> None:
         """Raise `DiskNearlyFull` when there is too little room for a new matter."""
@@ -155,6 +210,15 @@ class Storage:
     def _takes_filings(self, free: int | None) -> bool:
         return self._ballast is None or free is None or free >= FILING_ROOM_BYTES
 
+    def _papers_bytes(self) -> int | None:
+        if self._papers is None:
+            return None
+        try:
+            with os.scandir(self._papers) as files:
+                return sum(file.stat().st_size for file in files)
+        except OSError:
+            return None
+
     def _is_empty(self) -> bool:
         free = self.disk.free_bytes()
         return free is not None and free < EMPTY_ROOM_BYTES
@@ -163,3 +227,16 @@ class Storage:
         """Random bytes: a disk that compresses or shares equal blocks would keep no room for zeros."""
         for _ in range(BALLAST_BYTES // _PIECE_BYTES):
             yield self._salts.draw(_PIECE_BYTES)
+
+
+def _takes_papers(free: int | None) -> bool:
+    """Papers lie in the node's folder, also where its database is a server's."""
+    return free is None or free >= PAPERS_ROOM_BYTES
+
+
+def _pressure(takes_filings: bool, takes_papers: bool, *, is_full: bool) -> Pressure:
+    if is_full:
+        return Pressure.FULL
+    if not takes_filings:
+        return Pressure.FILINGS
+    return Pressure.NONE if takes_papers else Pressure.PAPERS

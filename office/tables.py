@@ -116,6 +116,44 @@ second_notices = Table(
 )
 """Notices of missing papers after the first one of a case: each counts against the office (一次性告知)."""
 
+papers = Table(
+    "papers",
+    office_metadata,
+    Column("subject", LargeBinary(16), primary_key=True),
+    Column("digest", LargeBinary(32), primary_key=True, comment="SHA-256 of the paper's bytes: its name everywhere"),
+    Column("size", BigInteger, nullable=False, comment="bytes"),
+    Column("media", Text, nullable=False),
+    Column("material", Text, nullable=False, comment="as the catalogue names it; empty = none in particular"),
+    Column("thumbnail", LargeBinary(32), comment="digest of the small picture, itself a paper; null = none"),
+    Column("thumbnail_size", BigInteger, nullable=False, comment="bytes; 0 = none"),
+    Index("papers_of", "digest"),
+    Index("papers_of_thumbnail", "thumbnail"),
+)
+"""The papers that cases name (`CaseFile.papers`): which of them a node should have, and whose they are."""
+
+paper_wants = Table(
+    "paper_wants",
+    office_metadata,
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("size", BigInteger, nullable=False, comment="bytes"),
+    Column("rank", Integer, nullable=False, comment="0 a thumbnail, 1 a person asked for it, 2 by policy"),
+    Column("reason", Text, nullable=False, comment="why: for the page and for support, never a person's name"),
+    Column("neighbour", Text, comment="who asked us for it; null = we ourselves"),
+    Column("failures", Integer, nullable=False, comment="how often it arrived and was not what its name says"),
+    Column("asked_at", BigInteger, nullable=False, comment="by this node's clock, milliseconds since 1970 UTC"),
+)
+"""Papers that are to come here. No projection: that somebody asked for one is in no entry."""
+
+paper_states = Table(
+    "paper_states",
+    office_metadata,
+    Column("neighbour", Text, primary_key=True),
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("held", BigInteger, nullable=False, comment="bytes that it durably holds, as it last said"),
+    Column("stated_at", BigInteger, nullable=False, comment="by this node's clock, milliseconds since 1970 UTC"),
+)
+"""How far each neighbour says it holds a paper. No projection: it is said between neighbours and is in no entry."""
+
 operations = Table(
     "operations",
     office_metadata,
@@ -205,3 +243,16 @@ enrolment_codes = Table(
     Column("tries_left", Integer, nullable=False),
     Column("replaces", Text, comment="the lost device that the new one follows"),
 )
+
+device_ends = Table(
+    "device_ends",
+    office_metadata,
+    Column("node", Text, primary_key=True),
+    Column("office", Text, nullable=False, comment="the seat that it had"),
+    Column("at", BigInteger, nullable=False, comment="by this node's clock, milliseconds since 1970 UTC"),
+    Column("officer", Text, nullable=False, comment="who ended it; office.access_log.COMMAND_LINE for the console"),
+    Column("reason", Text, nullable=False),
+    Column("last_heard", BigInteger, comment="when it last spoke to this node; null = never, or to another"),
+    Column("unsent", BigInteger, nullable=False, comment="entries that it had stated and this node did not hold"),
+)
+"""What was known of a device when it was revoked here. No projection: a neighbour's word is in no entry."""

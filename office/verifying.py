@@ -45,6 +45,7 @@ T = TypeVar("T")
 
 CHUNK_ENTRIES: Final = 1000
 CHUNK_CASES: Final = 200
+SPOT_ENTRIES: Final = 64
 FAULTS_MAX: Final = 1000
 """More than this is one fault: the wrong file. The report stays readable."""
 
@@ -122,12 +123,31 @@ async def verify(node: Node, progress: Progress = no_progress) -> Report:
     for position, state in enumerate(loaded.journals):
         progress(position, len(loaded.journals))
         await walk.journal(state)
+    await walk.bodies()
     await walk.arrivals()
     await walk.absent()
     await walk.tables()
     await walk.looks()
     progress(len(loaded.journals), len(loaded.journals))
     return walk.report
+
+
+async def spot_check(node: Node) -> list[Fault]:
+    """The last entries of every journal and some cases, for a node that must get to work: after an upgrade."""
+    walk = _Walk(node, Report(faults=[]))
+    for state in (await node.store.load()).journals:
+        before: Stored | None = None
+        for entry in await node.store.entries(state.journal, max(0, state.size - SPOT_ENTRIES), state.size):
+            if before is not None and _hash_of(entry, before.hash) != entry.hash:
+                en = "this entry does not follow the one before"
+                walk.find("changed", f"{state.journal} #{entry.seq}", "条目与前一条不衔接", en)
+            before = entry
+        if state.size and (before is None or before.hash != state.tip):
+            walk.find("changed", state.journal, "日志所记的末条不是实有的末条", "the journal names another last entry")
+    stated = {disposition.key: disposition for disposition in await node.store.dispositions()}
+    for where, zh, en in await walk.differing((await node.subjects())[:CHUNK_CASES], stated):
+        walk.find("table_differs", where, zh, en)
+    return walk.report.faults
 
 
 class _Run:
@@ -170,6 +190,8 @@ class _Walk:
         self.claims: defaultdict[JournalId, list[Claim]] = defaultdict(list)
         self.walked: dict[JournalId, int] = {}
         """How far each journal was to be read."""
+        self.doubtful: list[EntryKey] = []
+        """Entries without a body that was not erased, or with one that was, as far as the books knew."""
         self.arrived = bytearray()
         """1 at the number of each arrival that was seen."""
 
@@ -223,6 +245,9 @@ class _Walk:
         if _hash_of(entry, prev) != entry.hash:
             en = "the entry's bytes do not have its hash, or it does not follow the one before"
             self.find("changed", where, "条目内容与其哈希不符，或与前一条不衔接", en)
+        is_erased = entry.hash in self.node.books.erased
+        if is_erased is not (entry.body is None):
+            self.doubtful.append((entry.journal, entry.seq))
         if not _head_fits(entry):
             en = "the columns beside the entry say something else than its header"
             self.find("changed", where, "条目旁的各栏与其条目头不一致", en)
@@ -237,6 +262,26 @@ class _Walk:
             self._loose(entry, where)
         else:
             self._differ(state.journal, run.add(entry.hash))
+
+    async def bodies(self) -> None:
+        """A body goes by law or not at all; on a device that let closed cases' go, theirs are gone too.
+
+        Read again: an order may have come while the journals were walked.
+        """
+        store = self.node.store
+        erased = (await store.load()).erased if self.doubtful else set[bytes]()
+        for journal, seq in self.doubtful:
+            for entry in await store.entries(journal, seq, seq + 1):
+                where = f"{journal} #{seq}"
+                if entry.body is None and entry.hash not in erased and not await self._is_purged(entry):
+                    en = "the entry's body is gone, and no order of erasure is known here"
+                    self.find("body_missing", where, "条目的内容不在，而本机没有相应的删除令", en)
+                if entry.body is not None and entry.hash in erased:
+                    en = "the entry was erased by law, and its body is still here"
+                    self.find("not_erased", where, "条目应已依法删除，内容却还在", en)
+
+    async def _is_purged(self, entry: Stored) -> bool:
+        return entry.subject is not None and bool(await self.node.store.purged([entry.subject]))
 
     def _loose(self, entry: Stored, where: str) -> None:
         """An entry outside its run stands by its signature or its proof: of a receipt, too, for the cosignature inside
@@ -365,11 +410,11 @@ class _Walk:
             self.find("table_differs", f"case {subject.hex()}", "表中有此件，却没有任何条目", en)
         for start in range(0, len(subjects), CHUNK_CASES):
             chunk = subjects[start : start + CHUNK_CASES]
-            differing = await self._fold(chunk, stated)
+            differing = await self.differing(chunk, stated)
             # A node that works may have written between two of these reads: what differs twice is a fault.
             if differing:
                 stated = {disposition.key: disposition for disposition in await node.store.dispositions()}
-                for where, zh, en in await self._fold(chunk, stated):
+                for where, zh, en in await self.differing(chunk, stated):
                     self.find("table_differs", where, zh, en)
 
     async def _register(self) -> None:
@@ -396,7 +441,7 @@ class _Walk:
                 self.find("table_differs", f"{entry.journal} #{entry.seq}", "登记表所载或该条目的状态与条目不符", en)
         return sum(1 for row in book.changes.values() if row is not None)
 
-    async def _fold(
+    async def differing(
         self, subjects: Sequence[CaseId], stated: Mapping[EntryKey, Disposition]
     ) -> list[tuple[str, str, str]]:
         """(where, zh, en) of every row of these cases that differs from a fold of their entries."""

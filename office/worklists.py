@@ -78,7 +78,7 @@ class Traced(Struct, frozen=True):
     event: CaseEvent | None
     """None: a kind or a body that this version does not understand, or a body that is not here."""
     state: str
-    """Empty = it counts; else "held", "quarantined", "unknown", "superseded"."""
+    """Empty = it counts; else "held", "quarantined", "unknown", "superseded"; "erased" or "purged" without its body."""
     code: str
     held_by: frozenset[OfficeId]
     """Seats known to hold it: its author's, ours, those that signed a receipt for it or built a later act on it."""
@@ -369,6 +369,8 @@ class Worklists:
         state, code = (disposition.state, disposition.code) if disposition is not None else ("", "")
         if not state and entry.hash in file.superseded:
             state = "superseded"
+        if entry.body is None and state in ("", "superseded"):
+            state = "purged" if file.purged else "erased"
         author = self._books.seat_of_node(entry.journal.origin)
         signed = {seat_of(row.office) for row in receipts[entry.journal] if row.size > entry.seq}
         holders = {self._seat, *signed}

@@ -14,7 +14,7 @@ from schemas.names import HASH_BYTES, Epoch, NodeId
 PAPER_BYTES_MAX: Final = 10 * 1024 * 1024
 """One paper. A page photographed at 2,048 pixels is 0.3–1 MB; at 20 kbit/s ten megabytes are an hour and a quarter."""
 PAPERS_MAX: Final = 20
-"""Papers that one entry may name: a case that needs more brings them with a second entry."""
+"""Papers that one entry may name; at the pen also what a case may: more pages of one material are one PDF."""
 THUMBNAIL_BYTES_MAX: Final = 6 * 1024
 """A picture to recognise a paper by: one piece, so it is here after one round trip."""
 
@@ -46,6 +46,10 @@ class PaperRef(Struct, frozen=True, array_like=True, gc=False):
     thumbnail_size: Annotated[int, Meta(ge=0, le=THUMBNAIL_BYTES_MAX)] = 0
 
 
+Papers = Annotated[tuple[PaperRef, ...], Meta(max_length=PAPERS_MAX)]
+"""What one entry names, each once."""
+
+
 class PaperWant(Struct, frozen=True, array_like=True):
     """«Of this paper I durably hold `offset` bytes; please go on from there»."""
 
@@ -63,16 +67,27 @@ class Piece(Struct, frozen=True, array_like=True):
 
 
 class PaperPage(Struct, frozen=True, array_like=True):
-    """One message of the papers' conversation, up or down, over HTTP or on a stick.
-
-    `absent`: papers the receiver wanted, and that are not whole at the sender (yet).
-    """
+    """One message of the papers' conversation, up or down, over HTTP or on a stick."""
 
     sender: NodeId
     receiver: NodeId
     epoch: Epoch
+    """The sender's writing epoch, new at each start."""
     wants: Annotated[list[PaperWant], Meta(max_length=PAPER_WANTS_MAX)]
+    """What the sender misses and asks the receiver for, the most urgent first."""
     pieces: Annotated[list[Piece], Meta(max_length=8)]
     absent: Annotated[list[Digest], Meta(max_length=PAPER_WANTS_MAX)]
+    """Papers that the receiver wanted, and that are not whole at the sender (yet), or not for the receiver."""
     more: bool
-    """Whether the sender wants or could give more: go on."""
+    """Whether the sender could give more, or wants more that it has not stated: go on."""
+    whole: Annotated[list[Digest], Meta(max_length=PAPER_WANTS_MAX)] = []
+    """Papers that the receiver gave a part of, or offered, and that are whole and good at the sender now."""
+    open: Annotated[int, Meta(ge=0)] = 0
+    """How many papers the sender asks the receiver for in all; `wants` may name fewer of them."""
+    room: Annotated[int, Meta(ge=0)] = PIECE_BYTES_MAX
+    """The largest piece that the sender takes in answer: about two seconds of its line. 0: none now."""
+    entries: bool = False
+    """Whether entries wait at the sender for the receiver: they go before the next piece."""
+    offers: Annotated[list[Digest], Meta(max_length=PAPER_WANTS_MAX)] = []
+    """Papers of which the sender does not know whether the receiver has them: it says so of those that it has, in
+    `whole`."""

@@ -387,6 +387,60 @@ class Released(Struct, frozen=True, array_like=True):
     hash: bytes
 
 
+ERASED_ENTRIES_MAX: Final = 150
+"""Entries that one order names: 11 KB of the body's 32, beside a residue of 12. A larger case takes several orders."""
+RESIDUE_BYTES_MAX: Final = 12 * 1024
+"""What stays of a case: 1 KiB for an ordinary one."""
+
+_Hash = Annotated[bytes, Meta(min_length=HASH_BYTES, max_length=HASH_BYTES)]
+
+
+class ErasedEntry(Struct, frozen=True, array_like=True):
+    """One entry that loses its body."""
+
+    origin: NodeId
+    epoch: Epoch
+    seq: int
+    hash: _Hash
+
+    @property
+    def key(self) -> tuple[JournalId, int]:
+        """Its place."""
+        return JournalId(self.origin, self.epoch), self.seq
+
+
+class Erased(Struct, frozen=True, array_like=True):
+    """`line.erased`: the county orders that these entries of one case lose body and salt (RULINGS B6).
+
+    The entry's own subject is the case as well, so that whoever reads all that is about a case finds the order there.
+    """
+
+    subject: Annotated[CaseId, Meta(min_length=CASE_ID_BYTES, max_length=CASE_ID_BYTES)]
+    entries: Annotated[list[ErasedEntry], Meta(min_length=1, max_length=ERASED_ENTRIES_MAX)]
+    ground: Annotated[str, Meta(min_length=1, max_length=500)]
+    """The legal ground, in words for people."""
+    ordered_by: Annotated[str, Meta(min_length=1, max_length=120)]
+    """The officer who ordered it."""
+    residue: Annotated[bytes, Meta(max_length=RESIDUE_BYTES_MAX)]
+    """What stays of the case, so that statistics and a fold from the entries stay equal; opaque to `sync`."""
+    approved_by: Annotated[str, Meta(max_length=120)] = ""
+    """The leader who approved it."""
+    offices: Annotated[list[OfficeId], Meta(max_length=500)] = []
+    """Who must have the order: whoever may hold one of the entries."""
+
+
+class RecoveryDeposited(Struct, frozen=True, array_like=True):
+    """`line.recovery_deposited`: a device's way back when its people forget the passphrase; goes upward only.
+
+    `sealed` is opaque to everybody but `holder`, the device of the office above, to whose log key it is sealed (age).
+    The last one of a device holds; `mark` says of which lock.
+    """
+
+    holder: NodeId
+    mark: bytes
+    sealed: bytes
+
+
 KIND_EPOCH_OPENED: Final = "line.epoch_opened"
 KIND_RECEIPTED: Final = "line.receipted"
 KIND_PINNED: Final = "line.pinned"
@@ -395,6 +449,8 @@ KIND_ENROLLED: Final = "line.enrolled"
 KIND_COUNTERSIGNED: Final = "line.countersigned"
 KIND_REVOKED: Final = "line.revoked"
 KIND_RELEASED: Final = "line.released"
+KIND_ERASED: Final = "line.erased"
+KIND_RECOVERY_DEPOSITED: Final = "line.recovery_deposited"
 
 LINE_BODIES: Final[dict[str, type[Struct]]] = {
     KIND_EPOCH_OPENED: EpochOpened,
@@ -405,6 +461,8 @@ LINE_BODIES: Final[dict[str, type[Struct]]] = {
     KIND_COUNTERSIGNED: Countersigned,
     KIND_REVOKED: Revoked,
     KIND_RELEASED: Released,
+    KIND_ERASED: Erased,
+    KIND_RECOVERY_DEPOSITED: RecoveryDeposited,
 }
 
 
@@ -420,13 +478,13 @@ def decode_line(kind: str, body: bytes) -> Struct:
     for position in positions:
         good = good and valid_epoch(position.epoch)
         good = good and (isinstance(position, Parent) or valid_node(position.origin))
-        numbers.append(position.seq if isinstance(position, Released) else position.size)
+        numbers.append(position.seq if isinstance(position, Released | ErasedEntry) else position.size)
     if not good or (numbers and not (min(numbers) >= 0 and max(numbers) < NUMBER_MAX)):
         raise Malformed("malformed_line", "a name or number in the entry cannot be one; update the writing node")
     return value
 
 
-def _positions_in(value: Struct) -> tuple[list[Parent | JournalHead | Size | Released], list[int]]:
+def _positions_in(value: Struct) -> tuple[list[Parent | JournalHead | Size | Released | ErasedEntry], list[int]]:
     """Every position in a journal, and every other number, that a house-keeping body states."""
     match value:
         case EpochOpened(parent=Parent() as parent):
@@ -437,6 +495,8 @@ def _positions_in(value: Struct) -> tuple[list[Parent | JournalHead | Size | Rel
             return [*value.positions], []
         case Released():
             return [value], []
+        case Erased():
+            return [*value.entries], []
         case Pinned():
             return [], [value.count, value.beacon_at or 0]
         case Beacon():

@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import takewhile
 from typing import Final, TypeVar
 
-from msgspec import Struct
-
 from schemas.codec import Malformed
 from schemas.names import CaseId, Epoch, Instant, JournalId, NodeId, OfficeId, parent_seat, seat_of, within
 from schemas.wire import (
@@ -24,6 +22,7 @@ from schemas.wire import (
     Checkpoint,
     Enrolled,
     Enrolment,
+    Erased,
     Lane,
     Released,
     Revoked,
@@ -55,6 +54,7 @@ from sync.ports import (
     Stored,
     empty_batch,
 )
+from sync.rules import Rules
 
 T = TypeVar("T")
 
@@ -101,54 +101,6 @@ class Seat:
         """This device."""
         self.keyring = admit_chain(Keyring(verify=verify), root, chain)
         """The devices of our own chain: what every start knows before it reads anything."""
-
-
-class Rules(Struct, frozen=True):
-    """Protocol rules that a simulation may switch off, one at a time, to prove that it notices. Real nodes never do.
-
-    True = as ruled; beside each what happens when it is False.
-    """
-
-    receiver_cursor: bool = True
-    """DESIGN 4. Off: a sender never goes back behind what it once heard acknowledged."""
-    outbox_epochs: bool = True
-    """A1. Off: one stream for ever, its numbers used again after a restore."""
-    refuse_gaps: bool = True
-    """A3. Off: a page that starts above the cursor is taken."""
-    epoch_per_start: bool = True
-    """A5. Off: a start goes on writing the newest epoch it finds."""
-    flag_only: bool = True
-    """A5. Off: entries past the size that an opening names are suspended."""
-    wants: bool = True
-    """A7. Off: nobody asks."""
-    stated_heads: bool = True
-    """A7. Off: nobody says what it holds."""
-    give_back: bool = True
-    """A7. Off: single entries of a neighbour's own seat are kept to ourselves."""
-    close_lost: bool = True
-    """A7. Off: a want that nobody can answer stays open."""
-    quiet_house_keeping: bool = True
-    """A9. Off: house-keeping is receipted and pinned like work."""
-    proofs_for_unattested: bool = True
-    """A11. Off: an entry travels outside its run without proof."""
-    highest_revocation: bool = True
-    """A14. Off: the first revocation heard of a device decides, whatever another names."""
-    first_load: bool = True
-    """A15. Off: a replaced device starts with what is written from now on."""
-    rollback_once: bool = True
-    """A1. Off: one shown rollback quarantines at every page."""
-    quarantine: bool = True
-    """B5. Off: a restored device acts at once."""
-    echo_nonce: bool = True
-    """B5. Off: a reply made before the restore lifts the quarantine."""
-    share_on_offer: bool = True
-    """B4. Off: a new reader of a case gets only what is written from now on."""
-    check_chain: bool = True
-    """DESIGN 1.6. Off: a run is taken as it comes."""
-    atomic_page: bool = True
-    """DESIGN 4. Off: the cursor is durable before the entries are."""
-    unknown_kinds: bool = True
-    """DESIGN 4. Off: what cannot be read here is not passed on either."""
 
 
 class Books:
@@ -201,6 +153,7 @@ class Books:
         self.enrolled_by: dict[NodeId, EntryKey] = {}
         self.replaced: set[tuple[OfficeId, NodeId]] = set()
         """Devices that another one followed at their own seat: nobody's certificate ends a device of another seat."""
+        self.predecessors: dict[NodeId, NodeId] = {}
         self.unheard: dict[NodeId, list[Stored]] = {}
         self.epochs_of: dict[NodeId, list[JournalId]] = {}
         self.change = 0
@@ -224,6 +177,8 @@ class Books:
         """Journals of which the page at hand has made `sync.forks` look for a fork."""
         self.beacon_at = Instant(0)
         """The time that the county's last beacon states: the one that came last, not the one with the latest time."""
+        self.erased: set[bytes] = set()
+        """Hashes of entries that lost their bodies by law: they may stand here without, and never again with them."""
         self.work_waits = False
         self.proof_due = True
         """Whether an excerpt of ours may wait for a checkpoint to be proved by; after a start assume so."""
@@ -253,6 +208,7 @@ class Books:
             # A reload: how much of our journal is signed for is not known now, so the next entry is signed for at once.
             self.unsigned_bytes = CHECKPOINT_BYTES_MAX
         self.arrival = loaded.arrival
+        self.erased = loaded.erased
         self.tips = tips
         for state in loaded.journals:
             self.journals[state.journal] = state
@@ -318,13 +274,16 @@ class Books:
             learned = learners[entry.kind](entry) if self.counts(entry) else None
             if entry.kind == KIND_ENROLLED and isinstance(learned, str):
                 waiting.extendleft(reversed(self.unheard.pop(NodeId(learned), [])))
+        self.judge_revocations(entries)
 
     def counts(self, entry: Stored) -> bool:
         """Whether an entry lies where its device is believed, or a person has released it (RULINGS A14)."""
         journal, seq = entry.journal, entry.seq
         if not self.rules.flag_only and seq >= self.sealed.get(journal, seq + 1):
             return False
-        return self.keyring.counts(journal, seq) or (journal, seq, entry.hash) in self.released
+        if not self.rules.positions or self.keyring.counts(journal, seq):
+            return True
+        return (journal, seq, entry.hash) in self.released
 
     def _find_parent(self) -> None:
         """The device above as our own chain has it; enrolments that replace it may follow."""
@@ -407,6 +366,7 @@ class Books:
         self.enrolled_by[enrolment.node] = (entry.journal, entry.seq)
         if enrolment.replaces is not None:
             self.replaced.add((enrolment.office, enrolment.replaces))
+            self.predecessors[enrolment.node] = enrolment.replaces
         if parent_seat(enrolment.office) == self.seat.office:
             self._seat_child(enrolment.office)
         if enrolment.office == parent_seat(self.seat.office) and enrolment.replaces == self.parent:
@@ -436,6 +396,7 @@ class Books:
             return False
         state.wanted = size
         self.blocked.add(journal)
+        self.touch(journal)
         return True
 
     def waits_for(self, node: NodeId, entry: Stored) -> bool:
@@ -454,9 +415,17 @@ class Books:
         self._hops.clear()
 
     def _seat_child(self, office: OfficeId) -> None:
-        """The device that nobody replaced works at the seat below, in whatever order its enrolments came (A15)."""
+        """The device that nobody replaced works at the seat below, in whatever order its enrolments came (A15).
+
+        Where one between two was lost with its issuer, both seem the last: then whoever followed the present or any is.
+        """
         present = self.children.get(office)
         last = [device.node for device in self.keyring.devices_of(office) if (office, device.node) not in self.replaced]
+        if len(last) > 1:
+            lines = {node: self._lineage(node) for node in last}
+            heirs = [node for node in last if present in lines[node]]
+            followers = [node for node in last if lines[node] and self.keyring.find(lines[node][-1]) is None]
+            last = next((found for found in (heirs, followers) if len(found) == 1), last)
         if present in last or len(last) != 1:
             return
         self.children[office] = last[0]
@@ -464,23 +433,45 @@ class Books:
             del self.links[present]
             self.batch.dropped_neighbours = [*self.batch.dropped_neighbours, present]
 
+    def _lineage(self, node: NodeId) -> list[NodeId]:
+        """The devices that came before one at its seat, the latest first; the last one may be unknown here."""
+        found: list[NodeId] = []
+        while (before := self.predecessors.get(found[-1] if found else node)) is not None and before not in found:
+            found.append(before)
+        return found
+
     def learn_revocation(self, entry: Stored) -> Revoked | None:
         """Take a revocation into the keyring; None unless an office above the device wrote it (RULINGS A14)."""
         revoked = line_body(entry, Revoked)
         if revoked is None or self.waits_for(revoked.node, entry):
             return None
-        if not self._stands_above(entry.journal.origin, revoked.node):
+        if not self.stands_above(entry.journal.origin, revoked.node):
             return None
         if self.rules.highest_revocation or not self.keyring.is_revoked(revoked.node):
             self.keyring = self.keyring.with_revocation(revoked.node, revoked.positions)
         return revoked
+
+    def judge_revocations(self, told: Iterable[Stored]) -> None:
+        """Take every revocation and release anew, those of higher offices first: they decide which others count.
+
+        What a township had revoked beyond the position at which it was revoked itself does not count any more, in
+        whatever order the two came.
+        """
+        learners = {KIND_REVOKED: self.learn_revocation, KIND_RELEASED: self.learn_release}
+        heard = {entry.hash for entries in self.unheard.values() for entry in entries}
+        known = [entry for entry in told if entry.kind in learners and entry.hash not in heard]
+        self.keyring = self.keyring.without_revocations()
+        self.released = set()
+        for entry in sorted(known, key=lambda one: (len(self.seat_of_node(one.journal.origin) or ""), one.arrival)):
+            if self.counts(entry):
+                learners[entry.kind](entry)
 
     def learn_release(self, entry: Stored) -> Released | None:
         """Let an entry past a revocation count; None unless an office above its device wrote it (RULINGS A14)."""
         released = line_body(entry, Released)
         if released is None or self.waits_for(released.origin, entry):
             return None
-        if not self._stands_above(entry.journal.origin, released.origin):
+        if not self.stands_above(entry.journal.origin, released.origin):
             return None
         self.released.add((JournalId(released.origin, released.epoch), released.seq, released.hash))
         return released
@@ -497,7 +488,16 @@ class Books:
         self.beacon_at = beacon.at
         return beacon
 
-    def _stands_above(self, author: NodeId, node: NodeId) -> bool:
+    def learn_erasure(self, entry: Stored) -> Erased | None:
+        """What an order of the county's device says; None when anybody else wrote it, or it speaks of another case."""
+        erased = line_body(entry, Erased)
+        seat = self.seat_of_node(entry.journal.origin)
+        if erased is None or seat is None or parent_seat(seat) is not None or erased.subject != entry.subject:
+            return None
+        return erased
+
+    def stands_above(self, author: NodeId, node: NodeId) -> bool:
+        """Whether a device's seat stands above another's: it may revoke, and release."""
         above, below = self.seat_of_node(author), self.seat_of_node(node)
         return above is not None and below is not None and above != below and within(below, above)
 

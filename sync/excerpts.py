@@ -188,7 +188,7 @@ async def post_excerpts(books: Books, target: NodeId, entries: Sequence[Stored],
     wanted = [entry for entry in entries if lost or not _has_already(books, entry, target)]
     if not wanted:
         return
-    wanted = [e for entry in wanted for e in [*(await _enrolments_before(books, entry, target)), entry]]
+    wanted = [e for entry in wanted for e in [*(await _before(books, entry, target)), entry]]
     done = await books.store.posted(target, [(entry.journal, entry.seq) for entry in wanted])
     staged = books.batch.posted
     for entry in wanted:
@@ -222,6 +222,17 @@ def _knows_author(books: Books, author: NodeId, target: NodeId) -> bool:
     if seat is None or within(books.seat.office, seat):
         return True
     return books.hop(seat) == target or (target == books.parent and books.below(author))
+
+
+async def _before(books: Books, entry: Stored, target: NodeId) -> list[Stored]:
+    """What a neighbour must have to take an entry: its author's enrolments; for one without its body, the order."""
+    enrolments = await _enrolments_before(books, entry, target)
+    if entry.hash not in books.erased:
+        return enrolments
+    staged = books.batch.erased.get(entry.hash)
+    places = {staged} if staged is not None else await books.store.orders([entry.hash])
+    orders = [held for held in books.batch.entries if (held.journal, held.seq) in places]
+    return [*enrolments, *(orders or (await books.store.entries_at(sorted(places))).values())]
 
 
 async def _enrolments_before(books: Books, entry: Stored, target: NodeId) -> list[Stored]:

@@ -1,4 +1,4 @@
-"""What a database's complaint means, in our words: full disk, busy, away, locked out, read-only; or the rows' fault.
+"""What a database's complaint means, in our words: full, busy, away, locked out, read-only, damaged; or the rows' own.
 
 Pure: reads error objects. Never hides what it does not know: an unknown error stays as it is. Next: `sync.store`.
 """
@@ -27,13 +27,21 @@ _UNREACHABLE: Final = (errno.EHOSTUNREACH, errno.ENETUNREACH)
 _FULL_NAMES: Final = ("SQLITE_FULL", "SQLITE_IOERR_SHMSIZE")
 """The second comes at a start on a full disk: the index beside the write-ahead file cannot be made."""
 
+_UNREADABLE: Final = "SQLITE_NOTADB"
+"""The first page says nothing that this key, or no key, opens."""
+_DAMAGED: Final = "SQLITE_CORRUPT"
+"""A later page is not what was written: for SQLCipher, its check value is wrong."""
+
 
 def is_systemic(error: BaseException) -> bool:
     """Whether the database itself is in trouble, so that writing the same rows in smaller pieces would not help."""
     if isinstance(error, OperationalError | PoolTimeout | OSError):
         return True
     return isinstance(error, DBAPIError) and (
-        error.connection_invalidated or _state(error)[:2] in _SYSTEMIC_STATES or is_full(error)
+        error.connection_invalidated
+        or _state(error)[:2] in _SYSTEMIC_STATES
+        or is_full(error)
+        or _sqlite_name(error).startswith((_UNREADABLE, _DAMAGED))
     )
 
 
@@ -64,9 +72,15 @@ def fault_of(error: BaseException) -> Fault | None:
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN")) or state == "25006":
         return LocalFault("store_readonly", "the node's folder or database cannot be written; check its owner and disk")
     if is_input_or_output(error):
+        # SQLCipher's driver gives no closer name, so a full disk on which no file can be begun looks the same.
         return Busy(
-            "store_failing", "the disk reports errors; check it and make a backup", retry_after_s=FULL_RETRY_AFTER_S
+            "store_failing",
+            "the disk reports errors, or it is full: free space on it and try again; if that does not help, make a "
+            "backup and have the disk checked",
+            retry_after_s=FULL_RETRY_AFTER_S,
         )
+    if name.startswith((_UNREADABLE, _DAMAGED)):
+        return _unreadable(name)
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")) or state[:2] in ("40", "55"):
         return Busy("store_busy", "the database is busy; try again shortly", retry_after_s=BUSY_RETRY_AFTER_S)
     if state[:2] == "28" or state == "42501":
@@ -88,6 +102,20 @@ def fault_of(error: BaseException) -> Fault | None:
             retry_after_s=BUSY_RETRY_AFTER_S,
         )
     return None
+
+
+def _unreadable(name: str) -> LocalFault:
+    if name.startswith(_DAMAGED):
+        return LocalFault(
+            "store_damaged",
+            "the node's database is damaged: a page of it is not what was written; leave the file as it is, restore "
+            "the last backup, and let the node above send what is missing",
+        )
+    return LocalFault(
+        "store_unreadable",
+        "the node's database does not open with this device's key: the file is damaged, or node.db and vault.json are "
+        "not of the same device and day; put both back from one backup",
+    )
 
 
 def _is_away(error: BaseException) -> bool:

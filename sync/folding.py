@@ -12,10 +12,11 @@ from operator import itemgetter
 
 from schemas.names import NodeId
 from schemas.wire import is_line
-from sync import housekeeping, recovery
+from sync import housekeeping
 from sync.books import Books
 from sync.core.link import Link
 from sync.excerpts import post_excerpts, share
+from sync.homeward import way_home
 from sync.ports import Interpretation, Outcome, Stored
 
 
@@ -57,7 +58,7 @@ async def _fold_and_post(books: Books, entries: Sequence[Stored], giver: NodeId 
                 leaving[hop].append((False, entry))
             continue
         regained = books.below(entry.journal.origin)
-        home = recovery.way_home(books, entry.journal)
+        home = way_home(books, entry.journal)
         for hop in (hops | home) - (frozenset[NodeId]() if regained else given):
             leaving[hop].append((regained or hop in home, entry))
     # Toward each neighbour in their order; what stands in its outbox already is asked once a run, not once an entry.
@@ -75,7 +76,7 @@ async def interpret(books: Books, entries: Sequence[Stored]) -> list[frozenset[N
         if entry.journal is not journal:
             journal, believed = entry.journal, not books.keyring.is_revoked(entry.journal.origin)
         if is_line(entry.kind):
-            outcomes[position] = Outcome(audience=housekeeping.audience(books, entry))
+            outcomes[position] = Outcome(audience=await housekeeping.hearers(books, entry))
         elif believed or books.counts(entry):
             counted.append(entry)
         else:

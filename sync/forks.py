@@ -12,7 +12,7 @@ from msgspec import structs
 from schemas.codec import encode
 from schemas.names import JournalId
 from schemas.wire import Excerpt, Run
-from sync import repair
+from sync import bodiless, repair
 from sync.books import Books
 from sync.core.journal import Checked, Tip, links_of
 from sync.core.merkle import Frontier
@@ -45,7 +45,7 @@ async def _against_excerpts(books: Books, run: Run, checked: Checked, known: Tip
             continue
         copy = await repair.bad_copy(books, journal, seq)
         if copy is None:
-            books.find("fork", journal, seq, link, encode(run))
+            books.find("fork", journal, seq, link, await bodiless.as_evidence(books, run))
             return True
         bad.append((structs.replace(copy, loose=False, prev=None, proof=None), link))
     for copy, link in bad:
@@ -57,7 +57,8 @@ async def find_alone(books: Books, excerpt: Excerpt, link: bytes) -> None:
     """Judge a proved entry outside its run, whose number is held here under another hash; record a fork."""
     copy = await repair.bad_copy(books, excerpt.journal, excerpt.seq)
     if copy is None:
-        books.find("fork", excerpt.journal, excerpt.seq, link, encode(excerpt))
+        material = await bodiless.excerpt_as_evidence(books, excerpt, link)
+        books.find("fork", excerpt.journal, excerpt.seq, link, material)
     elif copy.loose:
         proof = encode(excerpt.proof) if excerpt.proof is not None else None
         repair.replace(books, structs.replace(copy, prev=excerpt.prev, proof=proof), excerpt.line, link)
@@ -68,7 +69,7 @@ async def _against_run(books: Books, run: Run, known: Tip) -> bool:
     journal = run.journal
     if journal in books.judged or len(books.judged) >= JUDGEMENTS_PER_PAGE_MAX:
         return False
-    links, _, _ = links_of(run)
+    links, _, _ = links_of(run, bodiless.lawful(books))
     held = await books.store.hashes(journal, run.start, min(known.size, run.start + len(links)))
     first = next((at for at, (ours, theirs) in enumerate(zip(held, links, strict=False)) if ours != theirs), None)
     if first is None or not await _is_intact(books, journal, run.start + first, held[first]):
@@ -85,7 +86,7 @@ async def _against_run(books: Books, run: Run, known: Tip) -> bool:
         frontier, position = frontier.extend(links[position:end]), end
         # What is signed before the first difference is what we hold; damage further on in the run is a relay's.
         if end > first and frontier.root() == checkpoint.root and books.verify_checkpoint(journal, checkpoint):
-            books.find("fork", journal, run.start + first, links[first], encode(run))
+            books.find("fork", journal, run.start + first, links[first], await bodiless.as_evidence(books, run))
             return True
     return False
 

@@ -7,12 +7,15 @@ revocations), `sync.receipts` (cosignatures).
 
 from functools import lru_cache
 
+from msgspec import Struct
+
 from schemas.codec import Malformed, encode
-from schemas.names import Instant, JournalId, NodeId, OfficeId
+from schemas.names import Instant, JournalId, NodeId, OfficeId, within
 from schemas.wire import (
     KIND_BEACON,
     KIND_ENROLLED,
     KIND_EPOCH_OPENED,
+    KIND_ERASED,
     KIND_PINNED,
     KIND_RELEASED,
     KIND_REVOKED,
@@ -21,6 +24,7 @@ from schemas.wire import (
     Countersigned,
     Enrolled,
     EpochOpened,
+    Erased,
     JournalHead,
     Pinned,
     Receipted,
@@ -29,7 +33,7 @@ from schemas.wire import (
     decode_line,
     is_line,
 )
-from sync import receipts, recovery
+from sync import erasing, receipts, recovery
 from sync.books import Books
 from sync.core.link import Link
 from sync.core.merkle import root_of
@@ -58,6 +62,15 @@ async def learn(books: Books, entry: Stored) -> list[Stored]:
             return await _take_enrolment(books, entry)
         case Revoked():
             return await _take_revocation(books, entry)
+        case Released():
+            return await _take_release(books, entry, body)
+        case _:
+            await _take_statement(books, entry, body)
+    return []
+
+
+async def _take_statement(books: Books, entry: Stored, body: Struct) -> None:
+    match body:
         case Receipted():
             _take_receipt(books, entry, body)
         case EpochOpened() if entry.seq == 0:
@@ -65,11 +78,13 @@ async def learn(books: Books, entry: Stored) -> list[Stored]:
         case Beacon():
             if books.learn_beacon(entry) is None:
                 books.dispose(entry, "quarantined", "unbelieved_beacon")
-        case Released():
-            return await _take_release(books, entry, body)
+        case Erased():
+            if books.learn_erasure(entry) is None:
+                books.dispose(entry, "quarantined", "unbelieved_erasure")
+            else:
+                await erasing.obey(books, entry, body)
         case _:
             pass
-    return []
 
 
 async def _take_enrolment(books: Books, entry: Stored) -> list[Stored]:
@@ -115,10 +130,16 @@ async def _first_load(books: Books, node: NodeId, seat: OfficeId) -> None:
     for kind in (KIND_ENROLLED, *(kind for kind in LINE_BODIES if kind not in (KIND_ENROLLED, KIND_PINNED))):
         held = await books.store.entries_of_kind(kind)
         held += [entry for entry in books.batch.entries if entry.kind == kind]
-        await post_excerpts(books, node, [entry for entry in held if seat in audience(books, entry)])
+        await post_excerpts(books, node, [entry for entry in held if _is_for(books, entry, seat)])
     await post_excerpts(books, node, await books.interpreter.records_for(seat))
     for case in await books.interpreter.cases_of(seat):
         await share(books, case, frozenset({seat}))
+
+
+def _is_for(books: Books, entry: Stored, seat: OfficeId) -> bool:
+    """Whether the device of a seat must have an entry: certificates also of those below, or it would let nobody in."""
+    offices = audience(books, entry)
+    return seat in offices or (entry.kind == KIND_ENROLLED and any(within(office, seat) for office in offices))
 
 
 async def _take_revocation(books: Books, entry: Stored) -> list[Stored]:
@@ -173,8 +194,18 @@ def audience(books: Books, entry: Stored) -> frozenset[OfficeId]:
         case Countersigned():
             seat = books.seat_of_node(body.node)
             return frozenset({seat} if seat else ())
+        case Erased() if books.learn_erasure(entry) is not None:
+            return frozenset(body.offices)
         case _:
             return frozenset()
+
+
+async def hearers(books: Books, entry: Stored) -> frozenset[OfficeId]:
+    """`audience`, and of an order of erasure whoever came to read its case after it was written."""
+    stated = audience(books, entry)
+    if not stated or entry.kind != KIND_ERASED or entry.subject is None:
+        return stated
+    return stated | (await books.interpreter.readers([entry.subject])).get(entry.subject, frozenset())
 
 
 def _is_for_all(books: Books, entry: Stored) -> bool:

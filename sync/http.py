@@ -1,4 +1,4 @@
-"""The HTTP transport: four routes for the node above, a light client for the node below.
+"""The HTTP transport: five routes for the node above, a light client for the node below.
 
 The server reads bytes, asks `sync.session` who speaks and `sync.exchange` for the answer, and turns every refusal into
 a 4xx with a code and a sentence (503 when full). The client is the standard library's, in threads, because a village's
@@ -23,10 +23,12 @@ from litestar.exceptions import HTTPException, InternalServerException
 
 from schemas.codec import PAGE_COMPRESSED_BYTES_MAX, Malformed, decode, encode
 from schemas.names import NodeId, OfficeId, within
+from schemas.papers import PAPER_PAGE_BYTES_MAX
 from schemas.wire import Refusal
 from sync.core.errors import Busy, Fault, GapFault, LocalFault, RemoteFault, UnknownSender
 from sync.exchange import LineDown, Pen, Responder, RunRefused
 from sync.keys import Keyring, Verify
+from sync.papers import PaperResponder, PapersUnsupported
 from sync.ports import Salts
 from sync.session import (
     NONCE_BYTES,
@@ -45,9 +47,11 @@ from sync.session import (
 SESSION_PATH: Final = "/sync/session"
 ANSWER_PATH: Final = "/sync/session/proof"
 PAGE_PATH: Final = "/sync/page"
+PAPERS_PATH: Final = "/sync/papers"
 ENROL_PATH: Final = "/sync/enrol"
 
 PAGE_TYPE: Final = "application/vnd.tongban.page"
+PAPERS_TYPE: Final = "application/vnd.tongban.papers"
 MESSAGE_TYPE: Final = "application/vnd.msgpack"
 JSON_TYPE: Final = "application/json"
 
@@ -65,6 +69,8 @@ CONNECT_S: Final = 20.0
 
 CHUNK_BYTES: Final = 4 * 1024
 """Written at once, so that the time-out is on idleness: `sendall` counts its time-out over all it is given."""
+
+NO_SUCH_ROUTE: Final = (404, 405)
 
 CONNECTIONS_KEPT_MAX: Final = 4
 """As many as pages in flight."""
@@ -89,9 +95,13 @@ def sync_router(
     responder: Responder,
     enroller: Enroller | None = None,
     *,
+    papers: PaperResponder | None = None,
     opt: Mapping[str, Any] | None = None,
 ) -> Router:
-    """The four routes under `/sync`. `opt` is what the application's guards want every handler to declare."""
+    """The routes under `/sync`; without `papers` four of them, as before there were any.
+
+    `opt` is what the application's guards want every handler to declare.
+    """
     declared = dict(opt or {})
 
     @post("/session", status_code=200, opt=declared, request_max_body_size=MESSAGE_BYTES_MAX, include_in_schema=False)
@@ -126,9 +136,16 @@ def sync_router(
             raise RemoteFault("no_enrolment", "devices are not enrolled at this address; use the one on the sheet")
         return Response(await enroller.enrol(await _read(request)), media_type=MESSAGE_TYPE)
 
+    @post("/papers", status_code=200, opt=declared, request_max_body_size=PAPER_PAGE_BYTES_MAX, include_in_schema=False)
+    async def take_papers(request: AnyRequest) -> Response[bytes]:
+        """Take in a message about papers, answer with one."""
+        assert papers is not None
+        sender = doorkeeper.node_of(_token(request))
+        return Response(await papers.respond(sender, await _read(request)), media_type=PAPERS_TYPE)
+
     return Router(
         "/sync",
-        route_handlers=[open_session, prove, take_page, enrol],
+        route_handlers=[open_session, prove, take_page, enrol, *([take_papers] if papers is not None else [])],
         exception_handlers={
             Fault: _on_fault,
             Malformed: _on_malformed,
@@ -217,13 +234,16 @@ class Reply(msgspec.Struct, frozen=True):
 class Wire:
     """Kept connections to one address. Each is used by one thread at a time; up to four at once."""
 
-    def __init__(self, address: str, *, idle_s: float = IDLE_S) -> None:
+    def __init__(
+        self, address: str, *, idle_s: float = IDLE_S, answer_bytes_max: int = PAGE_COMPRESSED_BYTES_MAX
+    ) -> None:
         """`address`: `https://host[:port]`, or `http://` for loopback only.
 
         Raises `LocalFault`: `bad_address`, `plain_http`.
         """
         self._host, self._port, self._secure = _parse(address)
         self._idle_s = idle_s
+        self._answer_bytes_max = answer_bytes_max
         self._free: list[http.client.HTTPConnection] = []
         self._busy: set[http.client.HTTPConnection] = set()
         self._hung_up = 0
@@ -298,8 +318,8 @@ class Wire:
             )
         connection.request("POST", path, _chunks(body), headers, encode_chunked=False)
         response = connection.getresponse()
-        content = response.read(PAGE_COMPRESSED_BYTES_MAX + 1)
-        if len(content) > PAGE_COMPRESSED_BYTES_MAX:
+        content = response.read(self._answer_bytes_max + 1)
+        if len(content) > self._answer_bytes_max:
             raise RemoteFault("answer_too_large", "the node above answered more than a page; check the address")
         if response.length:
             raise http.client.IncompleteRead(content, response.length)
@@ -342,6 +362,7 @@ class HttpLine:
         self._pen = pen
         self._wire = wire
         self._session_now: _Session | None = None
+        self._without_papers: _Session | None = None
         self._opening = asyncio.Lock()
 
     async def connect(self) -> NodeId:
@@ -362,9 +383,33 @@ class HttpLine:
             session = await self._session(session)
         return await self._page(frame, session)
 
+    async def exchange_papers(self, message: bytes) -> bytes:
+        """See `sync.papers.PaperTransport`. Who knows no papers is not asked again in this session."""
+        session = await self._session(None)
+        try:
+            return await self._papers(message, session)
+        except NoSession:
+            session = await self._session(session)
+        except RemoteFault as fault:
+            if fault.code != "other_certificate":
+                raise
+            session = await self._session(session)
+        return await self._papers(message, session)
+
     def hang_up(self) -> None:
         """See `Transport.hang_up`."""
         self._wire.hang_up()
+
+    async def _papers(self, message: bytes, session: "_Session") -> bytes:
+        if session is self._without_papers:
+            raise PapersUnsupported
+        reply = await self._wire.post(
+            PAPERS_PATH, message, under=session.certificate, token=session.token, content_type=PAPERS_TYPE
+        )
+        if reply.status in NO_SUCH_ROUTE and not _is_refusal(reply):
+            self._without_papers = session
+            raise PapersUnsupported
+        return _accepted(reply)
 
     async def _page(self, frame: bytes, session: "_Session") -> bytes:
         return _accepted(
@@ -443,6 +488,15 @@ def _accepted(reply: Reply) -> bytes:
             raise LineDown("server_fault", "the node above failed; it is tried again by itself") from None
         raise _not_a_node() from None
     raise _fault(reply.status, refusal)
+
+
+def _is_refusal(reply: Reply) -> bool:
+    """Whether a node of ours says no, rather than that it has no such route."""
+    try:
+        decode(reply.body, Refusal, limit=MESSAGE_BYTES_MAX)
+    except Malformed:
+        return False
+    return True
 
 
 def _fault(status: int, refusal: Refusal) -> Fault:

@@ -183,6 +183,10 @@ class Ed25519Signer(NodeSigner):
         """The device's key file: secret. `office` writes it with mode 0600, temp then rename, both fsynced."""
         return _to_key_file(_SIGNER_TITLE, b"".join(key.seed() for key in self._secrets))
 
+    def log_seed(self) -> bytes:
+        """The log key's secret, 32 bytes: opens what was sealed to this device with age."""
+        return self._secrets[0].seed()
+
     @classmethod
     def from_bytes(cls, stored: bytes) -> Ed25519Signer:
         """Read a device's key file. Raises `Malformed` when it is damaged or something else."""
@@ -331,6 +335,12 @@ class Keyring:
         grown._revoked[node] = sizes
         return grown
 
+    def without_revocations(self) -> Keyring:
+        """The same devices, all believed: for taking every statement about them anew."""
+        grown = self._copy()
+        grown._revoked = {}
+        return grown
+
     def find(self, node: NodeId) -> EnrolledDevice | None:
         """The device of this name, revoked or not, or None."""
         return self._devices.get(node)
@@ -353,6 +363,10 @@ class Keyring:
         return sorted(
             (found for found in self._devices.values() if found.office == office), key=lambda found: found.node
         )
+
+    def revoked(self) -> dict[NodeId, dict[JournalId, int]]:
+        """Device → how many entries of each journal count, for every device that is revoked."""
+        return dict(self._revoked)
 
     def is_revoked(self, node: NodeId) -> bool:
         """Whether the device is revoked at all: then it may not open a conversation any more."""

@@ -33,7 +33,7 @@ from schemas.wire import (
     attestation,
     is_line,
 )
-from sync import folding, forks, housekeeping, recovery, repair, stating
+from sync import bodiless, erasing, folding, forks, housekeeping, recovery, repair, stating
 from sync.books import Books
 from sync.core.errors import Fault, GapFault, LocalFault, RemoteFault, UnknownSender
 from sync.core.journal import (
@@ -49,7 +49,7 @@ from sync.core.journal import (
     well_formed,
 )
 from sync.core.link import Link, Placement
-from sync.paging import compose
+from sync.paging import Load, compose
 from sync.ports import Stored, empty_batch, is_empty
 
 Drafting = Callable[[], Awaitable[Sequence[Draft]]]
@@ -89,6 +89,7 @@ class Ledger:
             books.epoch = parent.epoch
             return parent.epoch
         epoch = await self._open(parent, restored=restored)
+        await erasing.catch_up(books)
         await self.commit()
         return epoch
 
@@ -316,6 +317,10 @@ class Ledger:
         for answer in page.answers:
             fresh += await self._admit_answer(link, answer, admission)
         await folding.settle(books, fresh, link)
+        if books.refold_due:
+            # With the good copy, in one transaction: once that is written, nothing says any more that it was bad.
+            due, books.refold_due = books.refold_due, set[CaseId | None]()
+            await recovery.refold(books, due)
         stating.hear(books, link, page)
         await recovery.after_page(books, link, page, started=started)
         # When it was heard last is written with the next change only: it is for screens, and decides nothing.
@@ -398,7 +403,8 @@ class Ledger:
         known = books.tips.get(journal, Tip())
         if books.keyring.find(run.origin) is None:
             return self._refuse(link, run, len(run.lines), "unknown_origin", part)
-        checked = check_run(run, known, books.verify_checkpoint if books.rules.check_chain else None)
+        verify = books.verify_checkpoint if books.rules.check_chain else None
+        checked = check_run(run, known, verify, bodiless.lawful(books))
         known, checked = await repair.check_again(books, run, known, checked)
         part.duplicate += min(checked.skip, len(run.lines))
         if await forks.find(books, run, checked, known):
@@ -414,8 +420,9 @@ class Ledger:
             downward = link.neighbour != books.parent
             if downward and any(books.is_work(entry.kind) for entry in fresh):
                 books.due_receipts.setdefault(link.neighbour, set()).add(journal)
-            # It gave us this itself: what we hold of it need not be said, until we speak to another start of it.
-            link.confirmed[journal] = checked.tip.size
+            # It gave us this itself: what we hold of it need not be said, to this start of it and unless we want more.
+            if journal not in books.blocked or books.journals[journal].wanted <= checked.tip.size:
+                link.confirmed[journal] = checked.tip.size
         if refused > 0:
             self._refuse(link, run, refused, checked.code, part)
         if any(map(is_line, {entry.kind for entry in fresh})):
@@ -444,7 +451,8 @@ class Ledger:
                 books.batch.promoted.append((journal, seq))
                 part.duplicate += 1
                 continue
-            fresh.append(_stored(journal, seq, books.next_arrival(), line, head, link_hash, inlet))
+            kept = bodiless.kept(books, line, link_hash, head)
+            fresh.append(_stored(journal, seq, books.next_arrival(), kept, head, link_hash, inlet))
         part.admitted += len(fresh)
         books.batch.entries += fresh
         return fresh
@@ -459,7 +467,7 @@ class Ledger:
         # Anything else may be a relay's damage: fetch it again (DESIGN 1.6).
         credible = well_formed(run) and recovery.is_credible(books, link, run.journal)
         if credible and books.want_upto(run.journal, run.start + len(run.lines)):
-            link.ask_again(run.journal)
+            link.want_anew(run.journal)
         books.find(code, run.journal, run.start, b"", run.prev)
         return []
 
@@ -468,14 +476,15 @@ class Ledger:
         journal = excerpt.journal
         try:
             link_hash, head, code = check_excerpt(excerpt, books.verify_checkpoint, self._verify_attestation)
-            if excerpt.line.body is None:
-                code = "incomplete"  # nothing is lawfully erased yet, and nobody erases on the way (RULINGS B6)
+            if not bodiless.is_lawful(books, excerpt.line, link_hash, head):
+                code = "incomplete"  # nobody erases on the way (RULINGS B6)
         except Malformed as fault:
             link_hash, head, code = b"", None, fault.code
         if code or head is None:
             part.refused += 1
             part.codes.append(code)
-            books.find(code, journal, max(0, excerpt.seq), link_hash, encode(excerpt))
+            material = await bodiless.excerpt_as_evidence(books, excerpt, link_hash)
+            books.find(code, journal, max(0, excerpt.seq), link_hash, material)
             repair.miss(books, journal, excerpt.seq)
             return []
         held = await self._held_hash(journal, excerpt.seq)
@@ -484,7 +493,8 @@ class Ledger:
             if held and held != link_hash:
                 await forks.find_alone(books, excerpt, link_hash)
             return []
-        entry = _stored(journal, excerpt.seq, books.next_arrival(), excerpt.line, head, link_hash, inlet)
+        line = bodiless.kept(books, excerpt.line, link_hash, head)
+        entry = _stored(journal, excerpt.seq, books.next_arrival(), line, head, link_hash, inlet)
         proof = encode(excerpt.proof) if excerpt.proof is not None else None
         entry = msgspec.structs.replace(entry, loose=True, prev=excerpt.prev, proof=proof)
         books.journal_state(journal)
@@ -515,13 +525,16 @@ class Ledger:
 
     # --- going out -----------------------------------------------------------------------------------------------
 
-    async def page_for(self, neighbour: NodeId, *, receipts_due: bool = True) -> Page:
-        """The next page toward a neighbour. What must be written for it (receipts, checkpoints) is committed first."""
+    async def page_for(self, neighbour: NodeId, *, receipts_due: bool = True, load: Load | None = None) -> Page:
+        """The next page toward a neighbour, or with a `load` the next one for a stick.
+
+        What must be written for it (receipts, checkpoints) is committed first.
+        """
         link = self.books.links.get(neighbour)
         if link is None:
             raise UnknownSender("unknown_neighbour", "no line to this device is known here; enrol it first")
         await self._alone(lambda: self._prepare(neighbour, receipts_due=receipts_due))
-        page = await compose(self.books, link, self.sign_at)
+        page = await compose(self.books, link, self.sign_at, load)
         if self.books.batch.checkpoints:
             await self.commit()
         return page
@@ -529,9 +542,6 @@ class Ledger:
     async def _prepare(self, neighbour: NodeId, *, receipts_due: bool) -> None:
         """Write what waits for this exchange: one receipt, one pin (RULINGS A9), the checkpoint at our own end."""
         books = self.books
-        if books.refold_due:
-            due, books.refold_due = books.refold_due, set[CaseId | None]()
-            await recovery.refold(books, due)
         for receipt in housekeeping.due_receipts(books, books.links[neighbour]) if receipts_due else ():
             await self._record_line(KIND_RECEIPTED, receipt)
         pin = housekeeping.due_pin(books, neighbour)

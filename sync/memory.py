@@ -4,13 +4,16 @@ Ships with the port. Its coroutines never wait, so they can be stepped without a
 applied whole or not at all; `copy()` is a backup and `MemoryStore(copy)` a restore. Never used by a real node.
 """
 
+import hashlib
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Sequence
+from hashlib import sha256
 
 from msgspec.structs import replace
 
 from schemas.names import CaseId, Epoch, JournalId, NodeId
 from schemas.wire import Checkpoint, Lane
+from sync.core.errors import LocalFault, RemoteFault
 from sync.ports import (
     Batch,
     Disposition,
@@ -44,6 +47,8 @@ class Tables:
         self.dispositions: dict[EntryKey, Disposition] = {}
         self.evidence: list[Evidence] = []
         self.receipts: dict[tuple[JournalId, NodeId], ReceiptRow] = {}
+        self.erased: dict[bytes, EntryKey | None] = {}
+        self.purged: dict[CaseId, bytes] = {}
         self.arrival = 0
 
     def copy(self) -> "Tables":
@@ -63,6 +68,8 @@ class Tables:
         twin.dispositions = dict(self.dispositions)
         twin.evidence = list(self.evidence)
         twin.receipts = dict(self.receipts)
+        twin.erased = dict(self.erased)
+        twin.purged = dict(self.purged)
         twin.arrival = self.arrival
         return twin
 
@@ -86,6 +93,7 @@ class MemoryStore:
             [replace(memory) for memory in held.links.values()],
             ends,
             held.arrival,
+            set(held.erased),
         )
 
     async def entries(self, journal: JournalId, start: int, stop: int) -> list[Stored]:
@@ -180,6 +188,14 @@ class MemoryStore:
         """See `Store.receipts`."""
         return [row for row in self.tables.receipts.values() if journal is None or row.journal == journal]
 
+    async def orders(self, hashes: Sequence[bytes]) -> set[EntryKey]:
+        """See `Store.orders`."""
+        return {order for link in hashes if (order := self.tables.erased.get(link)) is not None}
+
+    async def purged(self, subjects: Sequence[CaseId]) -> dict[CaseId, bytes]:
+        """See `Store.purged`."""
+        return {subject: self.tables.purged[subject] for subject in subjects if subject in self.tables.purged}
+
     async def commit(self, batch: Batch) -> None:
         """See `Store.commit`."""
         if self.before_commit is not None:
@@ -204,6 +220,7 @@ class MemoryStore:
         for neighbour, memory in batch.links.items():
             tables.links[neighbour] = replace(memory)
         self._write_findings(batch)
+        self._let_go(batch)
         if self.project is not None and batch.projected is not None:
             self.project(batch.projected)
 
@@ -231,6 +248,21 @@ class MemoryStore:
             if known is None or known.size < receipt.size:
                 tables.receipts[(receipt.journal, receipt.holder)] = receipt
 
+    def _let_go(self, batch: Batch) -> None:
+        tables = self.tables
+        for link, order in batch.erased.items():
+            if tables.erased.get(link) is None:
+                tables.erased[link] = order
+        for (journal, seq), digest in batch.stripped.items():
+            held = tables.entries[journal][seq]
+            tables.entries[journal][seq] = replace(held, body=None, salt=b"", digest=digest)
+        if batch.redacted:
+            left = ((found, batch.redacted.get(sha256(found.material).digest())) for found in tables.evidence)
+            tables.evidence = [
+                found if material is None else replace(found, material=material) for found, material in left
+            ]
+        tables.purged |= batch.purged
+
     def _insert(self, entries: Sequence[Stored]) -> None:
         tables = self.tables
         keys = {(entry.journal, entry.seq) for entry in entries}
@@ -257,3 +289,53 @@ class MemoryStore:
 
 def _arrival(entry: Stored) -> int:
     return entry.arrival
+
+
+class MemoryShelf:
+    """`sync.ports.PaperShelf` in memory: the simulator's. `copy()` is a backup."""
+
+    def __init__(self, *, looks: bool = True) -> None:
+        """`looks`: whether what is whole must be what its name says. Only a simulation does without."""
+        self.whole: dict[bytes, bytes] = {}
+        self.parts: dict[bytes, bytes] = {}
+        self._looks = looks
+
+    def copy(self, *, looks: bool = True) -> "MemoryShelf":
+        """The same papers, on another shelf."""
+        twin = MemoryShelf(looks=looks)
+        twin.whole, twin.parts = dict(self.whole), dict(self.parts)
+        return twin
+
+    def keep(self, content: bytes) -> bytes:
+        """Keep a paper of our own; returns its name."""
+        digest = hashlib.sha256(content).digest()
+        self.whole[digest] = content
+        return digest
+
+    async def held(self, digest: bytes, size: int) -> int:
+        """See `PaperShelf.held`."""
+        return size if digest in self.whole else len(self.parts.get(digest, b""))
+
+    async def read(self, digest: bytes, offset: int, count: int) -> bytes:
+        """See `PaperShelf.read`."""
+        content = self.whole.get(digest)
+        if content is None:
+            raise LocalFault("paper_missing", "this paper is not here; fetch it first")
+        return content[offset : offset + count]
+
+    async def append(self, digest: bytes, size: int, offset: int, content: bytes) -> int:
+        """See `PaperShelf.append`."""
+        held = await self.held(digest, size)
+        if offset != held or held == size:
+            return held
+        content = self.parts.pop(digest, b"") + content
+        is_good = len(content) < size or hashlib.sha256(content).digest() == digest
+        if len(content) > size or (self._looks and not is_good):
+            raise RemoteFault("paper_mismatch", "these bytes are not the paper that was named; send it anew")
+        (self.whole if len(content) == size else self.parts)[digest] = content
+        return len(content)
+
+    async def drop(self, digest: bytes) -> None:
+        """See `PaperShelf.drop`."""
+        self.whole.pop(digest, None)
+        self.parts.pop(digest, None)

@@ -7,12 +7,15 @@ Next: `sync.ledger` (who calls), `sync.excerpts` (runs and excerpts), `sync.stat
 
 from collections.abc import Sequence
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from schemas.codec import PAGE_ENTRIES_MAX
 from schemas.names import JournalId
 from schemas.wire import Excerpt, Lane, Page, Stretch
 from sync import recovery, stating
 from sync.books import Books
-from sync.core.link import Link, Unsent
+from sync.core.link import Link, Stream, Unsent
 from sync.excerpts import Piece, SignAt, excerpts_at, good_checkpoint_after, good_checkpoint_upto, run_of
 from sync.ports import EntryKey, OutboxRow
 
@@ -26,8 +29,41 @@ STREAMS_MAX = 4
 """Streams of one lane in one page: what waits since several starts goes in one page, not in one for each."""
 
 
-async def compose(books: Books, link: Link, sign_at: SignAt) -> Page:
-    """The next page toward a neighbour: excerpts first, then runs, statements, wants and answers (RULINGS A2, A7)."""
+class Load(Struct):
+    """What a stick for one neighbour holds so far."""
+
+    sent: dict[Stream, int] = {}
+    """Up to which number of each stream."""
+    is_first: bool = True
+    more: bool = True
+    """Whether something is left for a further page."""
+    page_entries: int = PAGE_ENTRIES_MAX
+
+
+async def compose(books: Books, link: Link, sign_at: SignAt, load: Load | None = None) -> Page:
+    """The next page toward a neighbour: excerpts first, then runs, statements, wants and answers (RULINGS A2, A7).
+
+    With a `load` the next one for a stick, from what the neighbour acknowledged, page after page without waiting for
+    it: nobody knows whether a stick arrives, so nothing is in flight afterwards that was not before. One want is
+    answered in each such page: a round trip takes days, and the answers to all would not fit into one.
+    """
+    if load is None:
+        return await _compose(books, link, sign_at)
+    speaker = link.beside(load.sent, load.page_entries, is_first=load.is_first)
+    asked = books.asked.pop(link.neighbour, [])
+    if asked:
+        books.asked[link.neighbour] = asked[:1]
+    page = await _compose(books, speaker, sign_at)
+    if asked[1:]:
+        books.asked[link.neighbour] = asked[1:]
+    link.after_stick(speaker)
+    if not load.is_first:
+        page = replace(page, wants=[])  # Once is enough: what is asked twice is answered twice.
+    load.is_first, load.more = False, page.more or bool(asked[1:])
+    return page
+
+
+async def _compose(books: Books, link: Link, sign_at: SignAt) -> Page:
     assert books.epoch is not None
     excerpts, runs = link.unsent(Lane.EXCERPTS), link.unsent(Lane.RUNS)
     stretches = [

@@ -10,7 +10,9 @@ from typing import Protocol
 from msgspec import Struct
 
 from schemas.names import CaseId, Epoch, Instant, JournalId, NodeId, OfficeId
+from schemas.papers import PaperWant
 from schemas.wire import Checkpoint
+from sync.core.papers import Wanted
 
 
 class Clock(Protocol):
@@ -69,6 +71,65 @@ class PaperShelf(Protocol):
 
     async def drop(self, digest: bytes) -> None:
         """Delete it, whole or in part: its case was erased, or purged here."""
+        ...
+
+
+class PaperPolicy(Protocol):
+    """Which papers a node should have and from whom, and who may have which: the office's, for `sync.papers`.
+
+    Sync carries papers as it carries bodies: it knows their names and sizes, never what they are about.
+    """
+
+    async def knows_any(self) -> bool:
+        """Whether any paper is named here, or wanted: else there is nothing to speak of."""
+        ...
+
+    async def wanted(self, neighbour: NodeId) -> Collection[Wanted]:
+        """What is to come from this neighbour and is not known to be whole here."""
+        ...
+
+    def has_room(self) -> bool:
+        """Whether the disk takes papers; without room nothing is asked for."""
+        ...
+
+    async def offers(self, neighbour: NodeId) -> Sequence[bytes]:
+        """Some papers that the neighbour may well have without our knowing it, `PAPER_WANTS_MAX` at most."""
+        ...
+
+    async def size_for(self, neighbour: NodeId, digest: bytes) -> int | None:
+        """A paper's size in bytes; None when no case that this neighbour reads names it."""
+        ...
+
+    async def came(self, digest: bytes) -> None:
+        """The paper is whole here."""
+        ...
+
+    async def spoiled(self, neighbour: NodeId, digest: bytes, *, set_aside: bool) -> None:
+        """What came under this name was not the paper. `set_aside`: for the last time of this session."""
+        ...
+
+    def retried(self) -> Collection[bytes]:
+        """Papers that a person asked for once more after they were set aside, and that did not come wrong since."""
+        ...
+
+    async def missed(self, neighbour: NodeId, digest: bytes, size: int) -> None:
+        """The neighbour asked for a paper that it may have, and that is not whole here: it is wanted for it."""
+        ...
+
+    async def heard(
+        self,
+        neighbour: NodeId,
+        wants: Sequence[PaperWant],
+        whole: Sequence[bytes],
+        absent: Sequence[bytes],
+        *,
+        is_all: bool,
+    ) -> None:
+        """What the neighbour says of papers: how far it holds what it asks for, what of ours is whole there, and what
+        we asked for that it has not.
+
+        `is_all`: it asks for nothing but `wants`.
+        """
         ...
 
 
@@ -228,6 +289,14 @@ class Batch(Struct):
     """Entries whose bytes on the disk had gone bad: head, body, hash and what proves them are written again."""
     dropped_neighbours: list[NodeId] = []
     """Replaced devices: their outbox rows are dropped; routing computes them again for the successor (RULINGS A15)."""
+    erased: dict[bytes, EntryKey | None] = {}
+    """Hash of an entry that lost its body by law → the order's place; None: the order is not here yet (RULINGS B6)."""
+    stripped: dict[EntryKey, bytes] = {}
+    """Entries of which body and salt go now → the digest that stays."""
+    redacted: dict[bytes, bytes] = {}
+    """SHA-256 of a finding's material → the material without the bodies that are to go."""
+    purged: dict[CaseId, bytes] = {}
+    """Cases of which this device alone lets the bodies go (RULINGS A17) → what stays of them here."""
 
 
 def empty_batch() -> Batch:
@@ -251,6 +320,10 @@ def is_empty(batch: Batch) -> bool:
             batch.evidence,
             batch.receipts,
             batch.dropped_neighbours,
+            batch.erased,
+            batch.stripped,
+            batch.redacted,
+            batch.purged,
         )
     )
 
@@ -263,6 +336,8 @@ class Loaded(Struct):
     links: list[LinkMemory]
     ends: dict[tuple[NodeId, int, Epoch], int]
     arrival: int
+    erased: set[bytes] = set()
+    """Hashes of all entries that lost their bodies by law, held here or not."""
 
 
 class Store(Protocol):
@@ -344,6 +419,14 @@ class Store(Protocol):
 
     async def receipts(self, journal: JournalId | None = None) -> list[ReceiptRow]:
         """Who holds which journal how far."""
+        ...
+
+    async def orders(self, hashes: Sequence[bytes]) -> set[EntryKey]:
+        """The places of the orders by which these entries lost their bodies, as far as the orders are here."""
+        ...
+
+    async def purged(self, subjects: Sequence[CaseId]) -> dict[CaseId, bytes]:
+        """What stays here of those of these cases of which this device let the bodies go (RULINGS A17)."""
         ...
 
     async def commit(self, batch: Batch) -> None:

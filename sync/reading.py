@@ -120,6 +120,7 @@ class SqlReader:
         memories = (
             await connection.execute(select(tables.links.c.memory).order_by(tables.links.c.neighbour))
         ).scalars()
+        erased = (await connection.execute(select(tables.erased.c.hash))).scalars()
         return Loaded(
             [
                 JournalState(_journal(origin, ordinal, nonce), key, *rest)
@@ -132,6 +133,7 @@ class SqlReader:
             [decode(memory, LinkMemory, limit=len(memory)) for memory in memories],  # ours: no page's limit
             await self._ends(connection),
             arrival or 0,
+            set(erased),
         )
 
     async def _ends(self, connection: AsyncConnection) -> dict[tuple[NodeId, int, Epoch], int]:
@@ -312,6 +314,30 @@ class SqlReader:
             ReceiptRow(_journal(origin, ordinal, nonce), NodeId(holder), OfficeId(office), size, at)
             for origin, ordinal, nonce, holder, office, size, at in await self._rows(query)
         ]
+
+    # --- what is gone -----------------------------------------------------------------------------------------------
+
+    async def orders(self, hashes: Sequence[bytes]) -> set[EntryKey]:
+        """See `Store.orders`."""
+        x = tables.erased.c
+        query = select(_J.origin, _J.ordinal, _J.nonce, x.seq).join_from(
+            tables.erased, tables.journals, _J.key == x.journal
+        )
+        return {
+            (_journal(origin, ordinal, nonce), seq)
+            for some in _pieces(hashes)
+            for origin, ordinal, nonce, seq in await self._rows(query.where(x.hash.in_(some)))
+        }
+
+    async def purged(self, subjects: Sequence[CaseId]) -> dict[CaseId, bytes]:
+        """See `Store.purged`."""
+        p = tables.purged.c
+        query = select(p.subject, p.residue)
+        return {
+            CaseId(subject): residue
+            for some in _pieces(subjects)
+            for subject, residue in await self._rows(query.where(p.subject.in_(some)))
+        }
 
 
 def _arrival(entry: Stored) -> int:

@@ -11,6 +11,8 @@ from itertools import accumulate
 from schemas.codec import PAGE_ENTRIES_MAX, encode
 from schemas.names import NUMBER_MAX, CaseId, JournalId, NodeId, parent_seat, within
 from schemas.wire import (
+    KIND_RELEASED,
+    KIND_REVOKED,
     Answer,
     Certificate,
     Enrolment,
@@ -21,7 +23,7 @@ from schemas.wire import (
     Want,
     is_line,
 )
-from sync import repair
+from sync import bodiless, repair
 from sync.books import Books, line_body
 from sync.core.errors import RemoteFault, UnknownSender
 from sync.core.journal import Tip
@@ -36,6 +38,7 @@ from sync.excerpts import (
     run_of,
     share,
 )
+from sync.homeward import call_in, call_in_openings_since, give_back_passed_on, loose_beyond, opening_of, send_home
 from sync.ports import JournalState, Stored
 
 ROWS_MAX = 1_000_000
@@ -93,6 +96,9 @@ async def after_page(books: Books, link: Link, page: Page, *, started: bool) -> 
         _notice_rollback(books, link)
         if page.full and link.heard_fully and books.rules.give_back:
             await _give_back(books, link)
+    shown = [found.journal for found in books.batch.evidence if found.code == "rolled_back"]
+    if shown:
+        await call_in_openings_since(books, min(shown))
     _lift_quarantine(books, link)
 
 
@@ -126,19 +132,8 @@ async def _give_back(books: Books, link: Link) -> None:
     for journal in list(books.loose):
         if books.seat_of_node(journal.origin) != link.seat or journal.epoch == link.epoch:
             continue
-        beyond = await _loose_beyond(books, journal, link.heard.get(journal, 0))
+        beyond = await loose_beyond(books, journal, link.heard.get(journal, 0))
         await post_excerpts(books, link.neighbour, beyond, lost=True)
-
-
-async def _loose_beyond(books: Books, journal: JournalId, size: int) -> list[Stored]:
-    held = await books.store.loose_beyond(journal, size)
-    keys = {entry.seq for entry in held}
-    staged = [
-        entry
-        for entry in books.batch.entries
-        if entry.loose and entry.journal == journal and entry.seq >= size and entry.seq not in keys
-    ]
-    return [*held, *staged]
 
 
 # --- wants -------------------------------------------------------------------------------------------------------
@@ -217,6 +212,11 @@ def _may_have_copy(books: Books, link: Link, journal: JournalId) -> bool:
     return _may_hold(books, link, journal) or not books.below(journal.origin)
 
 
+def _copies(books: Books, journal: JournalId) -> list[Link]:
+    """The neighbours that could have a single entry of a journal."""
+    return [link for link in books.links.values() if _may_have_copy(books, link, journal)]
+
+
 async def answers_for(books: Books, link: Link) -> list[Answer]:
     """Answer the neighbour's wants: runs to an ancestor of the origin and to the seat itself, else what it was sent.
 
@@ -258,7 +258,7 @@ async def _answer(books: Books, link: Link, want: Want, room: int, size: int) ->
         if (fits := _fitting(entries, size)) < len(entries):
             stop = await _answer_end(books, state, want.start, want.start + fits)
             entries = [entry for entry in entries if entry.seq < stop]
-        alone = await _good_among(books, entries)
+        alone = await _good_among(books, link, entries)
         if alone is None:
             return None
         if len(alone) < stop - want.start:
@@ -269,18 +269,18 @@ async def _answer(books: Books, link: Link, want: Want, room: int, size: int) ->
             return Answer(want, await run_of(books, Piece(journal, want.start, stop)), [])
         # Else the tail behind a hole that nobody can fill: each entry alone, with its own proof (RULINGS A7, F9).
     if not alone:
-        alone = await _loose_or_behind(books, state, want, room, size)
+        alone = await _loose_or_behind(books, link, want, room, size)
     if alone:
         # It asked from where it ends, whether it ever said so or not: no run that begins further on fits there.
         link.heard.setdefault(journal, want.start)
     return None if alone is None else Answer(want, None, await excerpts_of(books, alone))
 
 
-async def _loose_or_behind(books: Books, state: JournalState, want: Want, room: int, size: int) -> list[Stored] | None:
+async def _loose_or_behind(books: Books, link: Link, want: Want, room: int, size: int) -> list[Stored] | None:
     """The wanted entries that are held alone; else the first one behind; None while a good copy may still come."""
-    loose = [entry for entry in await books.store.loose_beyond(state.journal, want.start) if entry.seq < want.stop]
-    good = await _good_among(books, loose[: _fitting(loose[:room], size)])
-    return await _first_behind(books, state, want.start) if good == [] else good
+    loose = [entry for entry in await books.store.loose_beyond(want.journal, want.start) if entry.seq < want.stop]
+    good = await _good_among(books, link, loose[: _fitting(loose[:room], size)])
+    return await _first_behind(books, link, want.journal, want.start) if good == [] else good
 
 
 def _fitting(entries: Sequence[Stored], size: int) -> int:
@@ -289,26 +289,29 @@ def _fitting(entries: Sequence[Stored], size: int) -> int:
     return max(1, sum(1 for total in sizes if total <= size))
 
 
-async def _good_among(books: Books, entries: Sequence[Stored]) -> list[Stored] | None:
-    """Those of our entries that are whole; None while a good copy of one that is not may still come."""
+async def _good_among(books: Books, asker: Link, entries: Sequence[Stored]) -> list[Stored] | None:
+    """Those of our entries that are whole; None while a good copy of one that is not may still come: not from who asks
+    for it, or two whose copies are both damaged would wait for each other for ever.
+    """
     bad = await repair.damaged_among(books, entries)
-    if any((entry.journal, entry.seq) in books.damaged for entry in entries):
+    if any(repair.is_awaited(books, entry, _copies(books, entry.journal), asker) for entry in entries):
         return None
-    return [entry for entry in entries if entry.seq not in bad]
+    return [entry for entry in entries if entry.seq not in bad and bodiless.may_leave(books, entry)]
 
 
-async def _first_behind(books: Books, state: JournalState, start: int) -> list[Stored] | None:
+async def _first_behind(books: Books, link: Link, journal: JournalId, start: int) -> list[Stored] | None:
     """The first whole entry at or after a number, as a list; empty: there is none."""
-    while start < state.size:
+    size = books.journals[journal].size
+    while start < size:
         stop = start + PAGE_ENTRIES_MAX
-        good = await _good_among(books, await books.store.entries(state.journal, start, min(stop, state.size)))
+        good = await _good_among(books, link, await books.store.entries(journal, start, min(stop, size)))
         if good is None:
             return None
         if good:
             return good[:1]
         start = stop
-    for entry in await books.store.loose_beyond(state.journal, start):
-        good = await _good_among(books, [entry])
+    for entry in await books.store.loose_beyond(journal, start):
+        good = await _good_among(books, link, [entry])
         if good or good is None:
             return good
     return []
@@ -321,10 +324,11 @@ async def _answer_alone(books: Books, link: Link, want: Want) -> Answer | None:
     shared = held and (
         books.inlet_keys.get(held[0].inlet) == link.neighbour or await books.store.posted(link.neighbour, [key])
     )
-    if not shared:
+    if not shared or not bodiless.may_leave(books, held[0]):
         return Answer(want, None, [])
     if await repair.damaged_among(books, held):
-        return None if key in books.damaged else Answer(want, None, [])
+        waits = repair.is_awaited(books, held[0], _copies(books, want.journal), link)
+        return None if waits else Answer(want, None, [])
     return Answer(want, None, await excerpts_of(books, held))
 
 
@@ -349,8 +353,7 @@ def not_helped(books: Books, link: Link, answer: Answer) -> None:
     link.wanting.remove(want)
     is_single = repair.is_ours(books, want)
     if is_single:
-        copies = [other for other in books.links.values() if _may_have_copy(books, other, want.journal)]
-        repair.not_helped(books, link, want, copies)
+        repair.not_helped(books, link, want, _copies(books, want.journal))
         if repair.is_ours(books, want):
             return  # another neighbour may have it
         # Nobody has it. It may be the next of its journal as well, and then no other want says so.
@@ -391,14 +394,20 @@ async def after_opening(books: Books, entry: Stored, opened: EpochOpened) -> Non
     if not entry.loose and books.below(entry.journal.origin) and books.tips.get(before, Tip()).size < parent.size:
         # Its older stream went before this one, so what is missing of the journal before will not come by itself.
         books.want_upto(before, parent.size)
-    await _send_home(books, before, parent.size)
+    await send_home(books, before, parent.size)
     if entry.journal in books.rollbacks:
         for later in [held for held in books.loose if held.origin == entry.journal.origin]:
             if later.epoch.ordinal > parent.epoch.ordinal and later != entry.journal:
                 # Epochs that the restored device opened after its backup and does not remember: all of them.
-                await _send_home(books, later, 0)
+                await send_home(books, later, 0)
+    if entry.journal in books.rollbacks and not books.below(entry.journal.origin):
+        # What it had passed on of another that forgot it as well, it may have been the last to hold but for us.
+        for other, size in list(books.sealed.items()):
+            await send_home(books, other, size)
+        if books.parent is not None and entry.journal.origin == books.parent:
+            await give_back_passed_on(books, books.parent, parent.epoch)
     for sibling in siblings:
-        await _call_in(books, sibling)
+        await call_in(books, sibling)
 
 
 def siblings_of(books: Books, journal: JournalId) -> list[JournalId]:
@@ -425,27 +434,12 @@ async def after_arrival(books: Books, journal: JournalId, seq: int, before: int)
     for child in books.epochs_of[journal.origin]:
         if child.epoch.ordinal != journal.epoch.ordinal + 1 or child in books.rollbacks:
             continue
-        for entry in await _opening_of(books, child):
+        for entry in await opening_of(books, child):
             opened = line_body(entry, EpochOpened)
             parent = opened.parent if opened is not None else None
             if parent is not None and parent.epoch == journal.epoch and seq >= parent.size:
                 books.find("rollback", journal, parent.size, entry.hash, entry.body or b"")
-                await _call_in(books, child)
-
-
-async def _call_in(books: Books, journal: JournalId) -> None:
-    """An opening that looked ordinary shows a rollback after all: whoever holds what it forgot must hear of it (A7)."""
-    if journal in books.rollbacks:
-        return
-    books.rollbacks.add(journal)
-    if books.below(journal.origin) and journal.origin != books.seat.node:
-        await share(books, None, books.seats_below(books.seat.office), entries=await _opening_of(books, journal))
-
-
-async def _opening_of(books: Books, journal: JournalId) -> list[Stored]:
-    """The first entry of a journal, if it is held."""
-    held = await books.store.entries(journal, 0, 1)
-    return held or [entry for entry in books.batch.entries if entry.seq == 0 and entry.journal == journal]
+                await call_in(books, child)
 
 
 async def meet(books: Books, chain: Sequence[Certificate]) -> None:
@@ -461,11 +455,21 @@ async def meet(books: Books, chain: Sequence[Certificate]) -> None:
     if enrolment.node == books.parent:
         return
     known = books.parent
-    if enrolment.replaces != known and not (known is not None and keyring.is_revoked(known)):
+    if not (enrolment.replaces == known or _may_follow(books, enrolment, known)):
         raise RemoteFault("other_device", "the office above works on another device; ask it for a new sheet")
     books.keyring = keyring
     books.adopt_parent(enrolment.node)
     await after_parent_replaced(books, known)
+
+
+def _may_follow(books: Books, enrolment: Enrolment, known: NodeId | None) -> bool:
+    """Whether a device may stand above us that does not name the one we know: that one is revoked, or several came
+    after it while our line was down, of which the last names one that we never heard of. None that was replaced may.
+    """
+    if known is not None and books.keyring.is_revoked(known):
+        return True
+    is_past = (enrolment.office, enrolment.node) in books.replaced or books.keyring.find(enrolment.node) is not None
+    return not is_past and enrolment.replaces is not None and books.keyring.find(enrolment.replaces) is None
 
 
 def _is_issued_by_revoked(books: Books, enrolment: Enrolment) -> bool:
@@ -492,7 +496,7 @@ async def after_parent_replaced(books: Books, former: NodeId | None) -> None:
     for journal in sorted(books.loose):
         seat = books.seat_of_node(journal.origin)
         if seat is not None and above is not None and within(seat, above):
-            await post_excerpts(books, books.parent, await _loose_beyond(books, journal, 0), lost=True)
+            await post_excerpts(books, books.parent, await loose_beyond(books, journal, 0), lost=True)
     for journal, tip in sorted(books.tips.items()):
         if tip.size and books.below(journal.origin):
             books.post(books.parent, Lane.RUNS, journal, 0, tip.size)
@@ -505,27 +509,51 @@ async def after_revocation(books: Books, revoked: Revoked) -> list[Stored]:
     set, whatever the order of arrival: an entry folded before the revocation came is taken out again.
     Every holder of the lost device's single entries sends them toward its seat and the county (RULINGS A7 (ii)).
     """
+    subjects: set[CaseId | None] = set()
+    raised, disowned = await _suspend(books, revoked.node, subjects)
+    if any(entry.kind in (KIND_REVOKED, KIND_RELEASED) for entry in disowned):
+        raised += await _judge_again(books, subjects)
+    await refold(books, subjects)
+    return raised
+
+
+async def _suspend(books: Books, node: NodeId, subjects: set[CaseId | None]) -> tuple[list[Stored], list[Stored]]:
+    """(what counts again, what does not count any more) of a device; adds the cases to be folded again."""
     found = [*await books.store.dispositions(), *books.batch.dispositions]
     states = {disposition.key: disposition.code for disposition in found}
     suspended = {key for key, code in states.items() if code == "revoked"}
     earliest = dict(sorted(suspended, reverse=True))
-    subjects: set[CaseId | None] = set()
     raised: list[Stored] = []
-    for journal in list(books.epochs_of.get(revoked.node, ())):
+    disowned: list[Stored] = []
+    for journal in list(books.epochs_of.get(node, ())):
         # What lies before the position and is not suspended stays as it is.
-        position = books.keyring.position(journal) or 0
-        for entry in await _entries_from(books, journal, min(position, earliest.get(journal, position))):
+        position = books.keyring.position(journal)
+        first = extent(books, journal) if position is None else position
+        for entry in await _entries_from(books, journal, min(first, earliest.get(journal, first))):
             held = (journal, entry.seq) in suspended
             if books.counts(entry) != held:
                 continue
             books.dispose(entry, "" if held else "held", "" if held else "revoked")
-            if held:
-                raised.append(entry)
-            elif entry.subject is not None or not is_line(entry.kind):
+            (raised if held else disowned).append(entry)
+            if not held and (entry.subject is not None or not is_line(entry.kind)):
                 subjects.add(entry.subject)
-        await _send_home(books, journal, 0)
-    await refold(books, subjects)
-    return raised
+        await send_home(books, journal, 0)
+    return raised, disowned
+
+
+async def _judge_again(books: Books, subjects: set[CaseId | None]) -> list[Stored]:
+    """An office that had revoked devices, or released entries, was revoked itself, below that: what follows for those.
+
+    Returns what counts again.
+    """
+    before, released = books.keyring.revoked(), set(books.released)
+    told = [entry for kind in (KIND_REVOKED, KIND_RELEASED) for entry in await books.store.entries_of_kind(kind)]
+    held = {entry.hash for entry in told}
+    books.judge_revocations([*told, *(entry for entry in books.batch.entries if entry.hash not in held)])
+    after = books.keyring.revoked()
+    changed = {node for node in {*before, *after} if before.get(node) != after.get(node)}
+    changed |= {journal.origin for journal, _, _ in released ^ books.released}
+    return [entry for node in sorted(changed) for entry in (await _suspend(books, node, subjects))[0]]
 
 
 async def refold(books: Books, subjects: set[CaseId | None]) -> None:
@@ -539,19 +567,3 @@ async def refold(books: Books, subjects: set[CaseId | None]) -> None:
 async def _entries_from(books: Books, journal: JournalId, first: int) -> list[Stored]:
     held = await books.store.entries(journal, first, extent(books, journal))
     return [*held, *(entry for entry in books.batch.entries if entry.journal == journal and entry.seq >= first)]
-
-
-async def _send_home(books: Books, journal: JournalId, position: int) -> None:
-    """Post loose entries at or beyond a position toward the journal's seat and toward the county."""
-    if journal not in books.loose or not books.rules.give_back:
-        return
-    beyond = await _loose_beyond(books, journal, position)
-    for target in sorted(way_home(books, journal)):
-        await post_excerpts(books, target, beyond, lost=True)
-
-
-def way_home(books: Books, journal: JournalId) -> frozenset[NodeId]:
-    """The neighbours toward a journal's own seat and toward the county."""
-    seat = books.seat_of_node(journal.origin)
-    nodes = (books.hop(seat) if seat is not None else None, books.parent)
-    return frozenset(node for node in nodes if node is not None)

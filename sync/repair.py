@@ -13,6 +13,7 @@ import msgspec
 from schemas.codec import Malformed
 from schemas.names import JournalId
 from schemas.wire import Answer, Excerpt, Line, Run, Want, entry_hash, header_prefix, is_line, line_digest
+from sync import bodiless
 from sync.books import MISSING_MAX, Books
 from sync.core.journal import Checked, Tip, check_run, links_of
 from sync.core.link import Link
@@ -44,6 +45,13 @@ def miss(books: Books, journal: JournalId, seq: int) -> None:
         books.missing.add((journal, seq))
 
 
+def is_awaited(books: Books, entry: Stored, askable: Sequence[Link], asker: Link) -> bool:
+    """Whether a good copy of an entry that is damaged here may still come from another than who asks for it itself."""
+    others = (link for link in askable if link.neighbour != asker.neighbour)
+    missing = (entry.journal, entry.seq) in books.damaged
+    return missing and any(entry.seq not in link.not_held.get(entry.journal, {}) for link in others)
+
+
 def is_ours(books: Books, want: Want) -> bool:
     """Whether a want, as it comes back with its answer, is one of these."""
     return want.stop == want.start + 1 and (want.journal, want.start) in books.damaged.keys() | books.missing
@@ -53,7 +61,7 @@ async def put_right(books: Books, answer: Answer) -> bool:
     """Write again what an answer brings of entries that are damaged here; True when there was one."""
     before = len(books.batch.repaired)
     if answer.run is not None:
-        links, _, _ = links_of(answer.run)
+        links, _, _ = links_of(answer.run, bodiless.lawful(books))
         for offset, (line, found) in enumerate(zip(answer.run.lines, links, strict=False)):
             await _put_right(books, (answer.run.journal, answer.run.start + offset), line, found)
     for excerpt in answer.excerpts:
@@ -62,8 +70,6 @@ async def put_right(books: Books, answer: Answer) -> bool:
 
 
 def _hash_of_excerpt(excerpt: Excerpt) -> bytes | None:
-    if excerpt.line.body is None:
-        return None
     try:
         digest = line_digest(excerpt.line)
     except Malformed:
@@ -72,7 +78,7 @@ def _hash_of_excerpt(excerpt: Excerpt) -> bytes | None:
 
 
 async def _put_right(books: Books, key: EntryKey, line: Line, link: bytes | None) -> None:
-    if link is None or books.damaged.get(key) != link:
+    if link is None or books.damaged.get(key) != link or (line.body is None and link not in bodiless.lawful(books)):
         return
     journal, seq = key
     for held in await books.store.entries(journal, seq, seq + 1):
@@ -89,6 +95,7 @@ def replace(books: Books, bad: Stored, line: Line, link: bytes) -> None:
 def _write_again(books: Books, held: Stored, line: Line) -> None:
     """Put a good copy in the place of one that went bad here; what may have been folded from that is folded again."""
     books.damaged.pop((held.journal, held.seq), None)
+    line = bodiless.stripped(line) if held.hash in books.erased and books.rules.erased_set else line
     signature = line.signature or held.signature
     good = msgspec.structs.replace(
         held, head=line.head, salt=line.salt, body=line.body, digest=line.digest, signature=signature
@@ -96,6 +103,12 @@ def _write_again(books: Books, held: Stored, line: Line) -> None:
     books.batch.repaired.append(good)
     if good.subject is not None or not is_line(good.kind):
         books.refold_due.add(good.subject)
+
+
+def as_put_right(books: Books, entries: Sequence[Stored]) -> list[Stored]:
+    """These entries as they lie on the disk, or as the present transaction has put them right."""
+    good = {(entry.journal, entry.seq): entry for entry in books.batch.repaired}
+    return [good.get((entry.journal, entry.seq), entry) for entry in entries] if good else list(entries)
 
 
 async def bad_copy(books: Books, journal: JournalId, seq: int) -> Stored | None:
@@ -124,7 +137,7 @@ async def check_again(books: Books, run: Run, known: Tip, checked: Checked) -> t
     made = books.tips_made[journal]
     if made == known or made.size != known.size:
         return known, checked
-    again = check_run(run, made, books.verify_checkpoint)
+    again = check_run(run, made, books.verify_checkpoint, bodiless.lawful(books))
     if again.code and not again.links:
         return known, checked
     books.find(DAMAGED, journal, known.size - 1, made.hash)

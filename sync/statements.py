@@ -45,6 +45,14 @@ class Statements:
             "proof = {} WHERE journal = {} AND seq = {}"
         )
         self.settle = self._filled("DELETE FROM dispositions WHERE journal = {} AND seq = {}")
+        self.erased = (
+            self._upsert(tables.erased, ("hash",)) + " WHERE erased.journal IS NULL AND excluded.journal IS NOT NULL"
+        )
+        self.strip = self._filled(
+            "UPDATE entries SET body = NULL, salt = {}, digest = {} WHERE journal = {} AND seq = {}"
+        )
+        self.redact = self._filled("UPDATE evidence SET name = {}, material = {} WHERE name = {}")
+        self.purged = self._upsert(tables.purged, ("subject",))
 
     def _insert(self, table: Table, *, leave_out: Sequence[str] = ()) -> str:
         names = [name for name in columns_of(table) if name not in leave_out]

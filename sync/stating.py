@@ -104,6 +104,8 @@ def hear(books: Books, link: Link, page: Page) -> None:
     link.to_list = set(page.unsettled)
     if not page.full and page.echo != books.epoch:
         return  # Changes are told to one start of ours: on a page made for an earlier one they change something else.
+    if link.quarantined and page.full and link.heard_fully and page.statement < link.heard_statement:
+        return  # An old stick, read late: what a restored node has to catch up with was stated since.
     told_before = link.heard
     link.hear_sizes(page.statement, page.full, page.sizes)
     if not page.full or not page.settled:

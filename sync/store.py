@@ -7,7 +7,7 @@ Next: `sync.tables` (the rows), `sync.reading` (the other half), `sync.writer` (
 """
 
 from collections import ChainMap
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Protocol, runtime_checkable
 
@@ -23,6 +23,7 @@ from sync.failures import fault_of, is_systemic
 from sync.ports import (
     Batch,
     Disposition,
+    EntryKey,
     Evidence,
     Inlet,
     JournalState,
@@ -85,6 +86,8 @@ class SqlStore(SqlReader):
         self._keys: dict[JournalId, int] = {}
         self._streams: dict[OutboxStream, int] = {}
         self._streams_made = 0
+        self.on_erased: Callable[[Collection[bytes]], Awaitable[None]] | None = None
+        """Told of the hashes that were erased by law, as soon as that is durable; must not raise."""
 
     async def load(self) -> Loaded:
         """See `Store.load`. Also takes up the fence: from here on this object expects to be the only writer."""
@@ -119,6 +122,8 @@ class SqlStore(SqlReader):
             raise fault from error
         self._commits += 1
         self._remember(staged, batch.dropped_neighbours)
+        if batch.erased and self.on_erased is not None:
+            await self.on_erased(batch.erased)
 
     async def tidy(self) -> None:
         """Fold SQLite's write-ahead file into the database and cut it off. For idle moments: it waits for readers."""
@@ -202,6 +207,11 @@ class SqlStore(SqlReader):
             (sql.dispositions, [_disposition_row(d, keys) for d in settled.values() if d.state]),
             (sql.evidence, [self._evidence_row(finding) for finding in batch.evidence]),
             (sql.receipts, [_receipt_row(receipt) for receipt in batch.receipts]),
+            (sql.erased, [_erased_row(link, order, keys) for link, order in batch.erased.items()]),
+            # After what was promoted or put right: whatever became of an entry in this transaction, its body goes.
+            (sql.strip, [(b"", digest, keys[journal], seq) for (journal, seq), digest in batch.stripped.items()]),
+            (sql.redact, [self._redacted_row(name, left) for name, left in batch.redacted.items()]),
+            (sql.purged, list(batch.purged.items())),
         ]
 
     def _repaired_row(self, entry: Stored, keys: Mapping[JournalId, int]) -> Row:
@@ -223,6 +233,10 @@ class SqlStore(SqlReader):
             name,
             material,
         )
+
+    def _redacted_row(self, before: bytes, left: bytes) -> Row:
+        name = sha256(left).digest()
+        return name, self._sealer.seal(name, left), before
 
     # --- one transaction --------------------------------------------------------------------------------------------
 
@@ -349,6 +363,10 @@ def _link_row(memory: LinkMemory) -> Row:
 def _disposition_row(disposition: Disposition, keys: Mapping[JournalId, int]) -> Row:
     journal, seq = disposition.key
     return keys[journal], seq, disposition.state, disposition.code
+
+
+def _erased_row(link: bytes, order: EntryKey | None, keys: Mapping[JournalId, int]) -> Row:
+    return (link, None, None) if order is None else (link, keys[order[0]], order[1])
 
 
 def _receipt_row(receipt: ReceiptRow) -> Row:

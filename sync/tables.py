@@ -204,6 +204,23 @@ evidence = Table(
 """Findings of the post. Journals by full name: a finding may be about one that is not held here. `material` may hold
 bodies, so it is sealed under `name`, its own SHA-256."""
 
+erased = Table(
+    "erased",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("journal", Integer, comment="of the order; null = the order is not here yet"),
+    Column("seq", BigInteger, comment="of the order"),
+)
+"""Entries that lost body and salt by law (RULINGS B6), held here or not: no body of theirs is ever kept again."""
+
+purged = Table(
+    "purged",
+    metadata,
+    Column("subject", LargeBinary, primary_key=True),
+    Column("residue", LargeBinary, nullable=False),
+)
+"""Closed cases of which this device alone let the bodies go (RULINGS A17), and what stays of them here: no person."""
+
 receipts = Table(
     "receipts",
     metadata,

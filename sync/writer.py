@@ -18,6 +18,7 @@ from schemas.wire import Certificate, Page
 from sync.books import Books
 from sync.core.errors import AnotherWriter, Busy, LocalFault, RemoteFault
 from sync.ledger import Admission, Drafting, Ledger
+from sync.paging import Load
 from sync.ports import Stored
 
 T = TypeVar("T")
@@ -107,9 +108,9 @@ class Writer:
         """See `Ledger.record`; returns when the entries are durable. Raises what `drafting` raised."""
         return await self._hand_in(self._shared, lambda: self._ledger.stage_record(drafting), 1)
 
-    async def page_for(self, neighbour: NodeId, *, receipts_due: bool = True) -> Page:
+    async def page_for(self, neighbour: NodeId, *, receipts_due: bool = True, load: Load | None = None) -> Page:
         """See `Ledger.page_for`. Everything the page states is durable when it is returned."""
-        return await self.alone(lambda: self._ledger.page_for(neighbour, receipts_due=receipts_due))
+        return await self.alone(lambda: self._ledger.page_for(neighbour, receipts_due=receipts_due, load=load))
 
     async def meet(self, chain: Sequence[Certificate]) -> None:
         """See `Ledger.meet`."""

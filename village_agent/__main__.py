@@ -4,7 +4,7 @@ import sys
 
 from office.cli import Application, Verbs
 from office.cli import main as run
-from village_agent.memory import keep_small
+from village_agent.memory import keep_small, leave_no_core, start_lean
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -24,6 +24,9 @@ APPLICATION = Application(
 
 def main() -> int:
     """Run one verb; returns the exit status."""
+    if sys.argv[1:2] == ["run"]:
+        start_lean("village_agent")
+    leave_no_core()
     keep_small()
     return run(APPLICATION)
 

@@ -22,6 +22,7 @@ from office.tables import (
     enquiries,
     office_metadata,
     operations,
+    papers,
     records,
     roster_people,
     second_notices,
@@ -39,6 +40,7 @@ PROJECTIONS: Final = (
     enquiries,
     roster_people,
     second_notices,
+    papers,
 )
 """Tables that are folded from entries."""
 
@@ -79,6 +81,15 @@ async def migrate(engine: AsyncEngine) -> Migrated:
         return await connection.run_sync(_migrate)
 
 
+def newer_store(found: int, known: int) -> LocalFault:
+    """The refusal of a database that a newer program wrote."""
+    return LocalFault(
+        "newer_store",
+        f"a newer version of this program wrote this database (format {found}, this version knows {known}); "
+        "install that version again, or restore a backup made before it",
+    )
+
+
 async def is_of_this_version(engine: AsyncEngine) -> bool:
     """Whether the database is exactly what this version works with: then `migrate` would do nothing."""
 
@@ -90,16 +101,24 @@ async def is_of_this_version(engine: AsyncEngine) -> bool:
         return await connection.run_sync(is_current)
 
 
+async def is_older(engine: AsyncEngine) -> bool:
+    """Whether an earlier version wrote the database, which is no empty one."""
+
+    def is_earlier(connection: Connection) -> bool:
+        found = (_number(connection, META_SCHEMA), _number(connection, META_PROJECTIONS))
+        wanted = (len(steps()), PROJECTIONS_VERSION)
+        return found[0] > 0 and found != wanted and found[0] <= wanted[0] and found[1] <= wanted[1]
+
+    async with engine.connect() as connection:
+        return await connection.run_sync(is_earlier)
+
+
 def _migrate(connection: Connection) -> Migrated:
     numbered = steps()
     latest = len(numbered)
     before = _number(connection, META_SCHEMA)
     if before > latest or _number(connection, META_PROJECTIONS) > PROJECTIONS_VERSION:
-        raise LocalFault(
-            "newer_store",
-            f"a newer version of this program wrote this database (format {before}, this version knows {latest}); "
-            "install that version again, or restore a backup made before it",
-        )
+        raise newer_store(before, latest)
     for number, path in numbered.items():
         if number > before:
             _run(connection, path)

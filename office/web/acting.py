@@ -17,6 +17,7 @@ from schemas.casework.reasons import NotPermitted
 from schemas.casework.steps import Step
 from schemas.casework.values import Excepted, Handover, Opinion, Outcome, PauseCause, Promise
 from schemas.names import CASE_ID_BYTES, FOLLOWED_BYTES, OPERATION_BYTES, CaseId
+from schemas.papers import PaperRef
 from schemas.refusals import Refused
 
 Verb = Callable[..., Awaitable[Written]]
@@ -87,15 +88,27 @@ class OperationMissing(Refused):
 
 
 async def perform(
-    desk: Desk, officer: SignedIn, case: CaseId, kind: str, operation: bytes, values: Values, seen: bytes | None
+    desk: Desk,
+    officer: SignedIn,
+    case: CaseId,
+    kind: str,
+    operation: bytes,
+    values: Values,
+    seen: bytes | None,
+    papers: Sequence[PaperRef] = (),
 ) -> Written:
-    """Write one act. `seen`: the last act that the officer saw. Raises `Refused` with nothing written."""
+    """Write one act. `seen`: the last act that the officer saw. Raises `Refused` with nothing written.
+
+    `papers`: captured here, for `papers.brought` alone.
+    """
     verb = VERBS.get(kind)
     if verb is None or kind not in FORMS:
         raise NotPermitted("unknown_act")
     arguments = arguments_of(kind, values)
     if kind not in CONTRIBUTIONS:
         arguments["seen"] = seen
+    if papers:
+        arguments["papers"] = papers
     return await verb(desk)(officer, case, operation, **arguments)
 
 

@@ -9,16 +9,22 @@
     POST   /api/cases/search            {"search", "page"}: a number, or the beginning of the name in a case that the
                                         office filed, holds or is offered
     POST   /api/cases                   {"operation", "item", "applicant", "materials", "statement", "mandate",
-                                        "channel", "consents", "duplicates"}: `office.web.api_filing.FilingInput`;
+                                        "channel", "consents", "duplicates", "papers"}:
+                                        `office.web.api_filing.FilingInput`;
                                         409 with "duplicates" when the same matter is under way and not named there
     POST   /api/lists                   {"item", "rows"}: a list of persons as one case; 422 with "rows" to correct
     POST   /api/enquiries               {"operation", "item", "outcome"}: count an enquiry
     GET    /api/cases/{case}            one case with its timeline, its receipts and the acts that are lawful now
-    POST   /api/cases/{case}/acts       {"kind", "operation", "seen", "fields"}; fields as in `office.web.forms.FORMS`,
-                                        all texts or lists of texts: days as 2026-12-01, `Shape` says what lists hold
+    POST   /api/cases/{case}/acts       {"kind", "operation", "seen", "fields", "papers"};
+                                        fields as in `office.web.forms.FORMS`, all texts or lists of texts:
+                                        days as 2026-12-01, `Shape` says what lists hold
     POST   /api/cases/{case}/unmask     {"purpose"}
     POST   /api/cases/{case}/proof      {"entry", "purpose"}: the bytes of a proof file; "entry" is the fingerprint of
                                         a step, the first 8 characters of its "hash"
+    POST   /api/papers?material=        the body is one JPEG, PNG or PDF; answers with the word by which `papers` of a
+                                        filing, or of the act papers.brought, names it within a day
+    POST   /api/cases/{case}/papers/{digest}        {"purpose"}: the bytes of a paper that is here
+    POST   /api/cases/{case}/papers/{digest}/fetch  ask for one that is not
     GET    /api/line                    neighbours, what waits, what is set aside, findings, room
 
 `operation` is 16 hexadecimal digits (64 random bits) that the caller draws for each action and repeats when it repeats
@@ -38,6 +44,7 @@ from office.storage import StorageState
 from office.web import guards
 from office.web.acting import perform, read_case_id, read_operation, read_seen
 from office.web.api_filing import count_enquiry, file_case, file_list
+from office.web.api_papers import capture_paper, fetch_paper, named, show_paper
 from office.web.deadlines import ClockView, CustodyView, DueView, clock_views, custody_views, due_view
 from office.web.duties import left_to_others
 from office.web.forms import FORMS, read_fields
@@ -47,8 +54,10 @@ from office.web.line import Neighbour, Pill, neighbours_of, pill_of
 from office.web.pages.cases import PAGES_MAX, Queue, proof_file, record_look
 from office.web.pages.filing import groups_of
 from office.web.pages.line import ROWS_MAX, SetAsideView, set_aside_view
+from office.web.paper_views import PaperView, paper_views
 from office.web.site import csrf_token, language_for, site_of
 from office.web.views import CaseDetail, CaseSummary, detail_of, lifted, summary_of
+from schemas.casework.events import PapersBrought
 from schemas.casework.lifecycle import NotPermitted
 from schemas.casework.roles import Role
 from schemas.casework.visibility import does_casework, sight_of
@@ -80,6 +89,8 @@ class ActInput(Struct, frozen=True, forbid_unknown_fields=True):
     operation: str
     fields: dict[str, str | list[str]] = {}
     seen: str = ""
+    papers: tuple[str, ...] = ()
+    """Words of `POST /api/papers`, for `papers.brought` alone."""
 
 
 class WrittenView(Struct, frozen=True):
@@ -129,6 +140,7 @@ class CaseView(Struct, frozen=True):
     acts: tuple[str, ...]
     clocks: tuple[ClockView, ...]
     custody: tuple[CustodyView, ...]
+    papers: tuple[PaperView, ...] = ()
 
 
 class CatalogueView(Struct, frozen=True):
@@ -232,6 +244,7 @@ async def act_on_case(request: AnyRequest, case: FromPath[str]) -> WrittenView:
         read_operation(given.operation),
         read_fields(fields, given.fields),
         read_seen(given.seen),
+        named(request, given.papers) if given.kind == PapersBrought.kind else (),
     )
     entry = written.entry
     return WrittenView(written.case.hex(), entry.kind, entry.hash.hex(), entry.at, written.repeated)
@@ -284,6 +297,9 @@ router = Router(
         act_on_case,
         unmask_case,
         prove_entry,
+        capture_paper,
+        show_paper,
+        fetch_paper,
         show_line,
     ],
 )
@@ -317,7 +333,8 @@ async def _case(request: AnyRequest, case: str, *, is_unmasked: bool = False) ->
     found = await node.worklists.get_case(signed_in.office, read_case_id(case))
     sights = sight_of(found.file, signed_in.office, signed_in.roles)
     item = node.catalogue.item_of(found.file)
+    papers = await paper_views(node, found.file, sights)
     sights = lifted(sights) if is_unmasked else sights
     detail = detail_of(found, sights, node.seat, item)
     clocks, custody = clock_views(node, found.file, sights), custody_views(node, found.file)
-    return CaseView(detail, node.desk.available(signed_in, found.file), clocks, custody)
+    return CaseView(detail, node.desk.available(signed_in, found.file), clocks, custody, papers)

@@ -13,6 +13,7 @@ from office.publishing import records_of
 from office.rosters import FILE_BYTES_MAX, ListRefused
 from office.web import guards
 from office.web.acting import read_operation
+from office.web.api_papers import named
 from office.web.errors import answer_for
 from office.web.forms import plain
 from office.web.guards import AnyRequest, Scope
@@ -80,6 +81,8 @@ class FilingInput(Struct, frozen=True, forbid_unknown_fields=True):
     consents: tuple[Consent, ...] = ()
     duplicates: tuple[str, ...] = ()
     """Numbers of the open cases that the officer was shown."""
+    papers: tuple[str, ...] = ()
+    """Words of `POST /api/papers`."""
 
 
 class OpenCaseView(Struct, frozen=True):
@@ -206,6 +209,7 @@ async def file_case(request: AnyRequest) -> Response[SlipView] | Response[Duplic
         channel=given.channel,
         consents=given.consents,
         duplicates=numbers,
+        papers=named(request, given.papers),
     )
     catalogue = site_of(request).node.catalogue
     gaps = gaps_in(catalogue.in_force(site_of(request).node.clock.now()).get_item(given.item), materials)

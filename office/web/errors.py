@@ -22,7 +22,7 @@ from office.web.forms import FormRefused
 from office.web.guards import OPT_KEY, AnyRequest, Entry, Requires, Scope
 from office.web.i18n import Language, n_, translate
 from office.web.inputs import local_path
-from office.web.site import language_for, renew_csrf_token, site_of, wants_json
+from office.web.site import face_of, language_for, renew_csrf_token, wants_json
 from schemas.casework.lifecycle import NotPermitted
 from schemas.codec import Malformed
 from schemas.refusals import Refused
@@ -32,7 +32,7 @@ from sync.failures import fault_of
 _log: Final = logging.getLogger("tongban.web")
 
 _FORBIDDEN: Final = frozenset({"role_forbids", "not_a_reader", "county_only", "slip_of_another", "look_refused"})
-_NOT_FOUND: Final = frozenset({"no_such_case", "no_such_answer"})
+_NOT_FOUND: Final = frozenset({"no_such_case", "no_such_answer", "no_such_paper"})
 
 _HTTP_SENTENCES: Final[dict[int, tuple[str, str]]] = {
     400: ("bad_request", n_("The request cannot be read; go back, correct what you typed and send it again.")),
@@ -172,7 +172,7 @@ def _page(request: AnyRequest, answer: Answer) -> Response[object]:
     try:
         typed = _typed(request, answer)
         cookie = renew_csrf_token(request) if typed and answer.code == _FORM_EXPIRED[0] else None
-        page = site_of(request).render_alone(request, "refused.html", status=answer.status, answer=answer, typed=typed)
+        page = face_of(request).render_alone(request, "refused.html", status=answer.status, answer=answer, typed=typed)
         if cookie is not None:
             page.set_cookie(cookie)
         return page

@@ -160,6 +160,11 @@ def _is_on_this_machine(connection: AnyConnection) -> bool:
     return all(end is not None and is_loopback(end[0]) for end in ends)
 
 
+def was_signed_in(scope: Mapping[str, Any]) -> bool:
+    """Whether a request that has been answered was a signed-in officer's."""
+    return cast("dict[str, Any]", scope.get("state") or {}).get(_STATE_KEY) is not None
+
+
 def find_signed_in(connection: AnyConnection) -> SignedIn | None:
     """Who is at the screen, or None: nobody, or the guard has not run (no such page)."""
     return connection.state.get(_STATE_KEY)

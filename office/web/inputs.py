@@ -31,6 +31,10 @@ class Form:
         """The field's text; empty when it is not there."""
         return self._fields.get(name, ("",))[0]
 
+    def texts(self, name: str) -> tuple[str, ...]:
+        """All texts of a field that may come several times."""
+        return self._fields.get(name, ())
+
     def source(self, lists: frozenset[str]) -> dict[str, object]:
         """All fields for `read_fields`: those named in `lists` with all their texts, the others with their first."""
         return {name: values if name in lists else values[0] for name, values in self._fields.items()}

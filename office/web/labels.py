@@ -93,6 +93,9 @@ ACTS: Final[dict[str, str]] = {
 }
 """What happened, for timelines."""
 
+TOLD: Final[dict[str, str]] = {**ACTS, "line.erased": n_("Erasure ordered")}
+"""The same, and what the county says of a case without acting on it."""
+
 FORMALLY_ACCEPTED: Final = n_("Formally accepted")
 """The acceptance from which the clocks run (受理), where later ones only pick the case up (接收)."""
 
@@ -316,6 +319,8 @@ STATES: Final[dict[str, str]] = {
     "quarantined": n_("does not count: under review"),
     "unknown": n_("from a newer version"),
     "superseded": n_("superseded: another step counts"),
+    "erased": n_("content erased by law"),
+    "purged": n_("content no longer on this computer"),
 }
 """What became of an entry that does not simply count."""
 

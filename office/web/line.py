@@ -84,7 +84,7 @@ async def pill_of(books: Books, store: Store, clock: Clock) -> Pill:
     heard = _last_heard(books, books.parent)
     if link is None:
         return Pill(LineState.SILENT, 0, is_more=False, last_heard=heard)
-    waiting, is_more, _ = await _waiting(link, store)
+    waiting, is_more, _ = await count_waiting(link, store)
     state = LineState.WAITING if waiting else LineState.SENT
     return Pill(LineState.SILENT if _is_silent(heard, clock) else state, waiting, is_more, heard)
 
@@ -97,7 +97,7 @@ async def neighbours_of(books: Books, store: Store) -> list[Neighbour]:
         link = books.links.get(node)
         if link is None:
             continue
-        waiting, is_more, oldest_at = await _waiting(link, store)
+        waiting, is_more, oldest_at = await count_waiting(link, store)
         heard = _last_heard(books, node)
         is_silent = _is_silent(heard, books.clock)
         found.append(Neighbour(link.seat, node, waiting, is_more, oldest_at, heard, link.quarantined, is_silent))
@@ -113,7 +113,7 @@ def _last_heard(books: Books, node: NodeId) -> Instant | None:
     return memory.last_heard if memory is not None and memory.last_heard else None
 
 
-async def _waiting(link: Link, store: Store) -> tuple[int, bool, Instant | None]:
+async def count_waiting(link: Link, store: Store) -> tuple[int, bool, Instant | None]:
     """(entries that are work and not yet acknowledged, whether there are more, claimed time of the oldest)."""
     stretches: list[tuple[JournalId, int, int]] = []
     total = 0

@@ -1,11 +1,14 @@
 """The routes of `office.local`: what the command line beside a running node may have done by it.
 
     POST /local/countersign  {"device"}             an entry: the county confirms a device
-    POST /local/revoke       {"device", "reason"}   an entry: a device ends
+    POST /local/revoke       {"device", "reason", "officer"}    an entry: a device ends
+    POST /local/replace      {"office", "reason", "officer"}    the same, and the sheet of its successor
     POST /local/sync                                talk with the node above now; answers when that is over
     POST /local/status                              how the node stands (`office.status`)
     POST /local/publish      {"what"}               entries of the register (`office.publishing.Publication`)
+    POST /local/erase        {"case", …}            an order of erasure (`office.erasure_orders.Order`)
     POST /local/carry-out    {"office", "officer", "approver", "reason"}    one run of a move (`office.moving`)
+    POST /local/bundles/…    courier bundles (`office.web.local_bundles`)
 
 Only from loopback, only with the token of this start (`guards.local`, `Doorman`). Refusals are {"code", "message"}.
 Must never show a case or a person: whoever runs the node is not thereby an officer.
@@ -22,14 +25,12 @@ from litestar.handlers import BaseRouteHandler
 from office.local import (
     CONVERSATION_S,
     CarryOut,
-    Countersign,
     Doorman,
+    Erase,
     LocalRefusal,
     Publish,
-    Revoke,
     Talked,
     WrittenEntries,
-    WrittenEntry,
     no_parent,
     talked,
 )
@@ -40,6 +41,8 @@ from office.web.errors import answer_for, log_own_fault
 from office.web.guards import AnyConnection, AnyRequest
 from office.web.i18n import Language
 from office.web.inputs import read_json
+from office.web.local_bundles import bundle_handlers
+from office.web.local_devices import device_handlers
 from sync.courier import Courier
 
 BODY_BYTES_MAX: Final = 4 * 1024
@@ -50,25 +53,13 @@ PUBLICATION_BYTES_MAX: Final = 8 * 1024 * 1024
 
 
 def local_router(node: Node, courier: Courier | None, doorman: Doorman) -> Router:
-    """The six routes."""
+    """All routes."""
     opt = guards.local()
 
     async def check_token(connection: AnyConnection, handler: BaseRouteHandler) -> None:
         scheme, _, token = connection.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not doorman.is_token(token):
             raise NotAuthorizedException("token")
-
-    @post("/countersign", status_code=201, opt=opt)
-    async def countersign(request: AnyRequest) -> WrittenEntry:
-        """Confirm a device that a township enrolled."""
-        given = await read_json(request, Countersign)
-        return WrittenEntry((await node.enrolling.countersign(given.device)).hash.hex())
-
-    @post("/revoke", status_code=201, opt=opt)
-    async def revoke(request: AnyRequest) -> WrittenEntry:
-        """End a lost device."""
-        given = await read_json(request, Revoke)
-        return WrittenEntry((await node.enrolling.revoke(given.device, given.reason)).hash.hex())
 
     @post("/sync", status_code=200, opt=opt)
     async def sync(request: AnyRequest) -> Talked:
@@ -93,9 +84,24 @@ def local_router(node: Node, courier: Courier | None, doorman: Doorman) -> Route
         done = await node.moving.carry_out(given.office, given.officer, given.approver, given.reason)
         return {"written": done.written, "left": done.left}
 
+    @post("/erase", status_code=201, opt=opt)
+    async def erase(request: AnyRequest) -> WrittenEntries:
+        """Order that a case's bodies go by law."""
+        from office.erasure_orders import erasure_orders_of, order_from
+
+        return WrittenEntries(len(await erasure_orders_of(node).order(order_from(await read_json(request, Erase)))))
+
     return Router(
         "/local",
-        route_handlers=[countersign, revoke, sync, status, publish, carry_out],
+        route_handlers=[
+            *device_handlers(node, opt),
+            sync,
+            status,
+            publish,
+            carry_out,
+            erase,
+            *bundle_handlers(node, opt),
+        ],
         guards=[check_token],
         request_max_body_size=BODY_BYTES_MAX,
         exception_handlers={Exception: _refuse, HTTPException: _refuse},

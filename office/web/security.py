@@ -18,8 +18,10 @@ CONTENT_SECURITY_POLICY: Final = (
     "font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
+POLICY: Final = "content-security-policy"
+
 HEADERS: Final = {
-    "content-security-policy": CONTENT_SECURITY_POLICY,
+    POLICY: CONTENT_SECURITY_POLICY,
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
     "referrer-policy": "same-origin",
@@ -50,7 +52,9 @@ def harden(*, is_tls: bool) -> Callable[[Message, Scope], Coroutine[Any, Any, No
             return
         headers = MutableScopeHeaders.from_message(message)
         for name, value in (DEVICE_HEADERS if is_for_device(scope) else for_browsers).items():
-            headers[name] = value
+            # A handler may only be stricter: papers are sandboxed.
+            if name != POLICY or name not in headers:
+                headers[name] = value
         if "cache-control" not in headers:
             headers["cache-control"] = NO_STORE
 

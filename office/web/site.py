@@ -1,6 +1,7 @@
 """What the handlers of one application share: the node behind them, the accounts, the renderer, the cookies.
 
-Never holds anything of one request or one person. Next: `office.web.app`, which makes the one `Site`.
+A `Face` is what can be shown while a village is locked and no node is open; the `Site` is the whole. Never holds
+anything of one request or one person. Next: `office.web.app`, which makes the one `Site`, `office.web.locked`.
 """
 
 from collections.abc import Mapping
@@ -24,10 +25,11 @@ from office.web.assets import path_of
 from office.web.guards import CASEWORK, EVERYBODY, AnyRequest, find_signed_in
 from office.web.i18n import DEFAULT, Language, language_of, n_, translate, translate_count
 from office.web.line import Pill, pill_of, sentence
+from office.web.paper_tokens import PaperTokens
 from office.web.security import CookieNames
 from schemas.casework.clocks import CHINA_TIME
 from schemas.casework.roles import ROLES_OF_ACT, Role
-from schemas.divisions import tier_of_office
+from schemas.divisions import is_village_office, tier_of_office
 from schemas.names import OPERATION_BYTES, Instant, OfficeId, OfficerId
 
 if TYPE_CHECKING:
@@ -93,25 +95,43 @@ class Names:
         return (officers or {}).get(OfficerId(officer)) or self._node.people.name_of(OfficerId(officer))
 
 
-class Site:
-    """One node's web face."""
+class BareNames:
+    """What things are called while nothing is open: message ids, and offices by their codes."""
 
-    def __init__(self, node: "Node", access_log: AccessLog, cookies: CookieNames) -> None:
-        self.node = node
-        self.accounts = node.accounts
-        self.access_log = access_log
+    def __init__(self, language: Language) -> None:
+        self.language = language
+
+    def text(self, message: str) -> str:
+        """A message id in this language."""
+        return translate(message, self.language)
+
+    def plural(self, one: str, many: str, number: int) -> str:
+        """The message for a number of things; its placeholders are left to the caller."""
+        return translate_count(one, many, number, self.language)
+
+    def office(self, office: str | None) -> str:
+        """An office's code."""
+        return office or ""
+
+
+class Face:
+    """What one node's pages look like, and nothing of what it holds."""
+
+    def __init__(
+        self, seat: OfficeId, language: str, cookies: CookieNames, names: Mapping[Language, Names | BareNames]
+    ) -> None:
+        """`language`: the node's setting."""
+        self.seat = seat
         self.cookies = cookies
-        self.default_language = language_of(node.settings.language) or DEFAULT
-        self.names = {language: Names(node, language) for language in Language}
-        self._environments = {language: _environment(names) for language, names in self.names.items()}
+        self.default_language = language_of(language) or DEFAULT
+        self.can_lock = False
+        """Whether the pages of this application offer to lock the computer."""
+        self._named = names
+        self._environments = {language: _environment(each) for language, each in names.items()}
 
-    async def render(
-        self, request: AnyRequest, template: str, /, *, status: int = 200, back: str = "", **context: object
-    ) -> Response[object]:
-        """A page. `context` is what the template shows beside who is signed in and how the line is."""
-        books, store = self.node.books, self.node.store
-        pill = await pill_of(books, store, self.node.clock) if find_signed_in(request) is not None else None
-        return self.render_alone(request, template, status=status, pill=pill, back=back, **context)
+    def pressure(self) -> str:
+        """How short of room this computer is; empty: not said."""
+        return ""
 
     def render_alone(
         self,
@@ -134,21 +154,47 @@ class Site:
         page = self._environments[language].get_template(template)
         html = page.render(
             language=language,
-            names=self.names[language],
+            names=self._named[language],
             labels=labels,
             signed_in=signed_in,
-            navigation=navigation_for(signed_in),
+            navigation=(*navigation_for(signed_in), *_managing(signed_in, self.seat)),
             path=request.url.path,
             back=back or (request.url.path if request.method == "GET" else ""),
             csrf=csrf_token(request),
-            seat=self.node.seat,
-            office_here=signed_in.office if signed_in is not None else self.node.seat,
-            tier=tier_of_office(self.node.seat).value,
+            seat=self.seat,
+            office_here=signed_in.office if signed_in is not None else self.seat,
+            tier=tier_of_office(self.seat).value,
+            can_lock=self.can_lock,
             pill=pill,
             pill_words=sentence(pill, language) if pill is not None else "",
+            pressure=self.pressure() if signed_in is not None else "",
             **context,
         )
         return Response(html, status_code=status, media_type="text/html; charset=utf-8")
+
+
+class Site(Face):
+    """One open node's web face."""
+
+    def __init__(self, node: "Node", access_log: AccessLog, cookies: CookieNames) -> None:
+        self.node = node
+        self.accounts = node.accounts
+        self.access_log = access_log
+        self.paper_tokens = PaperTokens(node.data_key)
+        self.names = {language: Names(node, language) for language in Language}
+        super().__init__(node.books.seat.office, node.settings.language, cookies, self.names)
+
+    async def render(
+        self, request: AnyRequest, template: str, /, *, status: int = 200, back: str = "", **context: object
+    ) -> Response[object]:
+        """A page. `context` is what the template shows beside who is signed in and how the line is."""
+        books, store = self.node.books, self.node.store
+        pill = await pill_of(books, store, self.node.clock) if find_signed_in(request) is not None else None
+        return self.render_alone(request, template, status=status, pill=pill, back=back, **context)
+
+    def pressure(self) -> str:
+        """How short of room this computer is (`office.storage.Pressure`)."""
+        return self.node.storage.state().pressure.value
 
     def new_operation(self) -> str:
         """The number of a form that is about to be shown (RULINGS B10)."""
@@ -156,12 +202,17 @@ class Site:
 
 
 def site_of(connection: Connection) -> Site:
-    """The application's site."""
+    """The application's site; only where a node is open."""
     return cast("Site", connection.app.state[_SITE])
 
 
-def keep_site(state: Any, site: Site) -> None:
-    """Put the site where `site_of` finds it."""
+def face_of(connection: Connection) -> Face:
+    """The application's face."""
+    return cast("Face", connection.app.state[_SITE])
+
+
+def keep_site(state: Any, site: Face) -> None:
+    """Put it where `site_of` and `face_of` find it."""
     state[_SITE] = site
 
 
@@ -206,6 +257,13 @@ def navigation_for(signed_in: SignedIn | None) -> tuple[tuple[str, str], ...]:
     return tuple((target, label) for target, label, needed in NAVIGATION if not needed.isdisjoint(roles))
 
 
+def _managing(signed_in: SignedIn | None, seat: OfficeId) -> tuple[tuple[str, str], ...]:
+    """The page of the devices below, where there may be some."""
+    if signed_in is None or Role.ADMINISTRATOR not in signed_in.roles or is_village_office(seat):
+        return ()
+    return (("/devices", n_("Devices")),)
+
+
 def home_of(signed_in: SignedIn | None) -> str:
     """Where somebody starts: the first page of their menu. Whoever only runs the node sees no case."""
     pages = navigation_for(signed_in)
@@ -214,7 +272,7 @@ def home_of(signed_in: SignedIn | None) -> str:
 
 def language_for(connection: Connection) -> Language:
     """Cookie, then the officer's own choice, then the node's setting."""
-    site = site_of(connection)
+    site = face_of(connection)
     chosen = language_of(connection.cookies.get(site.cookies.language))
     signed_in: SignedIn | None = find_signed_in(connection)
     return chosen or (language_of(signed_in.language) if signed_in else None) or site.default_language
@@ -226,7 +284,7 @@ def wants_json(connection: Connection) -> bool:
     return connection.url.path.startswith("/api/") or accept.startswith("application/json")
 
 
-def _environment(names: Names) -> jinja2.Environment:
+def _environment(names: Names | BareNames) -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(str(files("office.web").joinpath("templates"))),
         autoescape=True,
@@ -237,7 +295,7 @@ def _environment(names: Names) -> jinja2.Environment:
     )
     install: Any = environment
     install.install_gettext_callables(names.text, names.plural, newstyle=True)
-    environment.filters |= {"when": when, "thousands": thousands}
+    environment.filters |= {"when": when, "thousands": thousands, "weight": weight}
     install.globals.update(asset=path_of)
     return environment
 
@@ -256,3 +314,8 @@ def when(instant: Instant | None) -> str:
 def thousands(number: int) -> str:
     """12,345."""
     return f"{number:,}"
+
+
+def weight(size: int) -> str:
+    """Bytes as people say them: 310 KB, 2.4 MB."""
+    return f"{size / 1_000_000:.1f} MB" if size >= 1_000_000 else f"{max(1, round(size / 1000))} KB"

@@ -83,5 +83,5 @@ def _line(names: Names, step: StepView) -> str:
         if one.field in labels.FIELDS
     )
     state = f" ({names.text(labels.STATES[step.state])})" if step.state else ""
-    act = names.text(labels.FORMALLY_ACCEPTED if step.is_acceptance else labels.ACTS.get(step.kind, step.kind))
+    act = names.text(labels.FORMALLY_ACCEPTED if step.is_acceptance else labels.TOLD.get(step.kind, step.kind))
     return f"{at} {turn}  {names.office(step.office)}  {act}{state}  {said}".rstrip()

@@ -194,6 +194,12 @@ class CaseDetail(Struct, frozen=True):
     course: CourseView
     steps: tuple[StepView, ...]
     receipts: tuple[ReceiptView, ...]
+    erased_at: Instant | None = None
+    """When the county ordered that the case's content goes (RULINGS B6); then no person is in anything above."""
+    erased_ground: str = ""
+    """Why, in the order's words."""
+    is_purged: bool = False
+    """The content is no longer on this computer; the office above has it."""
 
 
 def lifted(sights: Sights) -> dict[FieldGroup, Sight]:
@@ -222,7 +228,7 @@ def summary_of(found: Found, sights: Sights, seat: OfficeId) -> CaseSummary:
         case.filing_office,
         case.home,
         case.filed_at,
-        _name(filing.applicant, sights) if filing is not None else "",
+        _name(filing.applicant, sights) if filing is not None and not case.is_empty else "",
         line_upward(seat) if ours else (seat,),
         tuple(sorted(holders)),
     )
@@ -231,7 +237,7 @@ def summary_of(found: Found, sights: Sights, seat: OfficeId) -> CaseSummary:
 def detail_of(found: Found, sights: Sights, seat: OfficeId, item: ServiceItem | None = None) -> CaseDetail:
     """A case for its page. `item`: its item, if this node knows it."""
     case, filing = found.file, found.file.filing
-    applicant = filing.applicant if filing is not None else None
+    applicant = filing.applicant if filing is not None and not case.is_empty else None
     shows_statement = sights[FieldGroup.STATEMENT] is Sight.CLEAR
     shows_decision = case.decision is not None and sights[FieldGroup.DECISION] is Sight.CLEAR
     # What is quarantined says nothing about anybody: a hostile device may have written it in another office's name.
@@ -260,10 +266,13 @@ def detail_of(found: Found, sights: Sights, seat: OfficeId, item: ServiceItem | 
         requests=case.requests,
         recall_requested=case.recall_requested,
         is_partial=bool(case.held) or filing is None,
-        may_unmask=Sight.UNMASKABLE in sights.values(),
+        may_unmask=Sight.UNMASKABLE in sights.values() and not case.is_empty,
         course=course_of(found, item, sights),
         steps=tuple(_step(one, found, acts, noted, sights, seat) for one in found.traced),
         receipts=tuple(_receipt(one) for one in found.receipts),
+        erased_at=case.erased.at if case.erased is not None else None,
+        erased_ground=case.erased.ground if case.erased is not None else "",
+        is_purged=case.purged,
     )
 
 

@@ -33,6 +33,7 @@ from schemas.casework.steps import Step
 from schemas.casework.values import MaterialStatus, Opinion, PauseCause, Promise
 from schemas.divisions import is_village_office
 from schemas.names import CaseId, Instant, OfficeId, OfficerId, seat_of, within
+from schemas.papers import PaperRef
 
 NO_CASE = CaseId(b"")
 NO_TIP = b""
@@ -105,6 +106,7 @@ class Contributed(Struct, frozen=True, array_like=True, order=True, gc=False):
     at: Instant = Instant(0)
     facts: tuple[str, ...] = ()
     """What the fold needs of it; `schemas.casework.effects.FACTS` says which, by kind."""
+    papers: tuple[PaperRef, ...] = ()
 
 
 class Span(Struct, frozen=True, array_like=True, gc=False):
@@ -192,6 +194,17 @@ class Course(Struct, frozen=True, array_like=True, gc=False):
 
 PLAIN: Final = Course()
 
+
+class Erasure(Struct, frozen=True, array_like=True, gc=False):
+    """By what order the case's bodies went (RULINGS B6)."""
+
+    at: Instant
+    ground: str
+    """Legal ground, in words."""
+    ordered_by: str
+    approved_by: str
+
+
 _KEPT: Final = frozenset({Step.SURVEY, Step.PUBLICITY})
 """Steps that stand when a case is taken up again."""
 
@@ -243,6 +256,15 @@ class CaseFile(Struct, frozen=True, array_like=True, gc=False):
     Sorted."""
     home: OfficeId | None = None
     """Where the result is handed over: where it was filed, unless it was re-homed. None while the filing is missing."""
+    erased: Erasure | None = None
+    """The bodies are gone by law, here and everywhere: what stands above is what stays (`schemas.casework.residue`)."""
+    purged: bool = False
+    """The bodies are gone on this device alone (RULINGS A17): the office above has them."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing but a residue is here: no person, no words, no papers."""
+        return self.erased is not None or self.purged
 
     @property
     def filing_office(self) -> OfficeId | None:
@@ -270,6 +292,16 @@ class CaseFile(Struct, frozen=True, array_like=True, gc=False):
     def brought(self) -> tuple[Contributed, ...]:
         """Papers that were brought, to an office that has the case, and that no act has taken up yet."""
         return tuple(one for one in self._by_readers(PapersBrought.kind) if one.hash not in self.taken_up)
+
+    @property
+    def papers(self) -> tuple[PaperRef, ...]:
+        """The photographs and PDF that the filing names, and those of who has the case, each once."""
+        named = {paper.digest: paper for paper in self.filing.papers} if self.filing is not None else {}
+        if any(one.papers for one in self.contributions):
+            for brought in self._by_readers(PapersBrought.kind):
+                for paper in brought.papers:
+                    named.setdefault(paper.digest, paper)
+        return tuple(named.values())
 
     @property
     def recall_requested(self) -> bool:

@@ -329,7 +329,7 @@ agrees, the day and who was there. Texts stay in the entry."""
 
 def contributed(event: Contribution, header: Headed) -> Contributed:
     """A contribution as the case remembers it."""
-    materials = event.materials if isinstance(event, PapersBrought) else ()
+    materials, papers = (event.materials, event.papers) if isinstance(event, PapersBrought) else ((), ())
     facts = FACTS.get(event.kind)
     return Contributed(
         event.after_turn,
@@ -341,6 +341,7 @@ def contributed(event: Contribution, header: Headed) -> Contributed:
         materials,
         header.at,
         facts(event) if facts is not None else (),
+        papers,
     )
 
 

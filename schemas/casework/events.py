@@ -46,6 +46,7 @@ from schemas.casework.values import (
 )
 from schemas.codec import ENTRY_BODY_BYTES_MAX, UNREADABLE, Malformed, encode, holds_nul, reader
 from schemas.names import HASH_BYTES, OfficerId
+from schemas.papers import Papers
 
 ROSTER_ROWS_MAX: Final = 300
 """Rows of one part of a list: at 80 bytes each 24 KB, below the body's 32 KiB."""
@@ -110,6 +111,8 @@ class CaseFiled(Act, frozen=True, array_like=True, gc=False):
     roster: Hash | None = None
     """A list of persons: SHA-256 over its rows (`schemas.casework.rosters`); the rows follow as `roster.added`."""
     roster_rows: Annotated[int, Meta(ge=0, le=ROSTER_ROWS_MAX * ROSTER_PARTS_MAX)] = 0
+    papers: Papers = ()
+    """Photographs and PDF of the materials (附件): named here, carried apart (`schemas.papers`)."""
 
 
 class CustodyOffered(Act, frozen=True, array_like=True, gc=False):
@@ -316,6 +319,8 @@ class PapersBrought(Contribution, frozen=True, array_like=True, gc=False):
 
     materials: Words
     note: Text = ""
+    papers: Papers = ()
+    """Photographs and PDF of what was brought."""
 
 
 class RecallRequested(Contribution, frozen=True, array_like=True, gc=False):

@@ -30,12 +30,15 @@ from schemas.casework.events import (
     CaseFiled,
     CaseRehomed,
     Contribution,
+    CustodyOffered,
     CustodyReassigned,
+    OpinionsRequested,
     ResultHandedOver,
 )
+from schemas.casework.residue import Kept, Removal, joined
 from schemas.casework.stages import Stage
-from schemas.names import OfficeId, followed, seat_of
-from schemas.wire import Headed
+from schemas.names import CaseId, Epoch, Instant, NodeId, OfficeId, followed, seat_of
+from schemas.wire import EntryHeader, Headed
 
 Item: TypeAlias = tuple[CaseEvent, Headed]
 """One entry of a case, decoded, with its header."""
@@ -58,15 +61,30 @@ def follow(case: CaseFile | None, event: CaseEvent, header: Headed) -> CaseFile 
     return replace(case, contributions=with_value(case.contributions, contributed(event, header)))
 
 
-def fold(entries: Iterable[Item]) -> CaseFile | None:
-    """The case that this *set* of entries makes, whatever their order and however often each occurs; None if empty."""
+def fold(entries: Iterable[Item], removals: Iterable[Removal] = (), subject: CaseId = NO_CASE) -> CaseFile | None:
+    """The case that this *set* of entries makes, whatever their order and however often each occurs; None if empty.
+
+    `removals`: what stays of the entries of case `subject` that lost their bodies.
+    """
     items = list(entries)
+    kept = joined(subject, removals)
+    if kept is not None:
+        return _fold_set(items, kept)
     case: CaseFile | None = None
     for event, header in items:
         case = follow(case, event, header)
         if case is None:
             return _fold_set(items)
     return case
+
+
+def acts_of(entries: Iterable[Item], removals: Iterable[Removal] = (), subject: CaseId = NO_CASE) -> tuple[bytes, ...]:
+    """The acts that count, by turn, each as the next one names it: what a residue says of them."""
+    kept = joined(subject, removals)
+    acts = [(event, header) for event, header in _distinct(entries, kept) if isinstance(event, Act)]
+    branch = _Tree(acts, kept).winning_branch()
+    known = kept.acts if kept is not None else ()
+    return (*known, *(followed(node.header.hash) for node in branch[1 if known else 0 :]))
 
 
 def _is_again(one: Contributed, event: Contribution) -> bool:
@@ -114,7 +132,8 @@ class _Node:
 class _Tree:
     """All acts of a case, each judged on the state its predecessor left."""
 
-    def __init__(self, acts: list[tuple[Act, Headed]]) -> None:
+    def __init__(self, acts: list[tuple[Act, Headed]], kept: Kept | None = None) -> None:
+        """`kept`: what stays of acts that are gone: the others grow on it."""
         self.roots: list[_Node] = []
         self.nodes: dict[bytes, _Node] = {}
         self.held: set[bytes] = set()
@@ -124,12 +143,27 @@ class _Tree:
         # Should two hashes begin alike, the lower one is meant: the fold stays a function of the set.
         hashes = sorted(self._turns, reverse=True)
         self._named = {followed(link): link for link in hashes}
+        self._gone: frozenset[bytes] = frozenset()
+        if kept is not None and kept.base is not None:
+            self._plant(kept.base, kept.gone)
         for event, header in sorted(acts, key=_by_turn):
             self._place(event, header)
         for node in sorted(self.nodes.values(), key=lambda node: -node.event.turn):
             for child in node.children:
                 node.seats |= child.seats | {child.seat}
                 node.handed_over = node.handed_over or child.handed_over
+
+    def _plant(self, base: CaseFile, gone: frozenset[bytes]) -> None:
+        """Begin with a case of which only a residue is here: nothing competes with it."""
+        assert base.filing is not None
+        nowhere, at = NodeId(""), base.filed_at or Instant(0)
+        header = EntryHeader(nowhere, Epoch(0, b""), 0, at, base.filing.kind, base.case, base.tip)
+        root = _Node(base.filing, header, base)
+        self.nodes[base.tip] = root
+        self.roots.append(root)
+        self._turns[base.tip] = base.turn
+        self._named |= {short: short for short in (*gone, base.tip)}
+        self._gone = gone
 
     def _place(self, event: Act, header: Headed) -> None:
         """Judge one act. Predecessors come first, because an act whose turn does not follow is void at once."""
@@ -139,6 +173,8 @@ class _Tree:
         before = self._named.get(event.after)
         if before is None:
             self.held.add(header.hash)
+        elif before in self._gone:
+            self.void.add(header.hash)
         elif event.turn != self._turns[before] + 1:
             self._breach(event, header, OUT_OF_TURN)
         elif before in self.held:
@@ -153,6 +189,8 @@ class _Tree:
             self._breach(event, header, FILING_EXPECTED)
         elif event.turn != 1:
             self._breach(event, header, OUT_OF_TURN)
+        elif self.roots and self.roots[0].state.is_empty:
+            self.void.add(header.hash)
         else:
             node = _Node(event, header, file_case(event, header))
             self.nodes[header.hash] = node
@@ -218,14 +256,28 @@ def _by_turn(item: tuple[Act, Headed]) -> tuple[int, bytes]:
     return item[0].turn, item[1].hash
 
 
-def _fold_set(items: list[Item]) -> CaseFile | None:
-    """`fold` without its short cut: build the tree of acts, choose the branch, add what commutes."""
+def _distinct(items: Iterable[Item], kept: Kept | None) -> list[Item]:
+    """Each entry once, without those that a residue speaks for."""
     distinct = {header.hash: (event, header) for event, header in items}
-    if not distinct:
+    if kept is None:
+        return list(distinct.values())
+    known = kept.gone | set(kept.acts)
+    return [
+        (event, header)
+        for link, (event, header) in distinct.items()
+        if (followed(link) not in known if isinstance(event, Act) else link not in kept.notes)
+    ]
+
+
+def _fold_set(items: list[Item], kept: Kept | None = None) -> CaseFile | None:
+    """`fold` without its short cut: build the tree of acts, choose the branch, add what commutes."""
+    distinct = _distinct(items, kept)
+    if not distinct and (kept is None or kept.base is None):
         return None
-    acts = [(event, header) for event, header in distinct.values() if isinstance(event, Act)]
-    notes = [contributed(event, header) for event, header in distinct.values() if isinstance(event, Contribution)]
-    tree = _Tree(acts)
+    acts = [(event, header) for event, header in distinct if isinstance(event, Act)]
+    notes = [contributed(event, header) for event, header in distinct if isinstance(event, Contribution)]
+    notes += kept.notes.values() if kept is not None else ()
+    tree = _Tree(acts, kept)
     branch = tree.winning_branch()
     case = branch[-1].state if branch else CaseFile(items[0][1].subject or NO_CASE)
     breached = {breach.hash for breach in tree.breaches if breach.code in VOID}
@@ -233,13 +285,15 @@ def _fold_set(items: list[Item]) -> CaseFile | None:
     # Only who worked on this very case must hear how it goes on, not who filed another one under its number.
     of_this_case = branch[0].descendants() if branch else []
     losers = [node for node in of_this_case if node.header.hash in superseded]
+    # Of a case that is gone nobody can tell what they worked on: they hold some of it, and must hear that it is gone.
+    late = [event for event, header in acts if header.hash in superseded | tree.held] if case.is_empty else []
     return replace(
         case,
         contributions=_each_once(notes) if branch else (),
         held=tuple(sorted(tree.held if branch else tree.held.union(note.hash for note in notes))),
-        superseded=tuple(sorted(superseded)),
+        superseded=tuple(sorted({*case.superseded, *superseded})),
         breaches=tuple(sorted({*case.breaches, *tree.breaches})),
-        informed=tuple(sorted({*case.informed, *_workers(losers)})),
+        informed=tuple(sorted({*case.informed, *_workers(losers)}.union(*map(_named_in, late)))),
     )
 
 
@@ -252,6 +306,17 @@ def _workers(nodes: Iterable[_Node]) -> set[OfficeId]:
         if isinstance(node.event, CaseRehomed):
             offices.add(node.event.to)
     return offices
+
+
+def _named_in(event: Act) -> set[OfficeId]:
+    """The office that wrote an act, and those to which it gave or showed the case."""
+    match event:
+        case CustodyOffered() | CustodyReassigned() | CaseRehomed():
+            return {event.office, event.to}
+        case OpinionsRequested():
+            return {event.office, *event.to}
+        case _:
+            return {event.office}
 
 
 def _each_once(notes: list[Contributed]) -> tuple[Contributed, ...]:

@@ -19,6 +19,14 @@ REASONS: Final[dict[str, tuple[str, str]]] = {
         "编号的末位校验字符不符，没有这样的编号；请对照凭条逐位核对。",
         "The last character of this number does not fit: no slip bears it. Compare it with the slip, digit by digit.",
     ),
+    "case_erased": (
+        "本件保管期限已满，内容已依法删除，不能再办理；居民有新的诉求请另行收件。",
+        "What this case held was erased by law, and nothing can be done with it any more; file a new case instead.",
+    ),
+    "case_purged": (
+        "本件已办结，内容按规定不再留在本机；需要办理或查看时请联系乡镇中心。",
+        "This closed case is no longer kept on this computer; ask the township, which has it, to act or to show it.",
+    ),
     "already_filed": ("该件已经登记；请打开已有的件。", "The case is already filed; open the existing one."),
     "filing_awaited": (
         "收件登记还没有传到本机，暂不能办理；请等待线路同步。",

@@ -26,6 +26,8 @@ class FieldGroup(StrEnum):
     """Document number and telephone."""
     STATEMENT = "statement"
     """Free text, mandate, materials, remarks: may tell of health, money, family (PIPL art. 28)."""
+    PAPERS = "papers"
+    """Photographs and PDF of the materials: they show all of the above."""
     DECISION = "decision"
     """Outcome, reason, basis, remedy."""
 
@@ -58,6 +60,7 @@ _WORKING: Final = {
     FieldGroup.NAME: Sight.CLEAR,
     FieldGroup.CONTACT: Sight.UNMASKABLE,
     FieldGroup.STATEMENT: Sight.CLEAR,
+    FieldGroup.PAPERS: Sight.CLEAR,
     FieldGroup.DECISION: Sight.CLEAR,
 }
 _WATCHING: Final = {
@@ -65,6 +68,7 @@ _WATCHING: Final = {
     FieldGroup.NAME: Sight.UNMASKABLE,
     FieldGroup.CONTACT: Sight.UNMASKABLE,
     FieldGroup.STATEMENT: Sight.UNMASKABLE,
+    FieldGroup.PAPERS: Sight.UNMASKABLE,
     FieldGroup.DECISION: Sight.CLEAR,
 }
 _REMEMBERING: Final = {
@@ -72,6 +76,7 @@ _REMEMBERING: Final = {
     FieldGroup.NAME: Sight.MASKED,
     FieldGroup.CONTACT: Sight.MASKED,
     FieldGroup.STATEMENT: Sight.HIDDEN,
+    FieldGroup.PAPERS: Sight.HIDDEN,
     FieldGroup.DECISION: Sight.CLEAR,
 }
 _NOTHING: Final = dict.fromkeys(FieldGroup, Sight.HIDDEN)

@@ -6,9 +6,10 @@ are a relay's fault and are fetched again; a fork needs two owner-signed stateme
 Next: `merkle` (tree), `link` (numbers), `sync.ledger` (who calls this).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from hashlib import sha256
 from itertools import pairwise
+from typing import Final
 
 from msgspec import Struct
 
@@ -26,6 +27,7 @@ from schemas.wire import (
     encode_head,
     entry_hash,
     header_prefix,
+    is_line,
     line_digest,
 )
 from sync.core.merkle import Frontier, verify_inclusion
@@ -48,6 +50,9 @@ CheckpointVerifier = Callable[[JournalId, Checkpoint], bool]
 
 AttestationVerifier = Callable[[JournalId, bytes, bytes], bool]
 """(journal, entry hash, signature): whether the owner's log key attested the entry."""
+
+
+NOTHING_ERASED: Final[frozenset[bytes]] = frozenset()
 
 
 class Tip(Struct, frozen=True):
@@ -105,11 +110,11 @@ class Checked(Struct, frozen=True):
     code: str = ""
 
 
-def links_of(run: Run) -> tuple[list[bytes], list[Head], str]:
+def links_of(run: Run, erased: Container[bytes] = NOTHING_ERASED) -> tuple[list[bytes], list[Head], str]:
     """Hashes and heads of a run's lines, computed from the `prev` it states; stops at the first that is not one.
 
-    A line without its body is none, though its digest could be hashed: nothing is lawfully erased in this version, and
-    nobody erases on the way (RULINGS B6).
+    A line without its body is one only if the hash that its stated digest gives is among those that are known to be
+    `erased` by law: nobody erases on the way (RULINGS B6).
     """
     prefix = header_prefix(run.journal)
     link = run.prev
@@ -119,15 +124,23 @@ def links_of(run: Run) -> tuple[list[bytes], list[Head], str]:
     for seq, line in enumerate(run.lines, run.start):
         body, salt, head = line.body, line.salt, line.head
         if body is None:
-            return links, heads, "incomplete"
-        if len(salt) != SALT_BYTES or len(body) > ENTRY_BODY_BYTES_MAX:
+            digest = line.digest
+            if salt or digest is None or len(digest) != HASH_BYTES:
+                return links, heads, "incomplete"
+        elif len(salt) != SALT_BYTES or len(body) > ENTRY_BODY_BYTES_MAX:
             return links, heads, "malformed"
+        else:
+            digest = sha256(salt + body).digest()
+        link = sha256(b"".join((prefix, seq.to_bytes(8, "big"), link, digest, head))).digest()
+        if body is None and link not in erased:
+            return links, heads, "incomplete"
         try:
-            heads.append(decode_head(head))
+            known = decode_head(head)
         except Malformed:
             return links, heads, "malformed"
-        digest = sha256(salt + body).digest()
-        link = sha256(b"".join((prefix, seq.to_bytes(8, "big"), link, digest, head))).digest()
+        if body is None and (known.subject is None or is_line(known.kind)):
+            return links, heads, "incomplete"
+        heads.append(known)
         links.append(link)
     return links, heads, ""
 
@@ -151,10 +164,12 @@ def well_formed(run: Run) -> bool:
     )
 
 
-def check_run(run: Run, known: Tip, verify: CheckpointVerifier | None) -> Checked:
+def check_run(
+    run: Run, known: Tip, verify: CheckpointVerifier | None, erased: Container[bytes] = NOTHING_ERASED
+) -> Checked:
     """Verify a run against what we hold. Total: everything wrong is a `code`, never an exception.
 
-    `verify` is None only in a simulation that switches the rule off (`sync.books.Rules.check_chain`).
+    `verify` is None only in a simulation that switches the rule off (`sync.rules.Rules.check_chain`).
 
     Admits the part up to the last checkpoint before the first bad entry (RULINGS A8): the newest checkpoint whose root
     is the one recomputed here and whose signature is the owner's.
@@ -164,7 +179,7 @@ def check_run(run: Run, known: Tip, verify: CheckpointVerifier | None) -> Checke
         return Checked(0, [], [], known, [], "malformed")
     if run.start > known.size:
         return Checked(0, [], [], known, [], "gap")
-    links, heads, code = links_of(run)
+    links, heads, code = links_of(run, erased)
     skip = known.size - run.start
     if skip >= len(run.lines):
         return Checked(len(run.lines), [], [], known, [], _compare_held(links, skip, known, code))

@@ -107,6 +107,23 @@ class Link:
         """A page with these numbers is on its way."""
         self.in_flight[(lane, epoch)] = max(self.in_flight.get((lane, epoch), 0), upto)
 
+    def beside(self, sent: dict[Stream, int], page_entries: int, *, is_first: bool) -> "Link":
+        """A link to compose a page for a stick with: behind `sent`, which it moves on, whatever is in flight on the
+        line. The first page states everything, whoever has heard what; further ones nothing that it has stated.
+        """
+        speaker = Link(self.neighbour, self.seat)
+        vars(speaker).update(vars(self))
+        speaker.in_flight, speaker.page_entries = sent, page_entries
+        speaker.confirmed = dict(self.confirmed)
+        speaker.seen_by_neighbour = 0 if is_first else self.told_statement
+        return speaker
+
+    def after_stick(self, speaker: "Link") -> None:
+        """Take over what `speaker` stated: no other statement may bear its number. The line goes on as if the page had
+        been lost.
+        """
+        self.told, self.told_statement, self.told_change = speaker.told, speaker.told_statement, speaker.told_change
+
     def exchange_succeeded(self) -> None:
         """A page came through: larger pages and a wider window (additive increase)."""
         self.page_entries = min(PAGE_ENTRIES_MAX, self.page_entries + PAGE_GROWTH_ENTRIES)
@@ -191,6 +208,14 @@ class Link:
         """The neighbour holds more of a journal now than when it could not answer."""
         if self.not_held:
             self.not_held.pop(journal, None)
+
+    def want_anew(self, journal: JournalId) -> None:
+        """What the neighbour gave of a journal was refused. It has to know from where on we want it: what we hold of
+        what it gave us itself is said again too.
+        """
+        self.ask_again(journal)
+        self.confirmed.pop(journal, None)
+        self.told.pop(journal, None)
 
     def could_not_give(self, journal: JournalId, start: int, upto: int) -> None:
         """Asked for a journal from `start` on, it gave what it could; below `upto` it holds nothing else."""

@@ -1,9 +1,9 @@
-"""Runs one benchmark: `python -m tests.benchmarks ingest|wire|agent|casework [--quick]`. The last line is JSON."""
+"""Runs one: `python -m tests.benchmarks ingest|wire|agent|casework|bundle [--quick]`. The last line is JSON."""
 
 import importlib
 import sys
 
-BENCHMARKS = ("ingest", "wire", "agent", "casework")
+BENCHMARKS = ("ingest", "wire", "agent", "casework", "bundle")
 
 
 def main(arguments: list[str]) -> int:

@@ -1,9 +1,9 @@
 """How light the village agent is: `python -m tests.benchmarks agent`, one JSON line at the end.
 
-The real program (`village_agent run`, without the libraries that only a hub has) in its own process and folder, with
-500 entries that no line has carried yet, under a township that is a real node too. `start_cpu_s`: CPU until the sign-in
-page is first answered. `rss_mib`: resident memory after an officer has signed in, 100 requests were served and the 500
-entries are at the township. Three starts; the middle one counts.
+The real program (`village_agent run`, without the libraries that only a hub has) in its own process and locked folder,
+with 500 entries that no line has carried yet, under a township that is a real node too. `start_cpu_s`: CPU until an
+officer has unlocked it and is signed in. `rss_mib`: resident memory after 100 requests were served and the 500 entries
+are at the township. Three starts; the middle one counts.
 """
 
 import asyncio
@@ -28,10 +28,12 @@ from msgspec import Struct
 
 from office.accounts import Accounts
 from office.founding import prepare_device
+from office.locking import lock_home
 from office.node import Node
 from office.paths import Home, write_private
 from office.seat import SeatFile, save_seat
 from office.seeds import load_catalogue
+from office.settings import load_settings
 from schemas.casework.events import encode_event
 from schemas.casework.roles import Role
 from sync.core.journal import Draft
@@ -93,10 +95,10 @@ async def fill(folder: Path, pen: Pen, village: Desk, township: Desk) -> None:
 
 
 @contextlib.contextmanager
-def running(command: Sequence[str]) -> Generator["subprocess.Popen[bytes]"]:
-    """A process until the block ends; then it is asked to end and waited for."""
+def running(command: Sequence[str], *flags: str) -> Generator["subprocess.Popen[bytes]"]:
+    """A process until the block ends; then it is asked to end and waited for. `flags`: as the program sets itself."""
     process = subprocess.Popen(
-        [sys.executable, "-m", *command], stdout=subprocess.DEVNULL, env=dict(os.environ, PYTHONUTF8="1")
+        [sys.executable, *flags, "-m", *command], stdout=subprocess.DEVNULL, env=dict(os.environ, PYTHONUTF8="1")
     )
     try:
         yield process
@@ -116,30 +118,27 @@ def weigh(folder: Path, start: int) -> Weight:
     lower = make_folder(folder / f"village-{start}", village, port, f"http://127.0.0.1:{above}")
     desks = (Desk(village.office, "K7"), Desk(device.office, "M2"))
     asyncio.run(fill(lower.folder, Pen(Random(SEED), RANDOM_TEXT), *desks))
+    lock_home(lower, load_settings(lower.settings), LOGIN, PASSWORD)
     with running(["tests.benchmarks.hub_process", str(upper.folder)]):
         wait_until(lambda: accepts(above), "the township to serve")
-        with running(["tests.benchmarks.agent_process", "run", "--home", str(lower.folder)]) as process:
+        with running(["tests.benchmarks.agent_process", "run", "--home", str(lower.folder)], "-OO") as process:
             agent = psutil.Process(process.pid)
             wait_until(lambda: process.poll() is not None or accepts(port), "the agent to serve")
-            httpx.get(f"http://127.0.0.1:{port}/sign-in").raise_for_status()
-            spent = agent.cpu_times()
-            statuses = ask(port)
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+                token = client.get("/api/session").json()["csrf"]
+                who = {"login": LOGIN, "password": PASSWORD}
+                signed_in = client.post("/api/session", json=who, headers={"x-csrftoken": token})
+                spent = agent.cpu_times()
+                statuses = ask(client, {signed_in.status_code: 1})
             wait_until(lambda: held(upper.database, village.id) >= ENTRIES, "the entries to reach the township")
             return Weight(spent.user + spent.system, agent.memory_info().rss / 2**20, statuses)
 
 
-def ask(port: int) -> dict[int, int]:
-    """Sign in and read pages; how many answers there were of each status."""
-    statuses: dict[int, int] = {}
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
-        token = client.get("/api/session").json()["csrf"]
-        signed_in = client.post(
-            "/api/session", json={"login": LOGIN, "password": PASSWORD}, headers={"x-csrftoken": token}
-        )
-        statuses[signed_in.status_code] = 1
-        for number in range(REQUESTS - 1):
-            status = client.get(PAGES[number % len(PAGES)]).status_code
-            statuses[status] = statuses.get(status, 0) + 1
+def ask(client: httpx.Client, statuses: dict[int, int]) -> dict[int, int]:
+    """Read pages; how many answers there were of each status."""
+    for number in range(REQUESTS - 1):
+        status = client.get(PAGES[number % len(PAGES)]).status_code
+        statuses[status] = statuses.get(status, 0) + 1
     return statuses
 
 

@@ -16,7 +16,17 @@ from sync.ports import empty_batch
 from sync.store import SqlStore
 from tests.support.killable import Acknowledged, killable
 from tests.support.postgres import PostgresServer
-from tests.support.stores import JOURNAL, OWN, SEALER, Scribe, count_rows, postgres_engines, sql_store, sqlite_engines
+from tests.support.stores import (
+    JOURNAL,
+    OWN,
+    SEALER,
+    STORE_KEY,
+    Scribe,
+    count_rows,
+    postgres_engines,
+    sql_store,
+    sqlite_engines,
+)
 from tests.support.walking import walk
 
 KILLS_ON_SQLITE = 30
@@ -53,9 +63,10 @@ async def check_nothing_is_lost(engines: Engines, acknowledged: list[Acknowledge
     assert len(found.hashes) == len(found.arrivals)
 
 
-async def test_thirty_kills_in_the_midst_of_writing_lose_nothing_on_sqlite(tmp_path: Path) -> None:
-    async with sqlite_engines(tmp_path) as engines:
-        url = f"sqlite:///{tmp_path / 'node.db'}"
+@pytest.mark.parametrize("key", [None, STORE_KEY], ids=["plain", "locked"])
+async def test_thirty_kills_in_the_midst_of_writing_lose_nothing_on_sqlite(tmp_path: Path, key: bytes | None) -> None:
+    async with sqlite_engines(tmp_path, key) as engines:
+        url = f"sqlite:///{tmp_path / 'node.db'}" + (f"?key={key.hex()}" if key is not None else "")
         acknowledged = await kill_again_and_again(url, KILLS_ON_SQLITE, seed=1)
         async with engines.read.connect() as connection:
             assert (await connection.exec_driver_sql("PRAGMA integrity_check")).scalar_one() == "ok"

@@ -14,7 +14,16 @@ from msgspec import Struct
 
 from office.node import Node
 from office.sentences import told
-from office.storage import BALLAST_BYTES, BALLAST_ROOM_BYTES, FILING_ROOM_BYTES, MEBIBYTE, DiskNearlyFull
+from office.storage import (
+    BALLAST_BYTES,
+    BALLAST_ROOM_BYTES,
+    FILING_ROOM_BYTES,
+    MEBIBYTE,
+    PAPERS_ROOM_BYTES,
+    DiskNearlyFull,
+    NoRoomForPapers,
+    Pressure,
+)
 from office.verifying import verify
 from schemas.casework.values import Outcome
 from schemas.names import CaseId
@@ -142,6 +151,34 @@ async def test_little_room_refuses_new_filings_and_nothing_else(network: Network
 
     village.storage.disk = SmallDisk(FILING_ROOM_BYTES)
     assert not (await network.file(3)).repeated
+
+
+async def test_photographs_go_first_then_filings_and_what_is_under_way_never(network: Network) -> None:
+    village = network.village
+    for free, papers, filings, pressure in (
+        (PAPERS_ROOM_BYTES, True, True, Pressure.NONE),
+        (PAPERS_ROOM_BYTES - 1, False, True, Pressure.PAPERS),
+        (FILING_ROOM_BYTES, False, True, Pressure.PAPERS),
+        (FILING_ROOM_BYTES - 1, False, False, Pressure.FILINGS),
+        (0, False, False, Pressure.FILINGS),
+    ):
+        village.storage.disk = SmallDisk(free)
+        state = village.storage.state()
+        assert (state.takes_papers, state.takes_filings, state.pressure) == (papers, filings, pressure)
+        if papers:
+            village.storage.check_papers()
+            continue
+        with pytest.raises(NoRoomForPapers) as refused:
+            village.storage.check_papers()
+        assert "照片" in refused.value.zh
+        assert "photograph" in refused.value.en
+        assert state.papers_bytes == (3 if village.home.papers.exists() else None)
+        village.home.papers.mkdir(exist_ok=True)
+        (village.home.papers / ("a" * 64)).write_bytes(b"abc")
+    village.storage.disk = SmallDisk(BALLAST_ROOM_BYTES)
+    assert village.storage.keep_ballast()
+    assert village.storage.give_up()
+    assert village.storage.state().pressure is Pressure.FULL
 
 
 async def test_the_ballast_is_not_written_into_the_last_room(places: Places) -> None:

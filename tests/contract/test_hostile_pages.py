@@ -58,7 +58,11 @@ def places(value: Any, path: tuple[int, ...] = ()) -> list[tuple[int, ...]]:
 
 def spoilt(page: Page, chance: random.Random) -> bytes:
     """The page's bytes with one to three values changed, lengthened, shortened or repeated."""
-    value = msgspec.msgpack.decode(encode(page))
+    return spoilt_value(msgspec.msgpack.decode(encode(page)), chance)
+
+
+def spoilt_value(value: Any, chance: random.Random) -> bytes:
+    """The same of any message, taken apart."""
     for _ in range(chance.choice((1, 1, 2, 3))):
         path = chance.choice(places(value))
         place: Any = value

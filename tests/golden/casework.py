@@ -12,6 +12,8 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
+from msgspec.structs import replace
+
 from schemas.casework.events import (
     AcceptanceRefused,
     ActUnconfirmed,
@@ -50,11 +52,17 @@ from schemas.casework.events import (
 from schemas.casework.steps import Step
 from schemas.casework.values import Excepted, Handover, Opinion, Outcome, PauseCause, Promise, RosterRow
 from schemas.names import followed
+from schemas.papers import PaperRef
 from tests.golden.lifecycle import DIAGRAM_FILE, LIFECYCLE_FILE, diagram_text, matrix_text
 from tests.support.casebook import COUNTY, TOWNSHIP, VILLAGE, WINDOW, digest, filing, officer
 
 FOLDER: Final = Path(__file__).parent
 EVENTS_FILE: Final = FOLDER / "events.json"
+EVENTS_WITHOUT_PAPERS_FILE: Final = FOLDER / "events_without_papers.json"
+"""The two events that name papers, as nodes wrote them before there were any. Never written again."""
+
+PAPER: Final = PaperRef(digest("a photograph"), 300_000, "image/jpeg", "居民身份证", digest("a small picture"), 4_000)
+PDF: Final = PaperRef(digest("a document"), 90_000, "application/pdf")
 
 
 def events() -> list[CaseEvent]:
@@ -63,7 +71,7 @@ def events() -> list[CaseEvent]:
     operation = digest("operation")[:8]
     village, township = (VILLAGE, officer(VILLAGE)), (TOWNSHIP, officer(TOWNSHIP))
     return [
-        filing(),
+        replace(filing(), papers=(PAPER,)),
         CustodyOffered(2, tip, operation, *village, TOWNSHIP, "材料齐全"),
         CustodyAccepted(
             3, tip, operation, *township, "予以受理", (Promise("银行账户", date(2026, 3, 20)),), date(2026, 3, 6)
@@ -102,7 +110,7 @@ def events() -> list[CaseEvent]:
         CaseReopened(11, tip, operation, *township, "复议决定撤销", officer(COUNTY)),
         CustodyReassigned(300, tip, operation, COUNTY, officer(COUNTY), TOWNSHIP, "原单位失联", officer(COUNTY)),
         CaseRehomed(12, tip, operation, COUNTY, officer(COUNTY), TOWNSHIP, "村级代办点撤并", officer(COUNTY)),
-        PapersBrought(4, operation, *village, ("银行账户",), "复印件一份"),
+        PapersBrought(4, operation, *village, ("银行账户",), "复印件一份", (PAPER, PDF)),
         RecallRequested(2, operation, *village, "群众改变主意"),
         RemarkAdded(2, operation, *village, "请尽快办理"),
         ActUnconfirmed(3, operation, *township),

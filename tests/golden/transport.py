@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from schemas.codec import encode
 from schemas.names import Epoch, Instant, NodeId, OfficeId
+from schemas.papers import PaperPage, PaperWant, Piece
 from schemas.wire import Certificate, Cursor, Enrolment, Page, Preface, Refusal
 from sync.frame import pack, preface_of
 from sync.session import Answer, Challenge, Hello, Terms, Token
@@ -40,6 +41,20 @@ def messages() -> list[Struct]:
         Token(b"\x0a" * 32, 43_200),
         Preface(CHILD, EPOCH, [(1, EPOCH, 41, 20)], plain=True, overlaps=False),
         Refusal("gap", "send from the stated cursor", [Cursor(1, EPOCH, 40)], 0),
+        PaperPage(
+            CHILD,
+            PARENT,
+            EPOCH,
+            [PaperWant(b"\x0b" * 32, 300_000, 8_192)],
+            [Piece(b"\x0c" * 32, 16_384, b"\x0d" * 20)],
+            [b"\x0e" * 32],
+            True,
+            whole=[b"\x0f" * 32],
+            open=7,
+            room=11_264,
+            entries=False,
+            offers=[b"\x10" * 32],
+        ),
     ]
 
 

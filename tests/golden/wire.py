@@ -15,7 +15,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from schemas import codec, names
+from schemas import codec, names, papers
 from schemas.codec import encode
 from schemas.names import Epoch, JournalId, OfficeId
 from schemas.wire import (
@@ -23,8 +23,10 @@ from schemas.wire import (
     KIND_COUNTERSIGNED,
     KIND_ENROLLED,
     KIND_EPOCH_OPENED,
+    KIND_ERASED,
     KIND_PINNED,
     KIND_RECEIPTED,
+    KIND_RECOVERY_DEPOSITED,
     KIND_RELEASED,
     KIND_REVOKED,
     ZERO_HASH,
@@ -36,6 +38,8 @@ from schemas.wire import (
     Enrolled,
     Enrolment,
     EpochOpened,
+    Erased,
+    ErasedEntry,
     Excerpt,
     JournalHead,
     Lane,
@@ -44,6 +48,7 @@ from schemas.wire import (
     Parent,
     Pinned,
     Receipted,
+    RecoveryDeposited,
     Refusal,
     Released,
     Revoked,
@@ -123,6 +128,16 @@ def bodies() -> dict[str, Struct]:
         KIND_COUNTERSIGNED: Countersigned(DEVICE.node),
         KIND_REVOKED: Revoked(DEVICE.node, [Size(DEVICE.node, JOURNAL.epoch, 3)], "lost"),
         KIND_RELEASED: Released(DEVICE.node, JOURNAL.epoch, 2, tip),
+        KIND_ERASED: Erased(
+            CASE,
+            [ErasedEntry(DEVICE.node, JOURNAL.epoch, 1, written.links[1])],
+            "保管期限届满",
+            "510824/zhang",
+            b"residue",
+            "510824/li",
+            [VILLAGE],
+        ),
+        KIND_RECOVERY_DEPOSITED: RecoveryDeposited(ABOVE.node, bytes(range(8)), b"sealed"),
     }
 
 
@@ -353,6 +368,10 @@ LIMITS: Final[list[tuple[str, int, str]]] = [
         session.CHAIN_LENGTH_MAX,
         "three tiers, replaced devices among them",
     ),
+    ("paper, bytes", papers.PAPER_BYTES_MAX, "an hour and a quarter at 20 kbit/s"),
+    ("piece of a paper, bytes", papers.PIECE_BYTES_MAX, "two seconds at 128 kbit/s"),
+    ("message about papers, bytes", papers.PAPER_PAGE_BYTES_MAX, "a piece of 32 KiB, wants and answers"),
+    ("wants, offers or answers in a message about papers", papers.PAPER_WANTS_MAX, "one is served at a time"),
     ("sequence number, size, cursor", names.NUMBER_MAX, "safe in every database"),
 ]
 

@@ -1,34 +1,46 @@
-"""The nightly stories: `python -m tests.nightly [NAME …]`, all of them unless named.
+"""The nightly drills: `python -m tests.nightly [--seeds N] [DRILL …]`, all unless named; `--list` only names them.
 
-Each says in words what happened: shown, failed, or not possible on this machine and what would make it so. Exit status
-1 when one failed; what cannot be tried here is said, never counted as shown.
+Prints one JSON line a drill on standard output and nothing else there; progress goes to standard error. Exit status 1
+when a drill that ran failed, 2 for a name that no drill has. What cannot run here says why, and fails nothing.
 """
 
+import argparse
+import json
+import os
 import sys
-from collections.abc import Callable, Mapping
-from typing import Final
 
-from tests.nightly import full_disk
-
-STORIES: Final[Mapping[str, Callable[[], str | None]]] = {"full_disk": full_disk.tell}
-"""Name → the story: raises when it fails; returns None when it was shown, else why it cannot be tried here."""
+from tests.nightly.drills import carry_out, say, why_not
+from tests.nightly.registry import DRILLS
+from tests.nightly.simulated import SEEDS
 
 
-def main(names: list[str]) -> int:
-    """Tell the stories."""
-    unknown = set(names) - STORIES.keys()
-    if unknown:
-        print(f"there is no story {', '.join(sorted(unknown))}; there are: {', '.join(STORIES)}", file=sys.stderr)
+def main(arguments: list[str]) -> int:
+    """Carry out what is asked for."""
+    parser = argparse.ArgumentParser(prog="nightly", description=__doc__)
+    parser.add_argument("drills", nargs="*", metavar="DRILL", help="its name")
+    parser.add_argument("--seeds", help="schedules of each search of the simulator, instead of its own number")
+    parser.add_argument("--list", action="store_true", help="say which there are, and which cannot run here")
+    wanted = parser.parse_args(arguments)
+    known = {drill.name: drill for drill in DRILLS}
+    if unknown := [name for name in wanted.drills if name not in known]:
+        say(f"there is no drill {', '.join(unknown)}; there are: {', '.join(known)}")
         return 2
+    chosen = [known[name] for name in wanted.drills] or list(DRILLS)
+    if wanted.list:
+        for drill in chosen:
+            print(f"{drill.name}: {why_not(drill) or 'can run here'}")
+        return 0
+    if wanted.seeds:
+        os.environ[SEEDS] = wanted.seeds
+    # Whatever a drill or its programs print, standard output holds the lines alone.
+    lines = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
     failed = 0
-    for name in names or STORIES:
-        try:
-            obstacle = STORIES[name]()
-        except AssertionError as failure:
-            failed += 1
-            print(f"{name}: FAILED\n{failure}")
-            continue
-        print(f"{name}: shown" if obstacle is None else f"{name}: not tried, {obstacle}")
+    for drill in chosen:
+        say(f"--- {drill.name}")
+        line = carry_out(drill)
+        failed += line["ran"] and not line["passed"]
+        print(json.dumps(line, ensure_ascii=False), file=lines, flush=True)
     return 1 if failed else 0
 
 

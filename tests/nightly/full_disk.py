@@ -19,6 +19,7 @@ from office.storage import BALLAST_BYTES, DiskNearlyFull
 from office.verifying import verify
 from schemas.names import CaseId
 from sync.core.errors import Busy
+from tests.nightly.drills import Figures, hand_back, in_child, say
 from tests.support.counties import VILLAGE, agent, op
 from tests.support.nodes import Network, found_network
 
@@ -30,23 +31,26 @@ WITHOUT_BALLAST_MAX: Final = 40
 """Remarks that a disk with nothing to give may still take after it was full: room inside SQLite's own files."""
 
 
-def tell() -> str | None:
-    """Tell the story in a child with a file system of its own. Returns why that is not possible here, or None."""
+def why_not() -> str:
+    """Why there can be no small file system of one's own here; empty when there can."""
     if not sys.platform.startswith("linux"):
         return "it needs Linux: a small file system of one's own"
-    probe = subprocess.run(["unshare", "-Urm", "true"], capture_output=True, text=True, check=False)
-    if probe.returncode:
-        return f"this system allows no user namespaces: {probe.stderr.strip()}"
+    try:
+        probe = subprocess.run(["unshare", "-Urm", "true"], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return "a program is missing: unshare (util-linux)"
+    return f"this system allows no user namespaces: {probe.stderr.strip()}" if probe.returncode else ""
+
+
+def tell() -> Figures:
+    """Tell the story in a child with a file system of its own."""
+    mounted = f'mount -t tmpfs -o size={SIZE_MIB}m tongban "$0" && exec "$@"'
     with tempfile.TemporaryDirectory() as folder:
-        script = f'mount -t tmpfs -o size={SIZE_MIB}m tongban "$1" && exec "$2" -m tests.nightly.full_disk "$1"'
-        command = ["unshare", "-Urm", "sh", "-c", script, "sh", folder, sys.executable]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=STORY_S_MAX, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    print(done.stdout, end="")
-    return None
+        before = ["unshare", "-Urm", "sh", "-c", mounted, folder]
+        return in_child("tests.nightly.full_disk", folder, before=before, within_s=STORY_S_MAX)
 
 
-async def fill_and_free(folder: Path) -> None:
+async def fill_and_free(folder: Path) -> Figures:
     """The story itself, in a folder on the small file system."""
     network = await Network.open(await found_network(folder))
     village = network.village
@@ -58,7 +62,7 @@ async def fill_and_free(folder: Path) -> None:
     acknowledged = await remark_until_full(village, case, 1000)
     assert not village.home.ballast.exists(), "the ballast was not given up"
     in_the_ballast = await remark_until_full(village, case, 20_000)
-    print(f"{len(acknowledged)} remarks until the disk was full, {len(in_the_ballast)} more in the ballast's room")
+    figures: Figures = {"remarks_until_full": len(acknowledged), "remarks_in_the_ballast": len(in_the_ballast)}
     assert len(in_the_ballast) > 10 * WITHOUT_BALLAST_MAX
     acknowledged += in_the_ballast
 
@@ -66,7 +70,7 @@ async def fill_and_free(folder: Path) -> None:
         await network.file(2)
         raise AssertionError("a full disk took a new case in")
     except DiskNearlyFull as refused:
-        print(refused.zh, refused.en, sep="\n")
+        say(f"{refused.zh}\n{refused.en}")
     held = {entry.hash for entry in await village.store.entries_about([case])}
     assert set(acknowledged) < held, "an acknowledged entry is not there"
     await network.close()
@@ -83,19 +87,20 @@ async def fill_and_free(folder: Path) -> None:
 
     # Filled up while it is stopped: the next start says so and gives the ballast up; the one after that works.
     fill(filler)
-    assert "store_full" in await say("sync", folder)
+    assert "store_full" in await said("sync", folder)
     assert not village.home.ballast.exists()
-    assert "line_down" in await say("sync", folder)
-    assert "请立即清理磁盘" in await say("doctor", folder)
+    assert "line_down" in await said("sync", folder)
+    assert "请立即清理磁盘" in await said("doctor", folder)
+    return figures
 
 
-async def say(verb: str, folder: Path) -> str:
+async def said(verb: str, folder: Path) -> str:
     """What a verb of the village says to its operator, in words."""
     words = [sys.executable, "-m", "village_agent", verb, "--home", str(folder / VILLAGE)]
     done = await asyncio.to_thread(subprocess.run, words, capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "Traceback" not in done.stderr, done.stderr
-    print(f"{verb}: {done.stderr.strip()}")
+    say(f"{verb}: {done.stderr.strip()}")
     return done.stdout + done.stderr
 
 
@@ -129,4 +134,4 @@ async def remark_until_full(node: Node, case: CaseId, first: int) -> list[bytes]
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING, stream=sys.stdout)
-    asyncio.run(fill_and_free(Path(sys.argv[1])))
+    sys.exit(hand_back(lambda: asyncio.run(fill_and_free(Path(sys.argv[1])))))

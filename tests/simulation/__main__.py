@@ -12,9 +12,9 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 
-from sync.books import Rules
+from sync.rules import Rules
 from tests.simulation.presets import PRESETS, Preset
-from tests.simulation.schedule import Told, tell, tell_many
+from tests.simulation.schedule import Told, tell, tell_job, tell_many
 from tests.simulation.switched_off import MASKED, TOLD, search
 
 PROGRESS_EVERY = 100
@@ -88,12 +88,8 @@ def _told(seeds: range, preset: Preset | None, workers: int) -> Iterator[Told]:
         return
     with multiprocessing.get_context("spawn").Pool(workers) as pool:
         jobs = [(seeds[first : first + JOB_SCHEDULES], preset) for first in range(0, len(seeds), JOB_SCHEDULES)]
-        for told in pool.imap(_tell, jobs):
+        for told in pool.imap(tell_job, jobs):
             yield from told
-
-
-def _tell(job: tuple[range, Preset | None]) -> list[Told]:
-    return list(tell_many(*job))
 
 
 def nightly(seeds: int) -> int:

@@ -19,7 +19,9 @@ from schemas.names import CaseId, JournalId, OfficeId, seat_of, within
 from schemas.register import REGISTER
 from schemas.wire import is_line
 from sync.ports import EntryKey, Stored
+from tests.simulation.certified import certified_on
 from tests.simulation.devices import COUNTY, Device
+from tests.simulation.erasing import removals_on
 from tests.simulation.faults import Faults
 from tests.simulation.workload import Workload
 from tests.simulation.world import World
@@ -75,6 +77,7 @@ def judge(world: World, work: Workload, faults: Faults) -> list[str]:
         court.findings_are_found_once,
         court.receipts_are_true,
         court.registers_agree,
+        court.thieves_gain_nothing,
     ):
         found += [f"{check.__name__}: {problem}" for problem in check()]
     return found
@@ -99,6 +102,9 @@ class Court:
                 for seq in rows:
                     if (device.name, (journal, seq)) not in self.rotten:
                         self.held.setdefault((journal, seq), []).append(device)
+        certified = certified_on(self.devices, world.seats[COUNTY].books)
+        self.enrolled = certified | world.clones | {device.node for device in self.devices}
+        """Devices that the county must know, and those that sit somewhere."""
         self.subjects = sorted({subject for device in self.devices for subject in device.disk.tables.subjects})
         self._seats: dict[tuple[OfficeId, CaseId | None], set[OfficeId]] = {}
         self._hashes: dict[tuple[object, ...], bytes] = {}
@@ -109,6 +115,9 @@ class Court:
     def _is_rotten(self, name: str, key: EntryKey) -> bool:
         """Whether a copy that we damaged is still there and still bad: it may have been fetched again."""
         entry = self.world.devices[name].disk.tables.entries.get(key[0], {}).get(key[1])
+        if entry is not None and entry.body is None:
+            device = self.world.devices[name]
+            return device.up and entry.hash in device.books.damaged.values()
         return entry is not None and entry.body not in [record.body for record in self.world.written[key]]
 
     # --- bytes -------------------------------------------------------------------------------------------------------
@@ -192,8 +201,12 @@ class Court:
     def _truth_of(self, subject: CaseId) -> CaseFile | None:
         """The case as the set of all surviving entries that count makes it, by the county's revocations."""
         if subject not in self._truths:
-            self._truths[subject] = fold(self._items(subject))
+            self._truths[subject] = self._fold(self.devices, subject)
         return self._truths[subject]
+
+    def _fold(self, devices: list[Device], subject: CaseId) -> CaseFile | None:
+        removals = removals_on(devices, self.world.seats[COUNTY], subject)
+        return fold(self._items_on(devices, subject), removals, subject)
 
     def _items(self, subject: CaseId) -> list[Item]:
         return self._items_on(self.devices, subject)
@@ -208,7 +221,7 @@ class Court:
                 if entry.hash not in self._events:
                     self._events[entry.hash] = _read(entry)
                 event = self._events[entry.hash]
-                if event is None or not self._counts(entry):
+                if event is None or not self._counts(entry) or entry.hash in device.disk.tables.erased:
                     continue
                 items[key] = (event, entry)
         return list(items.values())
@@ -220,10 +233,12 @@ class Court:
     def nothing_is_lost(self) -> Iterator[str]:
         """Every entry that any disk still holds is at its own office, at every office above, and at every case reader.
 
-        Entries whose every copy was destroyed are excused, branches of a cloned device beyond the fork, and
-        house-keeping of which only offices aside of its own line kept a copy. Cases touched by such a branch are judged
-        on their own line alone: who else reads them depends on which branch a node saw first. Does not check that
-        entries reach nobody else (privacy is the routing table's test) nor bodies' secrecy.
+        Entries whose every copy was destroyed are excused, branches of a cloned device beyond the fork, house-keeping
+        of which only offices aside of its own line kept a copy, and what a former device wrote whose every enrolment
+        burnt, or lies past its issuer's revocation: nobody can tell it from what a thief makes up (`certified`). What
+        lies past a revocation of its own must be home and in the county, and at a reader only when it was released.
+        Cases touched by a branch are judged on their own line alone: who else reads them depends on which branch a node
+        saw first. Does not check that entries reach nobody else (the routing table's test) nor bodies' secrecy.
         """
         for key, records in self.world.written.items():
             record = records[0]
@@ -232,9 +247,14 @@ class Court:
                 continue
             if is_line(record.kind) and not any(within(record.office, holder.office) for holder in holders):
                 continue
+            if key[0].origin not in self.enrolled:
+                continue
             offices = {device.office for device in holders}
             offices |= {device.office for device in self.devices if (device.name, key) in self.rotten}
             missing = self._required(record.office, record.subject) - offices
+            if not self._counts(holders[0].disk.tables.entries[key[0]][key[1]]):
+                # Suspended, it makes nobody a reader (RULINGS A5, A14).
+                missing = {office for office in missing if within(record.office, office)}
             if self._goes_down(holders[0], key):
                 missing |= {seat for seat in self.world.seats if within(seat, record.office)} - offices
             for office in sorted(missing):
@@ -279,6 +299,21 @@ class Court:
     def _is_forked(self, key: EntryKey) -> bool:
         return bool(self.fork_from) and key[1] >= self.fork_from.get(key[0], 1 << 60)
 
+    def thieves_gain_nothing(self) -> Iterator[str]:
+        """No office counts a case that was filed with a device of which the office above knew that it was revoked.
+
+        Not checked where anything was restored or a township replaced: an office that forgot a revocation may revoke
+        again, and by RULINGS A14 the highest position holds.
+        """
+        forgetful = any(device.wrecked and len(device.office) < 12 for device in self.world.devices.values())
+        if self.faults.rollbacks or forgetful:
+            return
+        for stolen in self.faults.stolen:
+            for device in self.devices:
+                case = device.disk.cases.files.get(stolen.case)
+                if case is not None and case.filing is not None:
+                    yield f"{device.name} counts what a thief filed with {self.world.name_of(stolen.node)}"
+
     # --- cases -------------------------------------------------------------------------------------------------------
 
     def everything_is_folded_once(self) -> Iterator[str]:
@@ -293,10 +328,10 @@ class Court:
                     continue
                 items = self._items_on([device], subject)
                 case = device.disk.cases.files.get(subject)
-                if case != fold(items) and case != CaseFile(subject):
+                if case != self._fold([device], subject) and case != CaseFile(subject):
                     yield f"{device.name} {subject.hex()[:6]} is not the fold of its entries"
                     continue
-                if case is not None:
+                if case is not None and not case.is_empty:
                     yield from self._places(device, case, items)
 
     def _places(self, device: Device, case: CaseFile, items: list[Item]) -> Iterator[str]:
@@ -367,8 +402,9 @@ class Court:
     def deliveries_stand(self) -> Iterator[str]:
         """A case whose result was handed over says so at rest, wherever the handing over survives and counts.
 
-        Not checked when the handing over itself was destroyed everywhere or written past a revocation; nor, where two
-        branches both handed something over, which of the two things the resident should keep.
+        Not checked when the handing over itself was destroyed everywhere or written past a revocation; nor of a case
+        that was erased, for what comes later is not judged against what is gone; nor, where two branches both handed
+        something over, which of the two things the resident should keep.
         """
         for subject, (outcome, digest) in self.work.delivered.items():
             items = self._items(subject)
@@ -376,7 +412,7 @@ class Court:
                 continue
             for device in self.devices:
                 case = device.disk.cases.files.get(subject)
-                if case is None or case.stage in (Stage.AWAITED, Stage.HANDED_OVER, Stage.CLOSED):
+                if case is None or case.is_empty or case.stage in (Stage.AWAITED, Stage.HANDED_OVER, Stage.CLOSED):
                     continue
                 if digest in case.superseded:
                     yield f"{device.name} overturned {subject.hex()[:6]} ({outcome})"
@@ -431,12 +467,14 @@ class Court:
     def rollbacks_were_noticed(self) -> Iterator[str]:
         """A device that lost entries of its own which others still hold was found out: by itself or by a neighbour.
 
-        Not checked when no disk kept the last entry that was lost, or the opening that followed.
+        Not checked when no disk kept the last entry that was lost, or the opening that followed, nor where either lies
+        past a revocation: suspended, it tells nothing, and the revocation has sent everything home already.
         """
         found = {origin for _, code, origin in self.world.findings if code in ("rollback", "rolled_back")}
+        told = {key for key, by in self.held.items() if self._counts(by[0].disk.tables.entries[key[0]][key[1]])}
         for rollback in self.faults.rollbacks:
-            proved = any((journal, size - 1) in self.held for journal, size in rollback.lost.items())
-            if proved and (rollback.opened, 0) in self.held and rollback.node not in found:
+            proved = any((journal, size - 1) in told for journal, size in rollback.lost.items())
+            if proved and (rollback.opened, 0) in told and rollback.node not in found:
                 yield f"{self.world.name_of(rollback.node)} was rolled back and nobody noticed"
 
     def nobody_is_slandered(self) -> Iterator[str]:

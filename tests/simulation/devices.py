@@ -35,7 +35,8 @@ from sync.keys import (
     verify_keyed_hash,
 )
 from sync.ledger import Ledger
-from sync.memory import MemoryStore, Tables
+from sync.memory import MemoryShelf, MemoryStore, Tables
+from sync.papers import PaperSide
 from sync.ports import Batch, EntryKey
 
 if TYPE_CHECKING:
@@ -184,6 +185,8 @@ class Backup(Struct, frozen=True):
     at: int
     tables: Tables
     cases: MemoryCases
+    shelf: MemoryShelf
+    asked_papers: dict[bytes, NodeId | None]
 
 
 class Exchange(Struct):
@@ -212,6 +215,12 @@ class Device:
         self.session: tuple[str, int, int] | None = None
         self.outstanding: dict[int, Exchange] = {}
         self.backups: list[Backup] = []
+        self.shelf = MemoryShelf(looks=world.rules.paper_digest_checked)
+        self.asked_papers: dict[bytes, NodeId | None] = {}
+        """Papers that are wanted beyond the policy, and for which neighbour (None: somebody here asked). Durable."""
+        self.paper_sides: dict[NodeId, PaperSide] = {}
+        self.stated_papers: dict[NodeId, dict[bytes, int]] = {}
+        """Neighbour → papers that it asked for, with their sizes, as it last said to this start."""
         self.disk = self._new_disk(Tables(), MemoryCases())
 
     # --- clock and chance, as the product asks for them --------------------------------------------------------------
@@ -219,6 +228,10 @@ class Device:
     def now(self) -> Instant:
         """The device's clock: the world's time, off by its own error."""
         return Instant(self.world.now + self.skew_ms)
+
+    def elapsed_s(self) -> float:
+        """Seconds on a scale that never goes back."""
+        return self.world.now / 1000
 
     def draw(self, size: int) -> bytes:
         """Salts, nonces, case numbers."""
@@ -259,6 +272,8 @@ class Device:
     def _new_ledger(self) -> Ledger:
         self.starts += 1
         self.outstanding = {}
+        self.paper_sides = {}
+        self.stated_papers = {}
         self.session = None
         interpreter = CaseInterpreter(self.disk.cases)
         keys = self.world.keys
@@ -280,13 +295,17 @@ class Device:
 
     def back_up(self) -> Backup:
         """A consistent copy of the disk."""
-        return Backup(self.world.now, self.disk.copy(), self.disk.cases.copy())
+        return Backup(
+            self.world.now, self.disk.copy(), self.disk.cases.copy(), self.shelf.copy(), dict(self.asked_papers)
+        )
 
     def put_back(self, backup: Backup) -> None:
         """Overwrite the disk with a copy."""
         self.stop()
         twin = MemoryStore(backup.tables)
         self.disk = self._new_disk(twin.copy(), backup.cases.copy())
+        self.shelf = backup.shelf.copy(looks=self.world.rules.paper_digest_checked)
+        self.asked_papers = dict(backup.asked_papers)
 
     def holds(self, key: EntryKey) -> bool:
         """Whether the disk has this entry."""

@@ -10,13 +10,16 @@ import msgspec
 
 from schemas.codec import encode
 from schemas.names import CaseId, Instant, JournalId, NodeId, OfficeId
-from schemas.wire import KIND_ENROLLED, KIND_REVOKED, Enrolled, Revoked, Size
-from sync import recovery
+from schemas.wire import KIND_ENROLLED, KIND_REVOKED, Enrolled, Revoked, is_line
 from sync.core import journal
+from sync.core.errors import Fault
 from sync.core.journal import Draft
 from sync.enrolment import certify
 from sync.ports import EntryKey, Stored
+from sync.revoking import heads_of_before, held_positions, raising
 from tests.simulation.devices import COUNTY, DAY, HOUR, Backup, Device, DiskFull, PowerCut
+from tests.simulation.erasing import Eraser
+from tests.simulation.replacing import Replacing
 from tests.simulation.workload import Workload
 from tests.simulation.world import Message, World
 
@@ -37,23 +40,17 @@ class Rollback(msgspec.Struct, frozen=True):
     """Who had ever held each case, as far as the backup knows."""
 
 
-class Faults:
+class Faults(Replacing, Eraser):
     """What may strike the county."""
 
     def __init__(self, world: World, work: Workload) -> None:
+        super().__init__()
         self.world = world
         self.work = work
         self.wakes: dict[str, int] = {}
         """Device → when somebody will switch it on again."""
         self.twins: list[Device] = []
         self.rollbacks: list[Rollback] = []
-
-    def _note(self, fault: str, device: Device | None = None) -> None:
-        self.world.counts[fault] += 1
-        self.world.tell(fault, device.name if device else "")
-
-    def _pick(self, devices: list[Device]) -> Device | None:
-        return self.world.chance.choice(devices) if devices else None
 
     def running(self) -> list[Device]:
         """Machines that are on, twins included."""
@@ -162,7 +159,7 @@ class Faults:
             entry
             for rows in device.disk.tables.entries.values()
             for entry in rows.values()
-            if entry.journal.origin != device.node and entry.body and entry.subject
+            if entry.journal.origin != device.node and entry.body and entry.subject and not is_line(entry.kind)
             if (device.name, (entry.journal, entry.seq)) not in world.rotten
         ]
         if not found:
@@ -201,20 +198,15 @@ class Faults:
 
     def replace(self, lost: Device) -> Device | None:
         """Enrol a successor: new keys, `replaces`, and the old device revoked at what the office above holds of it."""
-        world = self.world
-        issuer = world.above(lost)
-        if issuer is None or not issuer.up or issuer.wrecked or issuer.disk.full:
+        issuer = self.world.above(lost)
+        made = self.successor_of(lost)
+        if issuer is None or made is None:
             return None
-        generation = 2 + sum(1 for d in world.devices.values() if d.office == lost.office and d.wrecked)
-        name = f"{lost.name.partition('.')[0]}.{generation}"
-        signer = world.keys.signer(f"{name} of {world.seed}")
-        enrolment = world.keys.enrolment(signer, lost.office, issuer.node, replaces=lost.node)
-        certificate = certify(issuer.signer, enrolment)
-        drafts = [Draft(KIND_ENROLLED, None, encode(Enrolled(certificate))), _revocation(issuer, lost.node)]
-        if not self.write(issuer, drafts):
+        device, enrolling = made
+        if not self.write(issuer, [*enrolling, _revocation(issuer, lost.node)]):
             return None
         self._note("device replaced", lost)
-        device = world.add(name, signer, [*issuer.chain, certificate])
+        device = self.world.add(device.name, device.signer, device.chain)
         device.start()
         return device
 
@@ -231,12 +223,7 @@ class Faults:
                 break
             if not device.wrecked or not county.books.keyring.is_revoked(device.node):
                 continue
-            sizes = [
-                Size(held.origin, held.epoch, recovery.extent(county.books, held))
-                for held in county.books.journals
-                if held.origin == device.node
-                and not county.books.keyring.counts(held, recovery.extent(county.books, held) - 1)
-            ]
+            sizes = raising(county.books, self.world.run(heads_of_before(county.books, device.node)))
             if sizes and self.write(
                 county, [Draft(KIND_REVOKED, None, encode(Revoked(device.node, sizes, "confirmed")))]
             ):
@@ -260,21 +247,29 @@ class Faults:
         if not self.write(issuer, drafts):
             return False
         self._note("enrolled again by hand", child)
+        self._meet(child, issuer)
         child.stop()
         child.chain = [*issuer.chain, certificate]
         child.start()
         return True
 
-    def write(self, device: Device, drafts: list[Draft]) -> bool:
-        """Write house-keeping with a device's pen; False when its machine failed meanwhile."""
+    def _meet(self, child: Device, issuer: Device) -> None:
+        """The device hears who is above it now: what it had for the one before goes to this one (RULINGS A15)."""
+        if child.ledger is None:
+            return
         try:
-            device.write(drafts)
-        except DiskFull:
-            return False
+            self.world.run(child.ledger.meet(issuer.chain))
+        except (Fault, DiskFull):
+            return
         except PowerCut:
-            self.world.power_cut(device)
-            return False
-        return True
+            self.world.power_cut(child)
+
+    def enrol_somebody_again(self) -> None:
+        """An office above enters a certificate once more that it had entered before."""
+        children = [d for d in self.world.children() if d.up and d.node not in self.world.clones]
+        child = self._pick(children)
+        if child is not None:
+            self.enrol_again(child)
 
     def clone_device(self) -> None:
         """A disk is copied and both machines go on: after a restart of the copy, or as a resumed virtual machine."""
@@ -371,13 +366,15 @@ class Faults:
         link = sender.books.links.get(receiver.node)
         if link is None:
             return
-        page = world.compose(sender, receiver, receipts_due=True)
-        if page is None:
+        data = world.write_stick(sender, receiver)
+        if data is None:
             return
-        # Nobody knows whether a stick arrives: the line goes on as if it never will.
-        link.in_flight.clear()
         self._note("stick sent", sender)
-        message = Message(sender.name, receiver.name, encode(page), 0, False, True, 0)
+        if world.chance_of_sticks.random() < 0.2:
+            # Pulled out while it was being copied.
+            data = data[: world.chance_of_sticks.randrange(len(data))]
+            world.counts["stick cut"] += 1
+        message = Message(sender.name, receiver.name, data, 0, False, True, 0)
         for _ in range(world.chance.choice((1, 1, 2))):
             world.post(message, world.now + world.chance.randrange(1, 20) * HOUR)
 
@@ -426,12 +423,7 @@ class Faults:
 
 def _revocation(issuer: Device, lost: NodeId) -> Draft:
     """The statement that nothing of a lost device counts beyond what the office above holds of it."""
-    positions = [
-        Size(held.origin, held.epoch, recovery.extent(issuer.books, held))
-        for held in issuer.books.journals
-        if held.origin == lost
-    ]
-    return Draft(KIND_REVOKED, None, encode(Revoked(lost, positions, "lost")))
+    return Draft(KIND_REVOKED, None, encode(Revoked(lost, held_positions(issuer.books, lost), "lost")))
 
 
 def _own_extents(device: Device) -> dict[JournalId, int]:

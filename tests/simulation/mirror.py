@@ -73,6 +73,8 @@ def contents_of(tables: Tables) -> Batch:
     batch.dispositions = list(tables.dispositions.values())
     batch.evidence = list(tables.evidence)
     batch.receipts = list(tables.receipts.values())
+    batch.erased = dict(tables.erased)
+    batch.purged = dict(tables.purged)
     return batch
 
 
@@ -143,6 +145,14 @@ class MirroredDisk(Disk):
         """See `Store.outbox`."""
         memory = await super().outbox(neighbour, lane, epoch, above, limit)
         return self._both(memory, await self.sql.outbox(neighbour, lane, epoch, above, limit))
+
+    async def orders(self, hashes: Sequence[bytes]) -> set[EntryKey]:
+        """See `Store.orders`."""
+        return self._both(await super().orders(hashes), await self.sql.orders(hashes))
+
+    async def purged(self, subjects: Sequence[CaseId]) -> dict[CaseId, bytes]:
+        """See `Store.purged`."""
+        return self._both(await super().purged(subjects), await self.sql.purged(subjects))
 
     async def found(self, codes: Collection[str]) -> set[EntryKey]:
         """See `Store.found`."""

@@ -24,6 +24,8 @@ class Preset(Struct, frozen=True):
     reassigns: float = 0.0
     publishes: float = 0.0
     """How often whoever acts publishes something instead."""
+    papers: float = 0.0
+    """How often who files or brings something has a photograph of it."""
     faults: dict[str, float] = {}
     """Method of `Faults` → probability in each step; at most one strikes in a step, so they add up to less than 1."""
 
@@ -92,9 +94,115 @@ CASES: Final = replace(
 REGISTER: Final = replace(STORM, name="register", publishes=0.2)
 """A storm in which offices publish: what is about no case goes other ways than cases do."""
 
-PRESETS: Final = {preset.name: preset for preset in (CALM, RURAL, RESTORE, STORM, DRY, BURST, CASES, REGISTER)}
+LOST_DEVICE: Final = replace(
+    RURAL,
+    name="lost_device",
+    publishes=0.05,
+    faults=RURAL.faults
+    | {
+        "lose_device": 0.025,
+        "replace_the_lost": 0.06,
+        "thief_returns": 0.03,
+        "confirm_revocations": 0.02,
+        "back_up": 0.03,
+        "restore_unknowingly": 0.004,
+    },
+)
+"""Computers are stolen and burn, thieves try their luck, sticks of lost computers arrive late, and now and then the
+office that revoked one has forgotten it."""
 
-MIX: Final = ("calm", "rural", "rural", "restore", "restore", "storm", "storm", "register", "burst", "cases")
+REENROLLED: Final = replace(
+    RURAL,
+    name="reenrolled",
+    publishes=0.05,
+    faults=RURAL.faults
+    | {
+        "replace_a_working_one": 0.02,
+        "lose_device": 0.008,
+        "replace_the_lost": 0.06,
+        "enrol_somebody_again": 0.01,
+        "confirm_revocations": 0.02,
+        "thief_returns": 0.02,
+    },
+)
+"""Offices get new computers while the old ones still work: nobody revokes those, their successors end them."""
+
+RESTORED: Final = replace(
+    RESTORE,
+    name="restored",
+    reassigns=0.03,
+    faults=RESTORE.faults
+    | {
+        "back_up": 0.08,
+        "restore_knowingly": 0.025,
+        "restore_unknowingly": 0.025,
+        "lose_device": 0.004,
+        "replace_the_lost": 0.03,
+        "confirm_revocations": 0.01,
+    },
+)
+"""Backups are put back again and again, also at offices whose neighbours were just replaced."""
+
+STICKS: Final = replace(
+    RURAL,
+    name="sticks",
+    papers=0.4,
+    talks=0.06,
+    faults=RURAL.faults
+    | {
+        "cut_line": 0.08,
+        "mend_line": 0.01,
+        "send_stick_up": 0.09,
+        "send_stick_down": 0.09,
+        "back_up": 0.03,
+        "restore_knowingly": 0.004,
+        "restore_unknowingly": 0.004,
+        "lose_device": 0.003,
+        "replace_the_lost": 0.03,
+        "confirm_revocations": 0.01,
+    },
+)
+"""Valleys without a line: nearly everything goes in a pocket, twice, late, or to an office that was restored."""
+
+ERASURE: Final = replace(
+    STORM,
+    name="erasure",
+    steps=220,
+    entries=75,
+    faults=STORM.faults | {"erase_by_law": 0.08, "erase_on_the_way": 0.015},
+)
+"""A storm in which cases and remarks are erased by law, and now and then somebody erases on the way."""
+
+PAPERS: Final = replace(
+    DRY,
+    name="papers",
+    papers=0.6,
+    faults=DRY.faults | {"switch_off": 0.02, "cut_line": 0.05, "lose_device": 0.003},
+)
+"""Photographs with the cases, over lines that lose, repeat and garble their pieces, between computers that are switched
+off, restored and replaced meanwhile."""
+
+PRESETS: Final = {
+    preset.name: preset
+    for preset in (
+        PAPERS,
+        CALM,
+        RURAL,
+        RESTORE,
+        STORM,
+        DRY,
+        BURST,
+        CASES,
+        REGISTER,
+        LOST_DEVICE,
+        REENROLLED,
+        RESTORED,
+        STICKS,
+        ERASURE,
+    )
+}
+
+MIX: Final = ("calm", "rural", "papers", "restore", "restore", "storm", "erasure", "register", "burst", "cases")
 """The default fault mix: seed modulo 10."""
 
 

@@ -6,7 +6,7 @@ these are searched anew. The others are stories: `test_found_by_chance`.
 
 from typing import Final
 
-from tests.simulation.presets import STORM, Preset
+from tests.simulation.presets import ERASURE, LOST_DEVICE, RESTORED, STICKS, STORM, Preset
 
 REGRESSIONS: Final[dict[str, tuple[int, Preset]]] = {
     "an office passed over by a void reassignment never heard of it": (74, STORM),
@@ -15,5 +15,17 @@ REGRESSIONS: Final[dict[str, tuple[int, Preset]]] = {
     "a change of heads made for one machine was believed by its copy": (336, STORM),
     "entries past a revocation were not passed on when the county raised its position": (84, STORM),
     "a case folded from a damaged copy stayed so after the copy was put right": (413, STORM),
+    "a revocation by a township that was itself revoked below it went on counting where it had been heard": (
+        7,
+        LOST_DEVICE,
+    ),
+    "what two restored offices had both forgotten stayed with the one that had it in a bundle": (40263, STICKS),
+    "a case that was to be folded again from a copy put right was forgotten when the power failed": (12455, RESTORED),
+    "what a restored county had passed on stayed with whom it had passed it to when its author forgot it as well": (
+        30541,
+        RESTORED,
+    ),
+    "an enrolment past the revocation of whoever wrote it was never done anew": (194, ERASURE),
+    "an office that had declined a case still asked for its papers": (30497, STICKS),
 }
 """What was wrong → (seed, preset)."""

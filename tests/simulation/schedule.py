@@ -16,15 +16,19 @@ from msgspec import Struct
 
 from schemas.codec import PAGE_ENTRIES_MAX
 from schemas.names import parent_seat
-from sync.books import Rules
+from sync.rules import Rules
 from tests.simulation import checkers
-from tests.simulation.devices import DAY, KEYED, MINUTE, REAL, Device, Keys, Maker
+from tests.simulation.devices import COUNTY, DAY, KEYED, MINUTE, REAL, Device, Keys, Maker
+from tests.simulation.erasing import judge_erasures
 from tests.simulation.faults import Faults
+from tests.simulation.paper_judges import judge_papers
+from tests.simulation.papers import PaperTraffic
 from tests.simulation.presets import Preset, preset_of
 from tests.simulation.workload import Workload
 from tests.simulation.world import World, found_county
 
 PASSES_TO_REST_MAX = 60
+HELP_EVERY = 20
 ENTRIES_MIN = 50
 STEPS_MIN = 160
 REAL_EVERY = 100
@@ -64,7 +68,13 @@ class Schedule:
     ) -> None:
         self.preset = preset or preset_of(seed)
         self.world: World = found_county(seed, rules, trace=trace, keys=keys, maker=maker)
-        self.work = Workload(self.world, reassigns=self.preset.reassigns, publishes=self.preset.publishes)
+        self.papers = PaperTraffic(self.world, rate=self.preset.papers)
+        self.work = Workload(
+            self.world,
+            reassigns=self.preset.reassigns,
+            publishes=self.preset.publishes,
+            photograph=self.papers.photograph,
+        )
         self.faults = Faults(self.world, self.work)
         self.violations: list[str] = []
         self.steps = 0
@@ -83,6 +93,7 @@ class Schedule:
             self.live()
             self.heal()
             self.rest()
+            self.rest_papers()
             self.judge()
         except Exception as failure:
             where = traceback.extract_tb(failure.__traceback__)[-1]
@@ -110,6 +121,8 @@ class Schedule:
     def judge(self) -> list[str]:
         """Everything that is wrong at rest, added to what went wrong before."""
         self.violations += checkers.judge(self.world, self.work, self.faults)
+        self.violations += judge_papers(self.world, self.papers)
+        self.violations += judge_erasures(self.world)
         return self.violations
 
     def _set_weather(self) -> None:
@@ -125,6 +138,7 @@ class Schedule:
         world, preset, chance = self.world, self.preset, self.world.chance
         self.steps += 1
         world.advance(int(chance.random() * 2 * preset.minutes_a_step * MINUTE))
+        self.papers.step()
         trouble = bisect_right(self._chances, chance.random())
         if trouble < len(self._troubles):
             getattr(self.faults, self._troubles[trouble])()
@@ -164,6 +178,7 @@ class Schedule:
         weather.loss = weather.duplicates = weather.reorder = 0.0
         weather.narrow = False
         weather.cut = set()
+        world.tamper = None
         faults.free_disks()
         faults.remove_twins()
         for device in world.devices.values():
@@ -198,9 +213,15 @@ class Schedule:
                 if child.name not in self.quiet:
                     self._talk_out(child)
             is_over = len(self.quiet) == len(children) and not any(map(self._is_worth_while, children))
-            if is_over and not self._help():
+            # People do not wait for ever until a line that cannot rest comes to rest by itself.
+            if (is_over or self.passes % HELP_EVERY == 0) and not self._help() and is_over:
                 return
         self.violations.append(f"rest: something still moves after {PASSES_TO_REST_MAX} passes")
+
+    def rest_papers(self) -> None:
+        """Carry papers until nothing moves any more."""
+        if not self.papers.rest():
+            self.violations.append("rest: papers still move")
 
     def _is_worth_while(self, child: Device) -> bool:
         """Whether something waits on the line, and more is known at its ends than when nothing came of it."""
@@ -218,13 +239,21 @@ class Schedule:
 
     def _help(self) -> bool:
         """What people do when nothing moves by itself any more. False when there was nothing left to do."""
-        forgotten = [child for child in self.world.children() if not self.world.in_session(child)]
+        children = self.world.children()
+        forgotten = [child for child in children if not self.world.in_session(child)]
+        forgotten = forgotten or [child for child in children if self._is_unknown_above(child)]
         for child in forgotten:
             self.faults.enrol_again(child)
         if not self.faults.confirm_revocations() and not forgotten:
             return False
         self.quiet.clear()
         return True
+
+    def _is_unknown_above(self, child: Device) -> bool:
+        """Whether the county refuses what a working device writes: its enrolment lies past a revocation of whoever
+        enrolled it. That is never released, it is done anew (`office.releasing`).
+        """
+        return self.world.seats[COUNTY].books.keyring.find(child.node) is None
 
     def _talk_out(self, child: Device) -> None:
         """One exchange."""
@@ -251,6 +280,11 @@ def tell(seed: int, preset: Preset | None = None, rules: Rules | None = None, *,
     """Run one schedule. One in a hundred has real signatures, whatever the seed's preset."""
     keys = REAL if seed % REAL_EVERY == REAL_EVERY - 1 else KEYED
     return Schedule(seed, preset, rules, trace=trace, keys=keys).run()
+
+
+def tell_job(job: tuple[range, Preset | None]) -> list[Told]:
+    """`tell_many` for a worker: processes find it here by its name, and nothing in a program's own `__main__`."""
+    return list(tell_many(*job))
 
 
 def tell_many(seeds: Iterable[int], preset: Preset | None = None) -> Iterator[Told]:

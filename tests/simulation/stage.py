@@ -20,7 +20,7 @@ from schemas.casework.values import Handover, Outcome
 from schemas.codec import encode
 from schemas.names import OPERATION_BYTES, CaseId, OfficerId
 from schemas.wire import Page
-from sync.books import Rules
+from sync.rules import Rules
 from tests.simulation.devices import COUNTY, MINUTE, OFFICES, Backup, Device
 from tests.simulation.presets import CALM
 from tests.simulation.schedule import Schedule

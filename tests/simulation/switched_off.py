@@ -1,6 +1,6 @@
 """What each protocol rule is worth: the schedules and stories that fail without it.
 
-A simulator that cannot see a rule's absence proves nothing about the rule. Every field of `sync.books.Rules` has either
+A simulator that cannot see a rule's absence proves nothing about the rule. Every field of `sync.rules.Rules` has either
 a pinned seed (the schedule fails with the rule off and is clean with it on) or, where chance finds it too rarely, a
 story of `test_counterexamples`. Next: `test_switched_off_rules`, and `python -m tests.simulation --nightly`.
 """
@@ -10,8 +10,8 @@ from typing import Final
 
 import msgspec
 
-from sync.books import Rules
-from tests.simulation.presets import CALM, CASES, RESTORE, RURAL, STORM, Preset, one_fault
+from sync.rules import Rules
+from tests.simulation.presets import CALM, CASES, ERASURE, LOST_DEVICE, PAPERS, RESTORE, RURAL, STORM, Preset, one_fault
 from tests.simulation.schedule import tell
 
 ROT: Final = one_fault("rot_a_copy")
@@ -28,18 +28,33 @@ PINNED: Final[dict[str, tuple[int, Preset]]] = {
     "close_lost": (1, STORM),
     "quiet_house_keeping": (0, STORM),
     "proofs_for_unattested": (0, STORM),
-    "highest_revocation": (15, STORM),
+    "highest_revocation": (1, LOST_DEVICE),
     "first_load": (3, STORM),
     "rollback_once": (1, STORM),
     "share_on_offer": (1, STORM),
     "check_chain": (1, STORM),
     "atomic_page": (5, STORM),
     "unknown_kinds": (2, STORM),
+    "erased_set": (5, ERASURE),
+    "bodiless_refused": (1, ERASURE),
+    "paper_offset_stated": (3, PAPERS),
+    "paper_digest_checked": (3, PAPERS),
 }
 """Rule → (seed, preset) of a schedule that needs it."""
 
-TOLD: Final = frozenset({"quarantine", "echo_nonce"})
+TOLD: Final = frozenset({"positions", "head_of_before", "quarantine", "echo_nonce"})
 """Rules that chance needs less than once in a hundred schedules: each has its story."""
+
+RELIED_ON: Final[dict[str, tuple[str, ...]]] = {
+    "lost_device": ("highest_revocation", "first_load", "wants", "stated_heads", "flag_only"),
+    "reenrolled": ("highest_revocation", "first_load", "wants", "stated_heads"),
+    "restored": ("receiver_cursor", "outbox_epochs", "epoch_per_start", "flag_only", "rollback_once"),
+    "sticks": ("outbox_epochs", "epoch_per_start", "first_load", "rollback_once", "atomic_page"),
+}
+"""Preset → rules without which its own first schedules fail: searched, not pinned, for seeds tell other stories when
+anything in the simulator changes."""
+
+RELIED_ON_SEEDS: Final = 40
 
 MASKED: Final[tuple[tuple[str, ...], ...]] = (
     ("echo_nonce", "quarantine"),
@@ -47,7 +62,7 @@ MASKED: Final[tuple[tuple[str, ...], ...]] = (
 )
 """Rules that stand behind one another: searched together at night."""
 
-WEATHERS: Final = (STORM, RESTORE, ROT, RURAL, CASES, CALM)
+WEATHERS: Final = (STORM, RESTORE, ROT, RURAL, CASES, CALM, PAPERS, ERASURE)
 
 
 def without(names: Sequence[str]) -> Rules:

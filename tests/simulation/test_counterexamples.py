@@ -12,8 +12,8 @@ from schemas.casework.values import Outcome
 from schemas.codec import encode
 from schemas.names import CaseId
 from schemas.wire import KIND_RELEASED, Page, Released
-from sync.books import Rules
 from sync.core.journal import Draft
+from sync.rules import Rules
 from tests.simulation.devices import DAY, HOUR
 from tests.simulation.stage import Stage
 from tests.simulation.switched_off import without

@@ -255,6 +255,59 @@ def test_a_countys_quarantine_ends_though_nobody_can_give_back_what_it_forgot() 
     assert stage.found("lost")
 
 
+def test_a_case_is_folded_again_with_the_copy_that_is_put_right_though_the_power_fails() -> None:
+    # It was folded with the next page that went out; nothing on the disk said any more that it was to be.
+    stage = Stage()
+    case = stage.file("V1")
+    stage.offer("V1", case, "TA")
+    stage.remark("V1", case)
+    stage.sync()
+    township = stage.device("TA")
+    journal, seq = township.disk.tables.subjects[case][-1]
+    stage.faults.rot(township, township.disk.tables.entries[journal][seq])
+    assert township.ledger is not None
+    stage.world.run(recovery.refold(township.books, {case}))
+    stage.world.run(township.ledger.commit())
+    assert not stage.see("TA", case).contributions
+    stage.deliver("TA", "V1", composed(stage, "TA", "V1"))
+    stage.deliver("V1", "TA", composed(stage, "V1", "TA"))
+    stage.restart("TA")
+    assert len(stage.see("TA", case).contributions) == 1
+    assert stage.settle() == []
+
+
+def test_an_office_aside_gives_back_what_two_others_forgot_though_nobody_sees_it_at_first() -> None:
+    # The county had passed the offer on in the epoch of its backup, so its opening forgot nothing that others held. It
+    # heard of the township's opening before it was shown its own rollback, and told nobody.
+    stage = Stage()
+    case = stage.file("TA")
+    stage.sync()
+    stage.cut("V1", "V2")
+    backups = {name: stage.back_up(name) for name in ("C", "TA")}
+    stage.restart("TA")
+    stage.offer("TA", case, "TB")
+    stage.sync(rounds=3)
+    for name, backup in backups.items():
+        stage.restore(name, backup)
+    stage.mend("V1", "V2")
+    assert stage.settle() == []
+    assert stage.see("TA", case).offeree == stage.device("TB").office
+
+
+def test_two_offices_whose_copies_both_went_bad_do_not_wait_for_each_other() -> None:
+    # Each would answer once the other had: neither did, and the village's new device waited for its journal for ever.
+    stage = Stage()
+    case = stage.file("V3")
+    stage.sync(rounds=3)
+    journal, seq = stage.device("V3").disk.tables.subjects[case][0]
+    for name in ("TB", "C"):
+        device = stage.device(name)
+        stage.faults.rot(device, device.disk.tables.entries[journal][seq])
+    stage.lose_and_replace("V3")
+    assert stage.settle() == []
+    assert stage.found("lost")
+
+
 # --- who stands above -------------------------------------------------------------------------------------------------
 
 

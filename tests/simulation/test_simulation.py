@@ -47,6 +47,9 @@ SOMETIMES = frozenset(
         "stick sent",
         "stick",
         "copy rotted",
+        "page tampered with",
+        "paper message lost",
+        "paper garbled",
         # What people and the product did about it.
         "switched on",
         "device replaced",
@@ -65,6 +68,9 @@ SOMETIMES = frozenset(
         "found lost",
         "found damaged",
         "found broken_chain",
+        "paper came whole",
+        "paper came wrong",
+        "paper asked for",
         "act held back by quarantine",
         "refused at the pen",
         # What the county is there for.
@@ -83,6 +89,7 @@ SOMETIMES = frozenset(
         "recall.requested",
         "remark.added",
         "published",
+        "erased by law",
     }
 )
 """Every one of these must have happened in at least one schedule of the thousand."""

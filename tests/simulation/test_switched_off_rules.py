@@ -2,7 +2,7 @@
 
 import pytest
 
-from sync.books import Rules
+from sync.rules import Rules
 from tests.simulation.schedule import tell
 from tests.simulation.switched_off import PINNED, TOLD, without
 

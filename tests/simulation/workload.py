@@ -47,6 +47,7 @@ from schemas.register import (
 )
 from sync.core.journal import Draft
 from tests.simulation.devices import COUNTY, OFFICES, TOWNSHIP_A, TOWNSHIP_B, Device, DiskFull, PowerCut
+from tests.simulation.papers import Photograph, no_photographs
 from tests.simulation.world import World
 
 ITEM: Final = ServiceItem(
@@ -103,8 +104,16 @@ _SECRET: Final = b"s" * 32
 class Workload:
     """The officers of one county and what they remember of having done."""
 
-    def __init__(self, world: World, *, reassigns: float = 0.0, publishes: float = 0.0) -> None:
+    def __init__(
+        self,
+        world: World,
+        *,
+        reassigns: float = 0.0,
+        publishes: float = 0.0,
+        photograph: Photograph = no_photographs,
+    ) -> None:
         self.world = world
+        self.photograph = photograph
         self.reassigns = reassigns
         self.publishes = publishes
         self.delivered: dict[CaseId, tuple[Outcome, bytes]] = {}
@@ -152,6 +161,7 @@ class Workload:
             _SECRET,
             APPLICANT,
             MATERIALS,
+            papers=self.photograph(device),
         )
         done = self.perform(device, case, event) is not None
         if done:
@@ -269,6 +279,8 @@ class Workload:
 
     def _make(self, device: Device, case: CaseFile, kind: str) -> CaseEvent | None:
         office = device.office
+        if kind == "papers.brought":
+            return self._brought(device, case)
         if kind in CONTRIBUTIONS:
             return self._contribution(case, kind, office)
         head = (case.turn + 1, case.tip, self._operation(), office, _officer(office))
@@ -288,11 +300,13 @@ class Workload:
 
     def _contribution(self, case: CaseFile, kind: str, office: OfficeId) -> CaseEvent:
         head = (max(case.turn, 1), self._operation(), office, _officer(office))
-        if kind == "papers.brought":
-            return PapersBrought(*head, ("社会保障卡",))
         if kind == "recall.requested":
             return RecallRequested(*head, "居民改变主意")
         return RemarkAdded(*head, "已电话联系")
+
+    def _brought(self, device: Device, case: CaseFile) -> CaseEvent:
+        head = (max(case.turn, 1), self._operation(), device.office, _officer(device.office))
+        return PapersBrought(*head, ("社会保障卡",), papers=self.photograph(device))
 
     def destination(self, office: OfficeId, case: CaseFile) -> OfficeId | None:
         """To whom the custodian offers: mostly one office up, home with a result, sometimes across the county."""

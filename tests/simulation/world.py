@@ -10,8 +10,9 @@ import hashlib
 import heapq
 import random
 from collections import Counter
+from collections.abc import Callable, Coroutine
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -26,7 +27,7 @@ from schemas.wire import (
     Refusal,
 )
 from sync import recovery, session
-from sync.books import Rules
+from sync.core.bundle import MAGIC
 from sync.core.errors import Fault
 from sync.core.journal import Draft
 from sync.core.link import Link
@@ -34,7 +35,11 @@ from sync.enrolment import certify
 from sync.keys import (
     Signer,
 )
+from sync.paging import Load
 from sync.ports import Batch, EntryKey
+from sync.rules import Rules
+from sync.stick_papers import IncomingPapers, OutgoingPapers
+from sync.usb import take_in, write_bundle
 from tests.simulation.devices import (
     COUNTY,
     KEYED,
@@ -65,6 +70,10 @@ class Message(Struct):
     overlaps: bool
     start: int
     """The start of the waiting child: an answer reaches only the process that waits for it."""
+
+
+Source = Callable[[Device, Device], Coroutine[Any, Any, OutgoingPapers]]
+Taker = Callable[[Device, NodeId], IncomingPapers]
 
 
 class Wire(Struct, tag_field="t"):
@@ -123,8 +132,15 @@ class World:
         """The machine that an office uses now."""
         self.names: dict[NodeId, str] = {}
         """Device → the name of the first machine that had its keys."""
+        self.chance_of_sticks = random.Random(f"sticks {seed}")
+        """Of its own: how a stick is written and cut moves nothing else of a story."""
+        self._serial = 0
+        self.papers_on_sticks: tuple[Source, Taker] | None = None
+        """What a stick carries of papers, and who takes them in; None in a county without papers."""
         self._children: list[Device] = []
         self.weather = Weather()
+        self.tamper: Callable[[Message], Message | None] | None = None
+        """What somebody on the line does to the next page that goes up, once."""
         self.counts: Counter[str] = Counter()
         self.written: dict[EntryKey, list[Written]] = {}
         self.rotten: set[tuple[str, EntryKey]] = set()
@@ -288,6 +304,9 @@ class World:
 
     def _send(self, message: Message) -> None:
         weather, chance = self.weather, self.chance
+        if self.tamper is not None and not message.is_answer and (changed := self.tamper(message)) is not None:
+            message, self.tamper = changed, None
+            self.counts["page tampered with"] += 1
         copies = 1
         if weather.duplicates and chance.random() < weather.duplicates:
             copies = 2
@@ -399,9 +418,55 @@ class World:
     def _choose_page_size(self, link: Link) -> None:
         link.page_entries = self.chance.choice((1, 2, 5, 20, 500, 500)) if self.weather.narrow else PAGE_ENTRIES_MAX
 
+    def write_stick(self, sender: Device, receiver: Device) -> bytes | None:
+        """A bundle as the product writes it, of many small pages or few large ones; unsealed, for that costs time only.
+
+        None when the machine failed over it, or does not know the receiver.
+        """
+        assert sender.ledger is not None
+        load = Load({}, page_entries=self.chance_of_sticks.choice((1, 2, 5, 20, 500, 500)))
+        self._serial += 1
+        try:
+            papers = self.run(self.papers_on_sticks[0](sender, receiver)) if self.papers_on_sticks else None
+            written = self.run(
+                write_bundle(sender.ledger, receiver.node, load, seal=bytes, serial=self._serial, papers=papers)
+            )
+        except Fault as fault:
+            self.tell("writes no stick", sender.name, fault.code)
+            return None
+        except DiskFull:
+            self.counts["disk full"] += 1
+            return None
+        except PowerCut:
+            self.power_cut(sender)
+            return None
+        self.counts["papers on a stick"] += papers.moved if papers is not None else 0
+        self.counts["stick of several pages"] += len(written.manifest.parts) > 2
+        self.stirred |= {sender.office, receiver.office}
+        return written.data
+
     def _take_stick(self, receiver: Device, message: Message) -> None:
-        self._admit(receiver, decode(message.data, Page))
         self.counts["stick"] += 1
+        if message.data and not message.data.startswith(MAGIC[:1]):
+            self._admit(receiver, decode(message.data, Page))  # one page, as a story made it
+            return
+        assert receiver.ledger is not None
+        try:
+            sender = self.devices[message.sender].node
+            papers = self.papers_on_sticks[1](receiver, sender) if self.papers_on_sticks else None
+            taken = self.run(take_in(receiver.ledger, message.data, open_part=bytes, papers=papers))
+            self.counts["papers from a stick"] += len(papers.whole) if papers is not None else 0
+        except (Fault, Malformed) as refusal:
+            self.counts["stick refused"] += 1
+            self.tell("refuses a stick", receiver.name, refusal.code)
+        except DiskFull:
+            self.counts["disk full"] += 1
+        except PowerCut:
+            self.power_cut(receiver)
+        else:
+            self.counts["stick not whole"] += not taken.is_whole
+            codes = [flaw.code for flaw in taken.flaws]
+            self.tell("takes a stick", receiver.name, taken.parts, taken.admitted, taken.duplicate, *codes)
 
     def _admit(self, receiver: Device, page: Page) -> Refusal | None:
         assert receiver.ledger is not None

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import msgspec
 import psutil
@@ -17,8 +17,9 @@ import pytest
 from deploy.demo_checks import Shelf, Told, Verdict, judge
 from deploy.demo_scenario import PLACES
 from deploy.demo_staff import statements_of
-from deploy.demo_stores import Peek
+from deploy.demo_stores import Peek, open_vault
 from deploy.demo_stories import PRINTED, STORIES
+from office import cipher
 from office.node import load_data_key
 from office.paths import Home
 from schemas.casework.regimes import Regime
@@ -88,6 +89,7 @@ def test_every_fault_really_happened(performed: tuple[Path, "subprocess.Complete
     assert figures["kills"] == 2
     assert figures["restores"] == 1
     assert figures["replies_lost"] == 3
+    assert (figures["carried_by_stick"], figures["papers_arrived"]) == (3, 2)
     assert figures["rollbacks_noticed"] >= 1
     assert figures["refused_while_quarantined"] >= 2
 
@@ -132,14 +134,11 @@ def read_until(stream: IO[str], words: str) -> None:
 
 
 def judge_again(home: Path, told: Sequence[Told]) -> Verdict:
-    shelves = [
-        Shelf(
-            place.key,
-            Peek(home / place.key / "node.db", place.office, "", None),
-            AesGcmSealer(load_data_key(Home(home / place.key))),
-        )
-        for place in PLACES
-    ]
+    shelves: list[Shelf] = []
+    for place in PLACES:
+        vault = open_vault(home / place.key)
+        peek = Peek(home / place.key / "node.db", place.office, "", None, vault.store_key if vault else None)
+        shelves.append(Shelf(place.key, peek, AesGcmSealer(load_data_key(Home(home / place.key), vault))))
     return judge(shelves, told)
 
 
@@ -178,7 +177,9 @@ def test_each_damage_is_noticed(
 ) -> None:
     home = tmp_path / "copy"
     shutil.copytree(performed[0], home)
-    connection = sqlite3.connect(home / place / "node.db")
+    vault = open_vault(home / place)
+    database = home / place / "node.db"
+    connection: Any = cipher.connect(str(database), vault.store_key) if vault else sqlite3.connect(database)
     assert connection.execute(damage).rowcount > 0
     connection.commit()
     connection.close()

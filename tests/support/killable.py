@@ -6,10 +6,11 @@ The test that started it kills the writer. Never used by anything but tests.
 """
 
 import asyncio
+import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
@@ -58,16 +59,24 @@ class Killable:
         assert process.stdout is not None
         self._input, self._output = process.stdin, process.stdout
 
-    async def run_until(self, acks: int) -> list[Acknowledged]:
-        """Let a new writer work, kill -9 it after so many acknowledgements, and return all that it gave."""
+    async def run_until(self, acks: int, cut_power: Callable[[], None] | None = None) -> list[Acknowledged]:
+        """Let a new writer work, kill -9 it after so many acknowledgements, and return all that it gave.
+
+        `cut_power`: what its disk suffers before that. Then only what came before counts: without power nobody hears an
+        acknowledgement, and a kernel that pulls its own plug has said yes to a write that was under way.
+        """
         self._input.write(b"go\n")
         words = (await self._output.readline()).split()
         assert words[0] == b"pid", words
         got = [await self._next() for _ in range(acks)]
-        os.kill(int(words[1]), 9)
+        if cut_power is not None:
+            cut_power()
+        with contextlib.suppress(ProcessLookupError):  # It may have ended when its disk or its server did.
+            os.kill(int(words[1]), 9)
         # What it had said before it died is still in the pipe, up to the line by which its parent saw it die.
         while (last := await self._next()) is not None:
-            got.append(last)
+            if cut_power is None:
+                got.append(last)
         return [ack for ack in got if ack is not None]
 
     async def _next(self) -> Acknowledged | None:
@@ -79,10 +88,14 @@ class Killable:
 
 
 @asynccontextmanager
-async def killable(url: str) -> AsyncGenerator[Killable]:
-    """Start the process over a database that has its tables."""
+async def killable(url: str, *, complaints: int | None = None) -> AsyncGenerator[Killable]:
+    """Start the process over a database that has its tables. `complaints`: where its standard error goes."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.support.killable", url, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        *(sys.executable, "-m", "tests.support.killable", url),
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=complaints,
     )
     assert process.stdin is not None
     try:
@@ -98,9 +111,11 @@ def say(*words: object) -> None:
 
 
 async def write_without_end(url: str, seat: Seat, seed: int) -> None:
-    """Three officers file cases as fast as they become durable."""
+    """Three officers file cases as fast as they become durable. `url`: a locked store's with its `key`, hexadecimal."""
     parsed = make_url(url)
-    engines = open_engines(database_url("", Path(parsed.database or "")) if "sqlite" in url else parsed)
+    key = parsed.query.get("key")
+    stated = bytes.fromhex(key) if isinstance(key, str) else None
+    engines = open_engines(database_url("", Path(parsed.database or "")) if "sqlite" in url else parsed, stated)
     random = Random(seed)
     reader = Reader(frozenset({COUNTY, TOWNSHIP, VILLAGE}))
     ledger = Ledger(Books(seat, sql_store(engines), reader, TickingClock(), SeededSalts(random)))

@@ -27,7 +27,7 @@ from schemas.wire import (
     Size,
     enrolment_message,
 )
-from sync.books import Books, Rules, Seat
+from sync.books import Books, Seat
 from sync.core.errors import Fault, GapFault
 from sync.core.journal import Draft, Tip
 from sync.core.link import Link
@@ -47,6 +47,7 @@ from sync.keys import (
 from sync.ledger import Admission, Ledger
 from sync.memory import MemoryStore, Tables
 from sync.ports import Disposition, Interpretation, Outcome, Stored
+from sync.rules import Rules
 
 COUNTY: Final = OfficeId("510824")
 TOWNSHIP: Final = OfficeId("510824100")

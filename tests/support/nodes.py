@@ -9,11 +9,11 @@ from typing import Final
 
 from msgspec import Struct
 
-from office.enrolling import Office, Reply, make_request, parse_offices
+from office.enrolling import Office, Reply, Sheet, make_request, parse_offices
 from office.founding import found_county, prepare_device
 from office.intake import Slip
 from office.node import Node
-from office.paths import write_private
+from office.paths import Home, write_private
 from office.seat import SeatFile, load_signer, save_seat
 from schemas.codec import decode
 from schemas.names import NodeId, OfficeId
@@ -63,8 +63,12 @@ async def found_network(folder: Path, hub_database: str = "") -> Places:
 async def enrol(places: Places, issuer: Node, office: Office, *, replaces: NodeId | None = None) -> SeatFile:
     """From the sheet to the seat."""
     sheet = await issuer.enrolling.issue_code(office, "0" * 64, replaces=replaces)
-    home = prepare_device(places.home(office.office))
-    request = make_request(load_signer(home), office.office, sheet.code)
+    return await enrol_with(sheet, prepare_device(places.home(office.office)), issuer)
+
+
+async def enrol_with(sheet: Sheet, home: Home, issuer: Node) -> SeatFile:
+    """A device that has the sheet in hand gets its seat."""
+    request = make_request(load_signer(home), sheet.office, sheet.code)
     reply = decode(await issuer.enrolling.enrol(request), Reply)
     root = issuer.books.seat.root
     seat = SeatFile(root.county, root.public_key, reply.chain, reply.parent_address)
@@ -81,10 +85,10 @@ class Network:
         self.village = village
 
     @classmethod
-    async def open(cls, places: Places) -> "Network":
-        """Open all three and let everybody learn everybody."""
-        nodes = [await places.open(office) for office in (COUNTY, TOWNSHIP, VILLAGE)]
-        network = cls(*nodes)
+    async def open(cls, places: Places, *, village: Node | None = None) -> "Network":
+        """Open all three and let everybody learn everybody. `village`: one that is open already, being locked."""
+        hub, township = await places.open(COUNTY), await places.open(TOWNSHIP)
+        network = cls(hub, township, village or await places.open(VILLAGE))
         await network.settle()
         return network
 

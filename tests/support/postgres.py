@@ -6,6 +6,7 @@ it adds a system user and opens up every folder above the data. Without the pack
 server.
 """
 
+import contextlib
 import importlib.util
 import itertools
 import os
@@ -79,6 +80,29 @@ class PostgresServer:
                 self.process.wait()
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+    def crash(self) -> None:
+        """Kill -9 a server of ours, with every process that it has begun."""
+        assert self.process is not None
+        number = self.process.pid
+        begun = Path(f"/proc/{number}/task/{number}/children").read_text().split()
+        for each in (number, *map(int, begun)):
+            with contextlib.suppress(ProcessLookupError):  # Ended by itself meanwhile.
+                os.kill(each, signal.SIGKILL)
+        self.process.wait()
+        wait_until(lambda: not any(Path(f"/proc/{each}").exists() for each in begun), "its processes to be gone")
+
+    def start_again(self) -> None:
+        """Start a server of ours that crashed, over what it left. Raises `GaveUp`."""
+        assert self.process is not None
+        assert self.folder is not None
+        data = self.folder / "data"
+        (data / "postmaster.pid").unlink(missing_ok=True)
+        with (self.folder / "log").open("ab") as output:
+            self.process = subprocess.Popen(
+                self.process.args, stdout=output, stderr=output, cwd="/", start_new_session=True
+            )
+        wait_until(lambda: is_ready(data), "PostgreSQL to start again")
 
     async def _administer(self, statement: str) -> None:
         connection = await asyncpg.connect(self.url)

@@ -10,6 +10,7 @@ from litestar import Litestar, Router
 
 from sync.exchange import Pen, Responder
 from sync.http import Enroller, sync_router
+from sync.papers import PaperResponder
 from sync.session import Doorkeeper
 from tests.support.line import Party
 from tests.support.waiting import until
@@ -37,11 +38,12 @@ async def serving(
     enroller: Enroller | None = None,
     certificate: Certificate | None = None,
     port: int = 0,
+    papers: PaperResponder | None = None,
 ) -> AsyncGenerator[Serving]:
-    """Serve a node until the block ends. `port`: 0 = any free one."""
+    """Serve a node until the block ends. `port`: 0 = any free one. `papers`: None = as a node that knows none."""
     doorkeeper = Doorkeeper(party.pen.books, certificate=certificate[2] if certificate else b"")
     responder = Responder(pen or party.pen)
-    async with serving_routes(sync_router(doorkeeper, responder, enroller), certificate, port) as bound:
+    async with serving_routes(sync_router(doorkeeper, responder, enroller, papers=papers), certificate, port) as bound:
         yield Serving(bound, doorkeeper, responder, secure=certificate is not None)
 
 

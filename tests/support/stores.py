@@ -21,6 +21,7 @@ from sync.store import Project, SqlStore
 from tests.support.postgres import PostgresServer
 
 SEALER = AesGcmSealer(bytes(range(32)))
+STORE_KEY = bytes(range(1, 33))
 NOON = Instant(1_772_769_600_000)
 ME = NodeId("aaaaaaaaaaaaaaaa")
 VILLAGE = NodeId("bbbbbbbbbbbbbbbb")
@@ -36,9 +37,9 @@ Reopen = Callable[[], Store]
 
 
 @asynccontextmanager
-async def sqlite_engines(folder: Path) -> AsyncGenerator[Engines]:
-    """A fresh SQLite database with our tables, as a node opens it."""
-    engines = open_engines(database_url("", folder / "node.db"))
+async def sqlite_engines(folder: Path, key: bytes | None = None) -> AsyncGenerator[Engines]:
+    """A fresh SQLite database with our tables, as a node opens it. `key`: as a locked village's."""
+    engines = open_engines(database_url("", folder / "node.db"), key)
     try:
         await migrate(engines.write)
         yield engines

@@ -26,13 +26,19 @@ def wait_until(condition: Callable[[], object], what: str, *, within_s: float = 
         time.sleep(LOOK_AGAIN_S)
 
 
-async def until(condition: Callable[[], Awaitable[object]], what: str, *, within_s: float = PATIENCE_S) -> None:
+async def until(
+    condition: Callable[[], Awaitable[object]],
+    what: str,
+    *,
+    within_s: float = PATIENCE_S,
+    every_s: float = LOOK_AGAIN_S,
+) -> None:
     """Like `wait_until` for a condition that is awaited; lets other tasks go on meanwhile."""
     end = time.monotonic() + within_s
     while not await condition():
         if time.monotonic() > end:
             raise GaveUp(f"waited {within_s:.0f} s for {what}")
-        await asyncio.sleep(LOOK_AGAIN_S)
+        await asyncio.sleep(every_s)
 
 
 def free_port() -> int:

@@ -14,7 +14,7 @@ from schemas.casework.lifecycle import Stage
 from schemas.casework.values import Outcome
 from schemas.names import CaseId, OfficeId, OfficerId
 from sync.core.errors import LocalFault
-from sync.ports import Stored
+from sync.ports import Stored, empty_batch
 from tests.support.counties import (
     APPLICANT,
     COUNTY,
@@ -183,10 +183,15 @@ class _Bare:
         self.counts = books.counts
         self.hops = books.hops
         self.seat = books.seat
+        self.erased = books.erased
+        self.batch = empty_batch()
         self.store = self
 
     async def entries_about(self, subjects: list[CaseId]) -> list[Stored]:
         return []
+
+    async def purged(self, subjects: list[CaseId]) -> dict[CaseId, bytes]:
+        return {}
 
 
 def _key(entry: Stored) -> object:

@@ -20,6 +20,7 @@ from deploy.environment import ROOT, explain, lock_digest, ready
         ("simulate", ["SEED=42"], {"SEED": "7"}, ["--seed", "42"]),
         ("bench", ["BENCH=ingest"], {}, ["ingest"]),
         ("bench", ["wire"], {"BENCH": ""}, ["wire"]),
+        ("nightly", ["DRILL=thin_line", "SEEDS=20"], {}, ["thin_line", "--seeds", "20"]),
         ("county-year", ["SHARE=0.01"], {}, ["--share", "0.01"]),
         ("test", ["QUICK=1"], {}, ["--quick"]),
         ("test", ["tests/unit", "-k", "merkle", "--maxfail=1"], {}, ["tests/unit", "-k", "merkle", "--maxfail=1"]),

@@ -51,7 +51,7 @@ def test_an_older_body_without_the_latest_fields_reads_here() -> None:
     fields = msgspec.msgpack.decode(encode_event(filing()))
     older = decode_event("case.filed", msgspec.msgpack.encode(fields[: -len(LATEST)]))
     assert isinstance(older, CaseFiled)
-    assert [getattr(older, name) for name in LATEST] == ["", None, Channel.COUNTER, (), (), None, 0]
+    assert [getattr(older, name) for name in LATEST] == ["", None, Channel.COUNTER, (), (), None, 0, ()]
 
 
 def test_an_unknown_kind_is_named_so_that_it_can_be_held() -> None:

@@ -212,6 +212,29 @@ def test_quarantine_waits_until_the_head_the_neighbour_states_is_held(network: N
     assert village.bodies() == numbered("filed", *range(4))
 
 
+def test_an_old_stick_read_while_an_answer_is_on_its_way_does_not_lift_the_quarantine(network: Network) -> None:
+    village, township = network[VILLAGE], network[TOWNSHIP]
+    village.start()
+    township.admit(village.page(township))
+    stick = township.page(village)
+    assert stick.full
+    old = backup(village)
+    village.write(*numbered("filed", *range(4)))
+    network.talk(village, township)
+    village.start(old, restored=True)
+    township.admit(village.page(township))
+    village.admit(replace(township.page(village), answers=[]))
+    township.admit(replace(village.page(township), wants=[]))
+    answer = township.page(village)
+    assert not answer.full
+    village.admit(stick)
+    village.admit(answer)
+    assert village.link(township).quarantined
+    network.talk(village, township)
+    assert not village.link(township).quarantined
+    assert village.bodies() == numbered("filed", *range(4))
+
+
 # --- wants -----------------------------------------------------------------------------------------------------------
 
 

@@ -36,3 +36,37 @@ KEPT_KIB_MAX: Final = 4 * 1024
 def test_the_memory_of_a_sign_in_is_given_back_every_time() -> None:
     outcome = subprocess.run([sys.executable, "-c", SIGN_INS], capture_output=True, text=True, check=True)
     assert int(outcome.stdout) < KEPT_KIB_MAX
+
+
+def test_the_object_mapper_that_nobody_uses_is_not_loaded() -> None:
+    program = (
+        "import sys; from village_agent.memory import keep_small; keep_small();"
+        "import office.node, office.serving;"
+        "print(sum(name.startswith('sqlalchemy.orm') for name in sys.modules), office.node.Node.__name__)"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert said.stdout.split() == ["0", "Node"]
+
+
+def test_a_crash_leaves_no_file_with_what_was_in_memory() -> None:
+    program = (
+        "import resource; from village_agent.memory import leave_no_core; leave_no_core();"
+        "print(*resource.getrlimit(resource.RLIMIT_CORE))"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert said.stdout.split() == ["0", "0"]
+
+
+def test_the_serving_process_starts_itself_anew_without_docstrings_and_only_once() -> None:
+    program = (
+        "import os, sys; from village_agent.memory import start_lean;"
+        "os.execv = lambda _, words: print(*words[1:]); sys.argv = ['village-agent', 'run', '--home', 'x'];"
+        "start_lean('village_agent')"
+    )
+    said = [
+        subprocess.run([sys.executable, *flags, "-c", program], capture_output=True, text=True, check=True).stdout
+        for flags in ((), ("-OO",))
+    ]
+    assert said[0].split()[0] == "-OO"
+    assert said[0].split()[-4:] == ["village_agent", "run", "--home", "x"]
+    assert said[1] == ""

@@ -14,14 +14,21 @@ from litestar import Litestar, Router
 from litestar.testing import AsyncTestClient
 
 from office.accounts import Accounts
+from office.bundles import Bundles
+from office.capturing import Capturing
 from office.casebook import CaseInterpreter
 from office.catalogue import Catalogue
 from office.database import Engines, database_url, open_engines
 from office.desk import Desk
+from office.devices import Devices
 from office.dues import Dues
+from office.enrolling import Enrolling
 from office.intake import Intake
 from office.migrations import migrate
 from office.node import Node
+from office.paper_wants import PaperWants
+from office.papers import FolderShelf
+from office.paths import Home
 from office.people import People
 from office.projection import SqlCases
 from office.publishing import Publishing
@@ -43,8 +50,9 @@ from sync.courier import LineState
 from sync.enrolment import certify
 from sync.keys import KeyedHashSigner, verify_keyed_hash
 from sync.ledger import Ledger
-from sync.sealing import PlainSealer
+from sync.sealing import AesGcmSealer, PlainSealer
 from sync.store import SqlStore
+from sync.writer import Writer
 from tests.support.counties import ROOT, ROOT_KEY
 from tests.support.network import SeededSalts
 from tests.web.people import PASSWORD, HandClock
@@ -72,6 +80,8 @@ class OpenNode:
         self.salts = SeededSalts(Random(int(seat)))
         place = Path(engines.write.url.database or "")
         self.storage = Storage(FolderDisk(place.parent), place.with_suffix(".ballast"), self.clock, self.salts)
+        self.papers = FolderShelf(place.with_suffix(".papers"), AesGcmSealer(self.data_key))
+        self.capturing = Capturing(self.papers, self.storage.check_papers)
         sealer = PlainSealer()
         files = SqlCases(engines.read, sealer, bytes(32), lambda case: self.dues.of(case))
         self.store = SqlStore(engines.write, engines.read, sealer=sealer, project=files.project)
@@ -94,6 +104,7 @@ class OpenNode:
             self.salts,
             bytes(32),
             check_room=self.storage.check_filing,
+            shelf=self.papers,
         )
         self.desk = Desk(
             self.ledger,
@@ -102,7 +113,10 @@ class OpenNode:
             self.clock,
             lambda one: seat_of(one) in DIVISIONS,
             self.accounts,
+            shelf=self.papers,
         )
+        self.paper_wants = PaperWants(engines.write, engines.read, files, self.books, self.papers, self.clock)
+        self.paper_wants.listen(casebook)
         self.publishing = Publishing(
             self.ledger,
             casebook,
@@ -115,7 +129,18 @@ class OpenNode:
         self.worklists = Worklists(
             engines.read, files, self.store, self.books, seat, lambda: self.dues.days(self.today)
         )
+        self.enrolling = Enrolling(
+            engines.write,
+            engines.read,
+            cast("Writer", self.ledger),
+            self.clock,
+            self.salts,
+            "https://lingjiang.example:8610",
+        )
+        self.devices = Devices(engines.write, engines.read, self.enrolling, self.books, self.clock, self.office_name)
         self.line_up: LineState | None = None
+        self.home = Home(place.with_suffix(".home"))
+        self.bundles = Bundles(cast("Node", self))
 
     @property
     def today(self) -> date:

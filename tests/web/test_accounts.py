@@ -11,16 +11,8 @@ from sqlalchemy.exc import OperationalError
 
 from office.access_log import AccessLog, PurposeRefused
 from office.account_tables import access_log, login_delays, officers, sessions
-from office.accounts import (
-    DELAY_MS_MAX,
-    FREE_FAILURES,
-    IDLE_MS_MAX,
-    SESSION_MS_MAX,
-    TOUCH_MS,
-    AccountRefused,
-    SignInRefused,
-    check_password,
-)
+from office.accounts import IDLE_MS_MAX, SESSION_MS_MAX, TOUCH_MS, AccountRefused, check_password
+from office.delays import DELAY_MS_MAX, FREE_FAILURES, SignInRefused
 from schemas.casework.roles import Role
 from schemas.names import CaseId, OfficeId, OfficerId
 from tests.web.people import OTHER_PASSWORD, PASSWORD, SEAT, People, people_at

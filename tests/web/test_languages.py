@@ -23,7 +23,7 @@ from tests.web.test_pages import act, case_in, file_case
 
 WEB = Path(str(files("office.web")))
 METHODS = [("**.py", "python"), ("templates/**.html", "jinja2")]
-LATIN_IN_CHINESE = {"English", "JSON", "CSV", "XLSX", "A", "Z"}
+LATIN_IN_CHINESE = {"English", "JSON", "CSV", "XLSX", "JPEG", "PNG", "PDF", "MB", "tongban", "A", "Z"}
 """Words that a Chinese page may hold in Latin letters: the other language's own name, and names of formats."""
 
 

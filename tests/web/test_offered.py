@@ -20,7 +20,7 @@ def menu_of(page: str) -> list[str]:
     [
         (Role.AGENT, ["/cases", "/filing", "/line", "/people"]),
         (Role.SUPERVISOR, ["/cases", "/line", "/people"]),
-        (Role.ADMINISTRATOR, ["/line", "/people"]),
+        (Role.ADMINISTRATOR, ["/line", "/people", "/devices"]),
     ],
 )
 async def test_the_menu_leads_nobody_to_a_closed_door(county: WebCounty, role: Role, menu: list[str]) -> None:

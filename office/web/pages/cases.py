@@ -5,6 +5,7 @@ done `office.desk`. Each page's forms carry an operation id of their own and the
 click is one act, and an act on a page that is out of date is refused. What was typed is never lost on a refusal.
 """
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Final
 
@@ -14,6 +15,7 @@ from msgspec import Struct
 
 from office.access_log import PURPOSE_CHARACTERS_MAX, PurposeRefused
 from office.accounts import SignedIn
+from office.capturing import Captured
 from office.web import deadlines, guards, labels
 from office.web.act_forms import Drawing, Refusing, Staff, count_shown, lacking, not_offered, offered, staff_of
 from office.web.acting import perform, read_case_id, read_operation, read_seen
@@ -28,18 +30,29 @@ from office.web.i18n import n_
 from office.web.inputs import read_form
 from office.web.pages.filing import FILERS, render_slip
 from office.web.pages.front import see_other
+from office.web.paper_views import paper_views
 from office.web.site import Names, Site, language_for, names_for, site_of, when
+from office.web.uploads import (
+    FORM_BYTES_MAX,
+    UPLOADS,
+    Uploaded,
+    blurred_of,
+    papers_of,
+    read_upload,
+    to_look_at,
+    views_of,
+)
 from office.web.views import CaseDetail, StepView, detail_of, lifted, sees_everything, summary_of
 from office.worklists import PAGE_CASES, Queue
 from schemas.casework.casefile import CaseFile
 from schemas.casework.clocks import accepted_on
-from schemas.casework.events import CustodyAccepted
+from schemas.casework.events import CustodyAccepted, PapersBrought
 from schemas.casework.reasons import NotPermitted
 from schemas.casework.roles import may_take_part
 from schemas.casework.stages import UNACCEPTED
-from schemas.casework.visibility import Sight, does_casework, sight_of
+from schemas.casework.visibility import FieldGroup, Sight, does_casework, sight_of
 from schemas.divisions import is_village_office
-from schemas.names import OfficerId, is_mistyped
+from schemas.names import OfficerId, is_mistyped, parent_seat
 from schemas.refusals import Refused
 
 Page = Response[object]
@@ -135,7 +148,12 @@ async def unmask_case(request: AnyRequest, case: FromPath[str]) -> Page:
     return await _case(request, case, is_unmasked=True)
 
 
-@post("/{case:str}/acts/{kind:str}", opt=guards.officer(Scope.READABLE_CASES, CASEWORK), status_code=200)
+@post(
+    "/{case:str}/acts/{kind:str}",
+    opt={**guards.officer(Scope.READABLE_CASES, CASEWORK), UPLOADS: True},
+    status_code=200,
+    request_max_body_size=FORM_BYTES_MAX,
+)
 async def act_on_case(request: AnyRequest, case: FromPath[str], kind: FromPath[str]) -> Page:
     """Write one act and show the case; or the page again, with what was typed and what is wrong."""
     site, signed_in = site_of(request), guards.get_signed_in(request)
@@ -145,10 +163,16 @@ async def act_on_case(request: AnyRequest, case: FromPath[str], kind: FromPath[s
     form = await read_form(request)
     typed = form.source(frozenset(field.name for field in fields if field.shape in LISTS))
     values: Values = {}
+    uploaded = Uploaded()
     try:
+        if kind == PapersBrought.kind:
+            uploaded = await read_upload(request, form)
         operation, seen = read_operation(form.text("operation")), read_seen(form.text("seen"))
         values = read_fields(fields, typed)
-        await perform(site.node.desk, signed_in, read_case_id(case), kind, operation, values, seen)
+        if problems := to_look_at(form, uploaded):
+            raise FormRefused(problems, values)
+        papers = papers_of(uploaded.captured)
+        await perform(site.node.desk, signed_in, read_case_id(case), kind, operation, values, seen, papers)
     except FormRefused as refusal:
         refusing = Refusing(kind, form.text("operation"), refusal.values, refusal.problems, "", 422)
     except Refused as refusal:
@@ -158,7 +182,7 @@ async def act_on_case(request: AnyRequest, case: FromPath[str], kind: FromPath[s
         refusing = Refusing(kind, site.new_operation(), values, (), answer.sentence, answer.status)
     else:
         return see_other(f"/cases/{case}")
-    return await _case(request, case, refusing=refusing)
+    return await _case(request, case, refusing=refusing, captured=uploaded.captured)
 
 
 @post("/{case:str}/proof", opt=guards.officer(Scope.READABLE_CASES, CASEWORK), status_code=200)
@@ -258,10 +282,12 @@ async def _case(
     is_unmasked: bool = False,
     refusing: Refusing | None = None,
     asked: Asked | None = None,
+    captured: Sequence[Captured] = (),
 ) -> Page:
     site, signed_in = site_of(request), guards.get_signed_in(request)
     found = await site.node.worklists.get_case(signed_in.office, read_case_id(case))
     sights = sight_of(found.file, signed_in.office, signed_in.roles)
+    papers, shows_papers = await paper_views(site.node, found.file, sights), sights[FieldGroup.PAPERS] is Sight.CLEAR
     sights = lifted(sights) if is_unmasked else sights
     item = site.node.catalogue.item_of(found.file)
     silent_since = _silent_since(site, found.file)
@@ -293,6 +319,11 @@ async def _case(
         stand_ins=stand_ins(site.node, detail),
         officers=await site.accounts.find_names(_people(detail)),
         own_device=site.node.books.seat.node,
+        papers=papers,
+        shows_papers=shows_papers,
+        above_name=names.office(parent_seat(site.node.seat)),
+        captured=views_of(request, captured),
+        blurred=blurred_of(captured),
         acts=forms[: count_shown(forms)],
         more_acts=forms[count_shown(forms) :],
         refusal=sentence,
@@ -340,7 +371,7 @@ def _people(detail: CaseDetail) -> set[OfficerId]:
 
 def _step_label(names: Names, step: StepView) -> str:
     """A step as it is chosen from a list."""
-    what = names.text(labels.ACTS[step.kind]) if step.kind in labels.ACTS else step.kind
+    what = names.text(labels.TOLD[step.kind]) if step.kind in labels.TOLD else step.kind
     return f"{when(step.at)} · {what} · {step.fingerprint}"
 
 

@@ -16,6 +16,7 @@ from litestar.params import FromPath
 from markupsafe import Markup
 from msgspec import Struct
 
+from office.capturing import Captured
 from office.notices import address as query_address
 from office.notices import complaint_of, contact_of, notice_of, promised_clock, qr_text
 from office.publishing import records_of
@@ -29,6 +30,16 @@ from office.web.i18n import n_
 from office.web.inputs import Form, read_form
 from office.web.pages.front import see_other
 from office.web.site import Names, language_for, names_for, site_of
+from office.web.uploads import (
+    CHECK_BLURRED,
+    CONFIRM_BLURRED,
+    FORM_BYTES_MAX,
+    UPLOADS,
+    blurred_of,
+    papers_of,
+    read_upload,
+    views_of,
+)
 from schemas.casework.casefile import CaseFile
 from schemas.casework.intake_rules import gaps_in, last_promise_day
 from schemas.casework.lifecycle import NotPermitted, permits
@@ -66,6 +77,8 @@ class Check(Struct, frozen=True):
     gaps: tuple[str, ...] = ()
     words: str = ""
     reusable: tuple[Material, ...] = ()
+    blurred: str = ""
+    """`office.web.uploads.blurred_of` the photographs."""
 
     @property
     def numbers(self) -> tuple[TrackingNumber, ...]:
@@ -78,6 +91,7 @@ class Check(Struct, frozen=True):
             ("confirm_duplicates", " ".join(self.numbers), CHECK_DUPLICATES),
             ("confirm_gaps", "、".join(self.gaps), CHECK_GAPS),
             ("confirm_words", self.words, CHECK_WORDS),
+            (CONFIRM_BLURRED, self.blurred, CHECK_BLURRED),
         )
         return [Problem(name, message) for name, value, message in asked if value and form.text(name) != value]
 
@@ -104,7 +118,12 @@ async def show_form(request: AnyRequest, code: FromPath[str]) -> Page:
     return await _Filing(request, code).page({}, operation=site_of(request).new_operation())
 
 
-@post("/{code:str}", opt=guards.officer(Scope.READABLE_CASES, FILERS), status_code=200)
+@post(
+    "/{code:str}",
+    opt={**guards.officer(Scope.READABLE_CASES, FILERS), UPLOADS: True},
+    status_code=200,
+    request_max_body_size=FORM_BYTES_MAX,
+)
 async def file_case(request: AnyRequest, code: FromPath[str]) -> Page:
     """File the case and go on to its slip; or the form again, with what was typed and what needs a second look."""
     site, signed_in = site_of(request), guards.get_signed_in(request)
@@ -113,6 +132,9 @@ async def file_case(request: AnyRequest, code: FromPath[str]) -> Page:
     filing = _Filing(request, code)
     check = Check()
     try:
+        problems = await filing.take_papers(form)
+        if problems:
+            return await filing.page(typed, problems, operation=operation, status=422)
         values = filing_forms.read_filing(filing.item, typed)
         applicant = site.node.intake.doorstep.check_applicant(filing_forms.applicant_of(values))
         check, materials = await filing.look(applicant, values, read_operation(operation))
@@ -132,6 +154,7 @@ async def file_case(request: AnyRequest, code: FromPath[str]) -> Page:
             channel=Channel(str(values["channel"])),
             consents=filing_forms.consents_of(values),
             duplicates=check.numbers,
+            papers=papers_of(filing.captured),
         )
     except FormRefused as refusal:
         return await filing.page(typed, refusal.problems, operation=operation, status=422)
@@ -175,6 +198,14 @@ class _Filing:
         self.item = self.site.node.catalogue.in_force(self.site.node.clock.now()).get_item(code)
         self.office = guards.get_signed_in(request).office
         self.doorstep = self.site.node.intake.doorstep
+        self.captured: tuple[Captured, ...] = ()
+        """What was photographed for this form so far."""
+
+    async def take_papers(self, form: Form) -> tuple[Problem, ...]:
+        """Take in the form's files; returns those that became no paper."""
+        uploaded = await read_upload(self.request, form)
+        self.captured = uploaded.captured
+        return uploaded.problems
 
     async def look(self, applicant: Applicant, values: Values, operation: bytes) -> tuple[Check, list[Material]]:
         """What needs a second look, and the materials that were taken in."""
@@ -185,7 +216,7 @@ class _Filing:
         gaps = gaps_in(self.item, materials)
         found = await self.doorstep.find_open(self.office, applicant, self.item.code, operation)
         words = filing_forms.words_for(self.item, values, self.site.node.office_name(self.office))
-        return Check(tuple(found), gaps, words, tuple(reusable)), materials
+        return Check(tuple(found), gaps, words, tuple(reusable), blurred_of(self.captured)), materials
 
     async def page(
         self,
@@ -224,6 +255,7 @@ class _Filing:
                 ),
             },
             check=check,
+            captured=views_of(self.request, self.captured),
             found=tuple(problems),
             refusal=sentence,
             operation=operation,

@@ -3,14 +3,16 @@
 Never says whether a login exists, and never sends a browser to another host after signing in.
 """
 
+from collections.abc import Callable
 from typing import Annotated
+from urllib.parse import quote
 
 from litestar import Response, Router, get, post
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, QueryParameter
 from litestar.response import Redirect
 
-from office.accounts import AccountRefused, SignInRefused
+from office.accounts import AccountRefused, SignedIn, SignInRefused
 from office.web import guards
 from office.web.assets import served
 from office.web.forms import MISSING, Problem
@@ -55,7 +57,7 @@ async def sign_in(request: AnyRequest) -> Page:
             cookies = [site.cookies.open_session(name)]
             if request.cookies.get(site.cookies.language) is None:
                 cookies.append(site.cookies.choose_language(signed_in.language))
-            return see_other(home_of(signed_in) if target == START else target, *cookies)
+            return see_other(goal(signed_in, target), *cookies)
     return await site.render(
         request, "sign_in.html", status=status, back="/sign-in", found=found, login=login[:40], next=target
     )
@@ -128,9 +130,32 @@ async def show_health() -> dict[str, str]:
     return {"status": "ok"}
 
 
+def goal(signed_in: SignedIn, target: str) -> str:
+    """Where somebody goes on who has just signed in: where they wanted to, else the first page of their menu."""
+    return home_of(signed_in) if target == START else target
+
+
+def to_sign_in(request: AnyRequest) -> Page:
+    """The sign-in page, and back here afterwards. Paths hold no personal data."""
+    target = quote(local_path(request.url.path), safe="/")
+    return Redirect(f"/sign-in?next={target}", status_code=303)  # pyright: ignore[reportReturnType]
+
+
 def see_other(target: str, *cookies: object) -> Page:
     """Go on with a GET: a reload then repeats nothing."""
     return Redirect(target, status_code=303, cookies=list(cookies))  # pyright: ignore[reportArgumentType,reportReturnType]
+
+
+def lock_router(lock: Callable[[], None]) -> Router:
+    """The button that locks a village's computer; `lock` is told, and does it once this answer is out."""
+
+    @post("/lock", opt=guards.officer(Scope.OWN_ACCOUNT, EVERYBODY), status_code=303)
+    async def lock_now(request: AnyRequest) -> Page:
+        """Lock the computer: everybody is signed out, and the store is closed."""
+        lock()
+        return see_other("/sign-in", site_of(request).cookies.end_session())
+
+    return Router("/", route_handlers=[lock_now])
 
 
 router = Router(

@@ -16,7 +16,10 @@ from office.web.guards import EVERYBODY, AnyRequest, Scope
 from office.web.i18n import Language, n_, translate
 from office.web.line import neighbours_of
 from office.web.pages import held
+from office.web.paper_line import papers_on_line
 from office.web.site import language_for, site_of
+from office.web.sticks import STATES as STATES_OF_STICKS
+from office.web.sticks import InView, sticks_view
 from office.worklists import Journeys, SetAside
 from schemas.names import Instant
 from sync.core.errors import LocalFault
@@ -58,17 +61,33 @@ class SetAsideView(Struct, frozen=True):
 @get("/", opt=guards.officer(Scope.THIS_NODE, EVERYBODY))
 async def show_line(request: AnyRequest) -> Page:
     """The state of this node's lines."""
+    return await render_line(request)
+
+
+async def render_line(
+    request: AnyRequest, *, status: int = 200, problem: str = "", read: tuple[InView, ...] = ()
+) -> Page:
+    """The page; also the answer to files that were sent in from a stick: `problem`, or what became of each."""
     site, language = site_of(request), language_for(request)
     worklists = site.node.worklists
     set_aside = await worklists.set_aside()
     findings = await worklists.findings()
     line_up = site.node.line_up
+    papers = await papers_on_line(site.node)
     return await site.render(
         request,
         "line.html",
+        status=status,
+        back="/line",
+        problem=problem,
+        read=read,
+        sticks=await sticks_view(site.node, language),
+        stick_states=STATES_OF_STICKS,
         neighbours=await neighbours_of(site.node.books, site.node.store),
         line_up=line_up,
         failure=explained(line_up.code, line_up.hint, language) if line_up is not None and line_up.code else "",
+        papers=papers,
+        papers_failure=explained(papers.code, papers.hint, language) if papers.code else "",
         set_aside=[set_aside_view(site.node.books, one, language) for one in set_aside],
         may_review=not held.REVIEWERS.isdisjoint(guards.get_signed_in(request).roles),
         states=STATES,

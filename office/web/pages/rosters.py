@@ -176,6 +176,8 @@ async def _list(
     file = found.file
     if file.filing is None or file.filing.roster is None:
         raise NotPermitted("no_such_case")
+    if file.is_empty:
+        raise NotPermitted("case_erased" if file.erased is not None else "case_purged")
     sights = sight_of(file, signed_in.office, signed_in.roles)
     may_unmask = not is_unmasked and Sight.UNMASKABLE in sights.values()
     rows = read_roster(file, [traced.entry for traced in found.traced])
