@@ -168,8 +168,8 @@ async def _upsert_delay(
     names = ", ".join(values)
     places = ", ".join(f":{name}" for name in values)
     changes = ", ".join(f"{name} = excluded.{name}" for name in values if name != "key")
-    statement = f"INSERT INTO login_delays ({names}) VALUES ({places}) ON CONFLICT (key) DO UPDATE SET {changes}"  # noqa: S608
-    await connection.execute(text(statement), values)
+    insert = f"INSERT INTO login_delays ({names}) VALUES ({places})"  # noqa: S608 (the names above, no value)
+    await connection.execute(text(f"{insert} ON CONFLICT (key) DO UPDATE SET {changes}"), values)
 
 
 def _too_early(wait_s: int) -> SignInRefused:

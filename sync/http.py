@@ -12,7 +12,7 @@ import http.client
 import ipaddress
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from hashlib import sha256
 from typing import Any, Final, Protocol, TypeVar
 from urllib.parse import urlsplit
@@ -370,10 +370,18 @@ class HttpLine:
         return (await self._session(None)).node
 
     async def exchange(self, frame: bytes) -> bytes:
-        """See `Transport.exchange`. A session that is over is opened again, once."""
+        """See `Transport.exchange`."""
+        return await self._within_session(lambda session: self._page(frame, session))
+
+    async def exchange_papers(self, message: bytes) -> bytes:
+        """See `sync.papers.PaperTransport`. Who knows no papers is not asked again in this session."""
+        return await self._within_session(lambda session: self._papers(message, session))
+
+    async def _within_session(self, send: "Callable[[_Session], Awaitable[bytes]]") -> bytes:
+        """Send under the session that is open. One that is over is opened again, once."""
         session = await self._session(None)
         try:
-            return await self._page(frame, session)
+            return await send(session)
         except NoSession:
             session = await self._session(session)
         except RemoteFault as fault:
@@ -381,20 +389,7 @@ class HttpLine:
             if fault.code != "other_certificate":
                 raise
             session = await self._session(session)
-        return await self._page(frame, session)
-
-    async def exchange_papers(self, message: bytes) -> bytes:
-        """See `sync.papers.PaperTransport`. Who knows no papers is not asked again in this session."""
-        session = await self._session(None)
-        try:
-            return await self._papers(message, session)
-        except NoSession:
-            session = await self._session(session)
-        except RemoteFault as fault:
-            if fault.code != "other_certificate":
-                raise
-            session = await self._session(session)
-        return await self._papers(message, session)
+        return await send(session)
 
     def hang_up(self) -> None:
         """See `Transport.hang_up`."""
