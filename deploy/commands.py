@@ -50,6 +50,10 @@ WORDS: Mapping[str, Mapping[str, str]] = {
 }
 SWITCHES = ("CHECK", "QUICK")
 
+BESIDE_EACH_OTHER = ("-n", "logical", "--maxprocesses", "8", "--dist", "loadfile")
+"""All tests, a process for each processor: a file's tests stay together, for they share what is dear to set up. At most
+eight, since each starts a PostgreSQL of its own."""
+
 
 class Usage(Exception):
     """The command line makes no sense. The text says what to write instead."""
@@ -134,6 +138,7 @@ def test(arguments: list[str]) -> int:
     pytest = [python, "-m", "pytest", *(["-m", "not slow"] if quick else []), *arguments]
     if arguments:
         return become(pytest)
+    pytest += BESIDE_EACH_OTHER
     steps = {"lint": lint([])}
     if not quick:
         steps["types"] = call([python, "-m", "basedpyright"])

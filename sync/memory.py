@@ -203,12 +203,13 @@ class MemoryStore:
         tables = self.tables
         if batch.entries:
             self._insert(batch.entries)
+        for entry in batch.repaired:
+            tables.entries[entry.journal][entry.seq] = entry
+        # After what was put right: an answer may bring the good copy of an entry alone and then the run it joins.
         for key in batch.promoted:
             entry = replace(self._get(key), loose=False, prev=None, proof=None)
             tables.entries[key[0]][key[1]] = entry
             tables.loose.pop(key, None)
-        for entry in batch.repaired:
-            tables.entries[entry.journal][entry.seq] = entry
         for (journal, size), checkpoint in batch.checkpoints.items():
             tables.checkpoints.setdefault(journal, {})[size] = checkpoint
         self._write_outbox(batch)

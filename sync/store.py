@@ -194,8 +194,9 @@ class SqlStore(SqlReader):
         settled = {disposition.key: disposition for disposition in batch.dispositions}
         return [
             (sql.streams, [(key, node, lane, *_epoch(epoch)) for (node, lane, epoch), key in streams.items()]),
-            (sql.promote, [(keys[journal], seq) for journal, seq in batch.promoted]),
             (sql.repair, [self._repaired_row(entry, keys) for entry in batch.repaired]),
+            # After what was put right: an answer may bring the good copy of an entry alone and then the run it joins.
+            (sql.promote, [(keys[journal], seq) for journal, seq in batch.promoted]),
             (
                 sql.checkpoints,
                 [(keys[journal], size, c.root, c.signature) for (journal, size), c in batch.checkpoints.items()],

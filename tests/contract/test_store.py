@@ -186,6 +186,24 @@ async def test_an_entry_may_come_loose_and_join_its_run_in_one_group(stores: Sto
     assert len(await store.hashes(JOURNAL, 0, 9)) == 1
 
 
+async def test_the_good_copy_of_an_entry_may_come_in_one_group_with_the_run_it_joins(stores: Stores) -> None:
+    """An answer brought both: the entry had gone bad while it lay loose here (simulator, erasure 200287)."""
+    store, reopen = stores
+    scribe = Scribe()
+    await store.load()
+    scribe.write(count=2)
+    bad = scribe.write_loose(2)
+    await store.commit(scribe.take())
+    scribe.batch.repaired.append(structs.replace(bad, body=b"good"))
+    scribe.join_run(2)
+    await store.commit(scribe.take())
+    for seen in (store, reopen()):
+        assert await seen.entries(JOURNAL, 2, 9) == [
+            structs.replace(bad, body=b"good", loose=False, prev=None, proof=None)
+        ]
+        assert await seen.loose() == []
+
+
 async def test_journals_of_one_device_are_told_apart_by_epoch(stores: Stores) -> None:
     store, _ = stores
     scribe = Scribe()

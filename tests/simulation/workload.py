@@ -183,6 +183,8 @@ class Workload:
             if isinstance(event, Act) and state is not None and self.is_quarantined(device, state):
                 world.counts["act held back by quarantine"] += 1
                 raise NotPermitted("stage_forbids")
+            if isinstance(event, CustodyReassigned):
+                self.reassigned.add(case)  # now: a power cut may come between the commit and its answer
             body = encode_event(event)
             return [Draft(event.kind, case, _longer(body, extra) if extra else body)]
 
@@ -237,8 +239,6 @@ class Workload:
             decision = device.disk.cases.files[case].decision
             if decision is not None:
                 self.delivered[case] = (decision.outcome, digest)
-        elif isinstance(event, CustodyReassigned):
-            self.reassigned.add(case)
 
     def is_quarantined(self, device: Device, case: CaseFile) -> bool:
         """RULINGS B5: custody acts wait for cases that a neighbour ever held from whom we have not caught up."""

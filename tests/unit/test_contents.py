@@ -239,7 +239,7 @@ def test_acceptance_names_every_required_material_that_is_missing() -> None:
     assert "居民身份证, 参保登记表" in refused.value.en
 
 
-@pytest.mark.parametrize("status", set(MaterialStatus) - {MaterialStatus.DEFERRED})
+@pytest.mark.parametrize("status", sorted(set(MaterialStatus) - {MaterialStatus.DEFERRED}))
 def test_a_material_is_there_in_whatever_lawful_way(status: MaterialStatus) -> None:
     names = ("居民身份证", "参保登记表", DEFERRABLE)
     case = filed_with(*(Material(name, status, TODAY, "1-AB") for name in names)).case
