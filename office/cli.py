@@ -266,8 +266,9 @@ def _add_common(verbs: Verbs) -> None:
             "enrol",
             enrol_device,
             say(
-                "凭注册单上的注册码，让本设备成为某个单位的设备",
-                "get this device its office with the code on its enrolment sheet",
+                "凭注册单上的注册码，让本设备成为某个单位的设备；已注册而上级不再承认时，就地重新注册，数据全部保留",
+                "get this device its office with the code on its enrolment sheet; where the offices above know it no "
+                "more, enrol it again in place: everything here is kept",
             ),
             "enrol 'tongban:510824100205;https://hub:8610;8c1f…;7K3M…'",
         )
@@ -353,11 +354,17 @@ async def enrol_device(arguments: Arguments) -> int:
     from office import founding
 
     sheet = _sheet(arguments)
+    had_seat = Home(arguments.home).seat.exists()
     seat = await founding.enrol_device(arguments.home, sheet)
     device = f"{sheet.office} · {seat.chain[-1].enrolment.node}"
-    print(arguments.say(f"已注册：{device}", f"enrolled: {device}"))
+    zh, en = ("已重新注册", "enrolled again") if had_seat else ("已注册", "enrolled")
+    print(arguments.say(f"{zh}：{device}", f"{en}: {device}"))
     print(arguments.say(f"上级地址：{seat.parent_address}", f"above: {seat.parent_address}"))
-    if is_village_office(sheet.office):
+    if had_seat:
+        zh = "本机的办件、账号、未送出的内容和前一台设备补回的内容全部保留；下一步：run，启动后自动送出并取得回执"
+        en = "everything here is kept: cases, accounts, what was not sent and what came back of former devices"
+        print(arguments.say(zh, f"{en}; next: run, it goes up by itself and is receipted"))
+    elif is_village_office(sheet.office):
         print(
             arguments.say(
                 "下一步：accounts add --login … --name … --role agent（首个账号的密码给本机加锁，此前密钥未加密）",

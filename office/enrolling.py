@@ -6,7 +6,7 @@ chain. A code is 80 random bits, lives 72 hours, is kept as argon2id, and dies a
 an entry (`line.enrolled`) in the issuer's journal, so everybody above and below learns it, also offline.
 Never sends a private key anywhere, never enrols a second device for a seat unless its code says that it replaces the
 first, and never logs a code. Sources: RULINGS A14, A15, C8; RELIABILITY 3. Next: `sync.enrolment` (certificates),
-`sync.http` (the route), `office.sheets` (the paper).
+`sync.reenrolling` (devices that nobody believes any more), `sync.http` (the route), `office.sheets` (the paper).
 """
 
 import asyncio
@@ -30,17 +30,16 @@ from schemas.wire import (
     Certificate,
     Countersigned,
     Enrolled,
-    Enrolment,
     Revoked,
     Size,
 )
 from sync.books import Books, line_body
 from sync.core.errors import LocalFault, RemoteFault
 from sync.core.journal import Draft
-from sync.enrolment import admit_certificate, certify
-from sync.http import Wire
+from sync.http import MESSAGE_BYTES_MAX, Wire
 from sync.keys import PublicKeys, Signer, check_public_keys, verify_ed25519
 from sync.ports import Clock, Salts, Stored
+from sync.reenrolling import Former, check_may_return, enrolling, is_believed, vouched
 from sync.revoking import heads_of_before, held_positions
 from sync.writer import Writer
 
@@ -65,7 +64,10 @@ POSITIONS_MAX: Final = 400
 CONFIRMED: Final = "confirmed"
 """The reason that the county states when it confirms a township's revocation."""
 
-REQUEST_BYTES_MAX: Final = 1024
+FOLLOWED: Final = "随后继设备重新登记一并注销 / ended as its successor enrolled again"
+"""Why a former device is revoked in the act that enrols it again: every office reads it, in whichever language."""
+
+REQUEST_BYTES_MAX: Final = MESSAGE_BYTES_MAX
 _REQUEST_TITLE: Final = b"tongban enrolment request\n"
 
 
@@ -77,6 +79,8 @@ class Request(Struct, frozen=True, array_like=True):
     keys: PublicKeys
     log_proof: bytes
     cosigner_proof: bytes
+    former: list[Former] = []
+    """Of a device that enrols again: those that worked for its seat before, the latest first. Not sent when empty."""
 
 
 class Office(Struct, frozen=True, array_like=True):
@@ -116,11 +120,15 @@ class EnrolmentRefused(Refused):
 # --- the device's side ---------------------------------------------------------------------------------------------
 
 
-def make_request(signer: Signer, office: OfficeId, code: str) -> bytes:
-    """The request's bytes. The code is signed too: a request cannot be turned into one for another code."""
+def make_request(signer: Signer, office: OfficeId, code: str, former: Sequence[Former] = ()) -> bytes:
+    """The request's bytes. The code is signed too: a request cannot be turned into one for another code.
+
+    Without former devices these are the bytes that offices of earlier versions read.
+    """
     plain = plain_code(code)
-    message = _message(office, plain, signer.public_keys)
-    return encode(Request(office, plain, signer.public_keys, signer.sign(message), signer.cosign(message)))
+    message = _message(office, plain, signer.public_keys, former)
+    fields = (office, plain, signer.public_keys, signer.sign(message), signer.cosign(message))
+    return encode((*fields, former) if former else fields)
 
 
 def plain_code(text: str) -> str:
@@ -135,8 +143,8 @@ def plain_code(text: str) -> str:
     return plain
 
 
-def _message(office: OfficeId, code: str, keys: PublicKeys) -> bytes:
-    return _REQUEST_TITLE + encode((office, code, keys))
+def _message(office: OfficeId, code: str, keys: PublicKeys, former: Sequence[Former]) -> bytes:
+    return _REQUEST_TITLE + encode((office, code, keys, former) if former else (office, code, keys))
 
 
 # --- the issuer's side ---------------------------------------------------------------------------------------------
@@ -218,9 +226,9 @@ class Enrolling:
     async def enrol(self, request: bytes) -> bytes:
         """Judge a request and answer with the device's certificate chain (`sync.http.Enroller`).
 
-        Raises `RemoteFault`: `wrong_office`, `bad_code`, `code_used_up`, `bad_proof`, `seat_taken`,
-        `parent_not_enrolled`, and those of `check_public_keys`. A code works once; a device that lost the answer sends
-        the same request again and gets it.
+        Raises `RemoteFault`: `wrong_office`, `bad_code`, `code_used_up`, `bad_proof`, `seat_taken`, `revoked_device`,
+        `replaced_device`, `parent_not_enrolled`, and those of `check_public_keys`. A code works once; a device that
+        lost the answer sends the same request again and gets it, and so does one that is believed here already.
         """
         asked = decode(request, Request, limit=REQUEST_BYTES_MAX)
         if not valid_seat(asked.office):
@@ -229,7 +237,8 @@ class Enrolling:
         writer = self._writer
         node = node_id(asked.keys.log)
         async with self._trying:
-            if (await present_devices(writer.books)).get(asked.office) != node:
+            present = (await present_devices(writer.books)).get(asked.office)
+            if present != node or not is_believed(writer.books, node) or self._vouched(asked, node):
                 replaces = await self._try_code(asked)
                 await self._certify(writer, asked, node, replaces)
         chain = _chain_of(writer.books, await certificates_of(writer.books), asked.office)
@@ -240,7 +249,7 @@ class Enrolling:
 
     def _check_proofs(self, asked: Request) -> None:
         check_public_keys(asked.keys)
-        message = _message(asked.office, asked.code, asked.keys)
+        message = _message(asked.office, asked.code, asked.keys, asked.former)
         good = verify_ed25519(asked.keys.log, message, asked.log_proof) and verify_ed25519(
             asked.keys.cosigner, message, asked.cosigner_proof
         )
@@ -281,25 +290,18 @@ class Enrolling:
             if above != books.seat.office and above not in devices:
                 raise _parent_not_enrolled()
             present = devices.get(asked.office)
-            if present is not None and present != replaces and not books.keyring.is_revoked(present):
+            if present not in (None, node, replaces) and not books.keyring.is_revoked(present):
                 raise RemoteFault("seat_taken", "this office has a device; print a sheet that replaces it")
-            enrolment = Enrolment(
-                books.seat.root.county,
-                node,
-                asked.office,
-                asked.keys.log,
-                asked.keys.cosigner,
-                books.seat.node,
-                self._clock.now(),
-                present,
-            )
-            certificate = certify(books.seat.signer, enrolment)
-            admit_certificate(books.keyring, books.seat.root, certificate)  # nobody writes what nobody would believe
-            return [Draft(KIND_ENROLLED, None, encode(Enrolled(certificate)))]
+            check_may_return(books, asked.office, node)
+            former, at = self._vouched(asked, node), self._clock.now()
+            return enrolling(books, asked.office, asked.keys, present, former, at, FOLLOWED)
 
         await writer.record(drafting)
         async with self._write.begin() as connection:
             await connection.execute(delete(enrolment_codes).where(enrolment_codes.c.office == asked.office))
+
+    def _vouched(self, asked: Request, node: NodeId) -> list[Former]:
+        return vouched(self._writer.books, asked.office, node, asked.former)
 
     async def _parent_address(self, office: OfficeId) -> str:
         """Where the new device talks to: this node, or the office between, as the county's list has it."""
@@ -380,18 +382,21 @@ def _revocations(node: NodeId, positions: Sequence[Size], reason: str) -> list[D
 
 async def present_devices(books: Books) -> dict[OfficeId, NodeId]:
     """Seat → the device that nobody replaced."""
-    return {office: one.enrolment.node for office, one in _present(await certificates_of(books)).items()}
+    return {office: one.enrolment.node for office, one in _present(books, await certificates_of(books)).items()}
 
 
-def _present(certificates: Mapping[NodeId, Certificate]) -> dict[OfficeId, Certificate]:
-    """Seat → the certificate of the device that none of the same seat replaced."""
+def _present(books: Books, certificates: Mapping[NodeId, Certificate]) -> dict[OfficeId, Certificate]:
+    """Seat → the certificate of the device that none of the same seat replaced; of several right below, of the one
+    that may talk to us.
+    """
     enrolments = [certificate.enrolment for certificate in certificates.values()]
     replaced = {(enrolment.office, enrolment.replaces) for enrolment in enrolments}
-    return {
+    found = {
         one.enrolment.office: one
         for one in certificates.values()
         if (one.enrolment.office, one.enrolment.node) not in replaced
     }
+    return found | {seat: certificates[node] for seat, node in books.children.items() if node in certificates}
 
 
 async def revoked_by_county(books: Books) -> set[NodeId]:
@@ -407,7 +412,7 @@ async def revoked_by_county(books: Books) -> set[NodeId]:
 
 def _chain_of(books: Books, certificates: Mapping[NodeId, Certificate], office: OfficeId) -> list[Certificate]:
     """Certificates from the county's device to the office's present one, each office between them once."""
-    present = _present(certificates)
+    present = _present(books, certificates)
     path: list[OfficeId] = []
     here: OfficeId | None = office
     while here is not None and here != books.seat.office:

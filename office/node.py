@@ -57,11 +57,11 @@ from schemas.catalogue import Edition
 from schemas.divisions import DivisionTree, InvalidDivision, division_code, parse_divisions
 from schemas.names import CaseId, Instant, OfficeId, seat_of, within
 from schemas.register import REGISTER
+from sync.addresses import is_loopback
 from sync.books import Books, Seat
 from sync.core.errors import LocalFault
 from sync.core.journal import Draft
 from sync.courier import LineState
-from sync.http import is_loopback
 from sync.ledger import Ledger
 from sync.ports import Disposition, EntryKey, Stored, empty_batch
 from sync.sealing import SEAL_KEY_BYTES, AesGcmSealer

@@ -228,9 +228,11 @@ def _not_held_back() -> ReleaseRefused:
 def _not_a_step() -> ReleaseRefused:
     return ReleaseRefused(
         "not_a_step",
-        "只能放行本机能读取的办件步骤；设备登记、回执等线路记录不能放行，请用新设备重新登记。",
+        "只能放行本机能读取的办件步骤；设备登记、回执等线路记录不能放行：因此不被承认的设备，请打印新注册单，在该设备原目录"
+        "重新运行 enrol，其数据全部保留。",
         "Only steps of cases that this node can read are released. Enrolments, receipts and other records of the line "
-        "are not: do them anew with a device that is believed.",
+        "are not: a device that is not believed for want of one enrols again, in its own folder with a new sheet, and "
+        "keeps all it has.",
     )
 
 

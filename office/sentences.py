@@ -34,7 +34,9 @@ ANSWER: Final = "answer_…"
 
 SENTENCES: Final[Mapping[str, str]] = {
     # --- this node: its folder, settings, program ---
-    "already_enrolled": "该目录已经是一个节点，未作任何改动；请直接运行它，或用 --home 另选目录。",
+    "already_enrolled": (
+        "该目录已经是一个节点，未作任何改动；请直接运行它，或用 --home 另选目录。就地重新注册须用本县、本单位的注册单。"
+    ),
     "bad_catalogue": (
         "本机的 catalogue.json 无法读取，节点无法启动，办件数据不受影响；请重新导入目录，或从县节点重新复制该文件。"
     ),
@@ -164,11 +166,11 @@ SENTENCES: Final[Mapping[str, str]] = {
     "unknown_dictionary": "对方没有所用的压缩字典；会自动改用不带字典的方式重发，数据不受影响。",
     "unknown_device": (
         "没有找到该设备，或其注册消息尚未传到：如刚刚注册，对方正在取得该消息，会自动重试，通常片刻即可；"
-        "否则请核对设备名，或凭注册单注册。"
+        "否则请核对设备名，或凭注册单注册；原已注册的，在原目录凭新注册单重新运行 enrol，数据全部保留。"
     ),
     "unknown_issuer": "签发注册的设备在本机还没有记录；请先与上级同步一次。",
     "unknown_neighbour": "与该设备之间没有线路；请核对上级地址，或先凭注册单注册。",
-    "unknown_sender": "该设备没有在对方注册，没有收下任何数据；请凭注册单注册。",
+    "unknown_sender": "该设备没有在对方注册，没有收下任何数据；请在原目录凭新注册单运行 enrol，本机数据全部保留。",
     "wrong_receiver": "数据是发给另一台设备的，没有收下；请核对地址。",
     "wrong_sender": "应答或发送数据的不是建立会话的那台设备，没有收下；请核对地址。",
     # --- what a page or an entry may be refused for ---
@@ -188,7 +190,10 @@ SENTENCES: Final[Mapping[str, str]] = {
     "too_large": "数据超过大小限制，没有收下，已有的数据不受影响；请减少一次发送的内容。",
     "trailing": _BAD_PAGE,
     "truncated": _BAD_PAGE,
-    "unknown_origin": "条目所属设备的注册消息尚未传到，暂未收下；请先与上级同步，之后会自动补齐。",
+    "unknown_origin": (
+        "条目所属设备的注册消息尚未传到，暂未收下；请先与上级同步，之后会自动补齐。上级换过设备后一直如此的，"
+        "请在本机原目录凭新注册单重新运行 enrol：本机和前一台设备的内容全部保留，随后补齐。"
+    ),
     "unproved": "该条目没有签名也没有证明，没有采信；请发送节点升级软件。",
     "wrong_count": _BAD_PAGE,
     "wrong_preface": _BAD_PAGE,

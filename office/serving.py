@@ -40,6 +40,7 @@ from sync.exchange import Responder, converse
 from sync.http import HttpLine, Wire, sync_router
 from sync.papers import PaperLine, PaperResponder, carry_all
 from sync.session import Doorkeeper
+from sync.sockets import make_steady
 
 if TYPE_CHECKING:
     from office.tls import TlsFiles
@@ -106,7 +107,7 @@ class Listener:
 def _bound(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family)
+        listening = socket.create_server((host, port), family=family)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise Refused(
@@ -123,6 +124,8 @@ def _bound(host: str, port: int) -> socket.socket:
             f"this computer cannot serve at {host}, port {port}; nothing was changed: correct the settings host and "
             "port, and see that this computer's network is up",
         ) from error
+    make_steady(listening)
+    return listening
 
 
 async def serve(node: Node, listener: Listener) -> None:

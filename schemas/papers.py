@@ -75,7 +75,6 @@ class PaperPage(Struct, frozen=True, array_like=True):
     """The sender's writing epoch, new at each start."""
     wants: Annotated[list[PaperWant], Meta(max_length=PAPER_WANTS_MAX)]
     """What the sender misses and asks the receiver for, the most urgent first."""
-    pieces: Annotated[list[Piece], Meta(max_length=8)]
     absent: Annotated[list[Digest], Meta(max_length=PAPER_WANTS_MAX)]
     """Papers that the receiver wanted, and that are not whole at the sender (yet), or not for the receiver."""
     more: bool
@@ -91,3 +90,6 @@ class PaperPage(Struct, frozen=True, array_like=True):
     offers: Annotated[list[Digest], Meta(max_length=PAPER_WANTS_MAX)] = []
     """Papers of which the sender does not know whether the receiver has them: it says so of those that it has, in
     `whole`."""
+    pieces: Annotated[list[Piece], Meta(max_length=8)] = []
+    """Last, so that a message that broke off on its way lacks nothing but the end of them (`sync.papers.beginning_of`):
+    what a later version adds stands after it, and is then all that is missing."""

@@ -261,13 +261,8 @@ class Books:
 
     def _learn_again(self, entries: Sequence[Stored]) -> None:
         """What house-keeping taught us, in the order in which it came, believed or not as it was then."""
-        learners: dict[str, Callable[[Stored], object]] = dict(
-            zip(
-                LESSONS,
-                (self.learn_enrolment, self.learn_revocation, self.learn_release, self.learn_beacon),
-                strict=True,
-            )
-        )
+        methods = self.learn_enrolment, self.learn_revocation, self.learn_release, self.learn_beacon
+        learners: dict[str, Callable[[Stored], object]] = dict(zip(LESSONS, methods, strict=True))
         waiting = deque(sorted(entries, key=lambda entry: entry.arrival))
         while waiting:
             entry = waiting.popleft()
@@ -418,9 +413,14 @@ class Books:
         """The device that nobody replaced works at the seat below, in whatever order its enrolments came (A15).
 
         Where one between two was lost with its issuer, both seem the last: then whoever followed the present or any is.
+        What we entered ourselves is newer than what a former device of our own seat had entered: that does not speak.
         """
         present = self.children.get(office)
         last = [device.node for device in self.keyring.devices_of(office) if (office, device.node) not in self.replaced]
+        issuers = {node: self.enrolled_by[node][0].origin for node in last}
+        if self.seat.node in issuers.values():
+            former = {d.node for d in self.keyring.devices_of(self.seat.office)} - {self.seat.node}
+            last = [node for node in last if issuers[node] not in former]
         if len(last) > 1:
             lines = {node: self._lineage(node) for node in last}
             heirs = [node for node in last if present in lines[node]]

@@ -220,11 +220,11 @@ class Courier:
         if fault.code != state.code:
             _log.warning("the line upward fails: %.40r; the page of the line and `status` say what to do", fault.code)
         state.failures, state.code, state.hint = state.failures + 1, fault.code, fault.hint
+        self._transport.hang_up()
         return self._backoff_s(fault, state.failures)
 
     def _backoff_s(self, fault: Fault, failures: int) -> float:
-        """How long to wait after so many failures in a row; hangs up."""
-        self._transport.hang_up()
+        """How long to wait after so many failures in a row."""
         exponent = min(failures - 1, EXPONENT_MAX)
         longest_s = self._timetable.backoff_max_s
         ceiling_s = min(self._timetable.backoff_first_s * 2**exponent, longest_s)
@@ -305,7 +305,7 @@ class Courier:
             self.state.is_carrying, self._piece = False, None
             if not piece.done():
                 piece.cancel()
-                self._transport.hang_up()
+                self._transport.break_off()
             await asyncio.gather(piece, return_exceptions=True)
 
     async def _is_through(

@@ -43,7 +43,9 @@ REFUSED_HINTS = {
     "fork": "two different entries bear one number: run verify on the sending node; both are kept as evidence",
     "gap": "entries before these are missing here; they are asked for",
     "malformed": "a run of entries is not well formed; update the sending node's software",
-    "unknown_origin": "the entries' device is not enrolled here yet; its enrolment is awaited, sync upward first",
+    "unknown_origin": "the entries' device is not enrolled here yet; its enrolment is awaited, sync upward first. "
+    "If that stays so after the office above got a new device, enrol again in the same folder with a new sheet: "
+    "everything is kept, what former devices wrote as well",
     "unproved": "an entry outside its run needs a signature or a proof; update the sending node's software",
     "too_large": "an entry's body is larger than any node may write; update the sending node's software",
     "malformed_head": "an entry's head is not one; a good copy is asked for",
@@ -102,6 +104,10 @@ class Transport(Protocol):
 
     def hang_up(self) -> None:
         """Give up whatever is under way: the next exchange begins with a fresh connection."""
+        ...
+
+    def break_off(self) -> None:
+        """Give up whatever is under way; a connection that waits for the next exchange is sound, and is kept."""
         ...
 
 

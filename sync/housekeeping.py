@@ -38,6 +38,7 @@ from sync.books import Books
 from sync.core.link import Link
 from sync.core.merkle import root_of
 from sync.excerpts import post_excerpts, share
+from sync.homeward import loose_beyond, send_home
 from sync.ports import ReceiptRow, Stored
 from sync.receipts import RECEIPT_HEADS_MAX
 
@@ -96,6 +97,10 @@ async def _take_enrolment(books: Books, entry: Stored) -> list[Stored]:
         _disbelieve(books, entry, "unbelieved_enrolment")
         return []
     released = await _hear_again(books, node)
+    if node in books.predecessors:
+        # Nobody revokes what only grew old, and whoever follows it may lack what an office above has forgotten.
+        for journal in list(books.epochs_of.get(books.predecessors[node], ())):
+            await send_home(books, journal, 0)
     for seat, child in books.children.items():
         # A late enrolment may show that another device than the one it names sits there now.
         if books.epoch is not None and (child == node or children.get(seat) != child):
@@ -134,6 +139,11 @@ async def _first_load(books: Books, node: NodeId, seat: OfficeId) -> None:
     await post_excerpts(books, node, await books.interpreter.records_for(seat))
     for case in await books.interpreter.cases_of(seat):
         await share(books, case, frozenset({seat}))
+    # What is held alone of those at or below its seat: the device before it may have been the only other holder.
+    for journal in sorted(books.loose):
+        origin = books.seat_of_node(journal.origin)
+        if origin is not None and within(origin, seat):
+            await post_excerpts(books, node, await loose_beyond(books, journal, 0), lost=True)
 
 
 def _is_for(books: Books, entry: Stored, seat: OfficeId) -> bool:

@@ -9,13 +9,11 @@ answer bad input with a 5xx. Sources: RULINGS A16, C8; STACK 6; RELIABILITY 3. N
 
 import asyncio
 import http.client
-import ipaddress
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from hashlib import sha256
 from typing import Any, Final, Protocol, TypeVar
-from urllib.parse import urlsplit
 
 import msgspec
 from litestar import Request, Response, Router, post
@@ -25,6 +23,7 @@ from schemas.codec import PAGE_COMPRESSED_BYTES_MAX, Malformed, decode, encode
 from schemas.names import NodeId, OfficeId, within
 from schemas.papers import PAPER_PAGE_BYTES_MAX
 from schemas.wire import Refusal
+from sync.addresses import parse_address
 from sync.core.errors import Busy, Fault, GapFault, LocalFault, RemoteFault, UnknownSender
 from sync.exchange import LineDown, Pen, Responder, RunRefused
 from sync.keys import Keyring, Verify
@@ -43,6 +42,7 @@ from sync.session import (
     root_in,
     say_hello,
 )
+from sync.sockets import make_steady, shut, tls_context
 
 SESSION_PATH: Final = "/sync/session"
 ANSWER_PATH: Final = "/sync/session/proof"
@@ -69,6 +69,13 @@ CONNECT_S: Final = 20.0
 
 CHUNK_BYTES: Final = 4 * 1024
 """Written at once, so that the time-out is on idleness: `sendall` counts its time-out over all it is given."""
+
+PAGES_AHEAD_BYTES: Final = 128 * 1024
+"""Handed to the kernel before it is acknowledged: two pages."""
+
+PAPERS_AHEAD_BYTES: Final = 8 * 1024
+"""A second of 64 kbit/s: an outage swallows no more of a piece, and no more stands before an entry that goes by it. At
+30 ms a line still carries two megabit a second of papers so."""
 
 NO_SUCH_ROUTE: Final = (404, 405)
 
@@ -138,10 +145,16 @@ def sync_router(
 
     @post("/papers", status_code=200, opt=declared, request_max_body_size=PAPER_PAGE_BYTES_MAX, include_in_schema=False)
     async def take_papers(request: AnyRequest) -> Response[bytes]:
-        """Take in a message about papers, answer with one."""
+        """Take in a message about papers, answer with one. Of one that breaks off what came is kept."""
         assert papers is not None
         sender = doorkeeper.node_of(_token(request))
-        return Response(await papers.respond(sender, await _read(request)), media_type=PAPERS_TYPE)
+        arriving = papers.listen(sender, request.content_length or 0)
+        try:
+            message = await _read(request, arriving.content)
+        except (Malformed, RemoteFault):
+            await papers.keep_beginning(sender, arriving)
+            raise
+        return Response(await papers.respond(sender, message, before=arriving.before), media_type=PAPERS_TYPE)
 
     return Router(
         "/sync",
@@ -155,17 +168,20 @@ def sync_router(
     )
 
 
-async def _read(request: AnyRequest) -> bytes:
-    """The body, with a time-out on idleness. Litestar's own limit has cut off what is too large."""
-    chunks: list[bytes] = []
+async def _read(request: AnyRequest, into: bytearray | None = None) -> bytes:
+    """The body, with a time-out on idleness. Litestar's own limit has cut off what is too large.
+
+    `into`: filled as it comes, for whom the beginning of what breaks off is worth something.
+    """
+    content = bytearray() if into is None else into
     stream: AsyncIterator[bytes] = aiter(request.stream())
     try:
         while True:
             async with asyncio.timeout(IDLE_S):
                 chunk = await anext(stream, None)
             if chunk is None:
-                return b"".join(chunks)
-            chunks.append(chunk)
+                return bytes(content)
+            content += chunk
     except TimeoutError as error:
         raise RemoteFault("too_slow", f"nothing came for {IDLE_S:.0f} s; send the page again") from error
     except InternalServerException as error:
@@ -241,7 +257,7 @@ class Wire:
 
         Raises `LocalFault`: `bad_address`, `plain_http`.
         """
-        self._host, self._port, self._secure = _parse(address)
+        self._host, self._port, self._secure = parse_address(address)
         self._idle_s = idle_s
         self._answer_bytes_max = answer_bytes_max
         self._free: list[http.client.HTTPConnection] = []
@@ -250,11 +266,16 @@ class Wire:
 
     def hang_up(self) -> None:
         """Close every connection; whoever waits on one gets `LineDown`."""
-        self._hung_up += 1
-        for connection in list(self._busy):
-            _shut(connection)
+        self.break_off()
         while self._free:
             self._free.pop().close()
+
+    def break_off(self) -> None:
+        """Close those that are in use: whoever waits on one gets `LineDown`. The others answered last, and are kept."""
+        self._hung_up += 1
+        for connection in list(self._busy):
+            if connection.sock is not None:
+                shut(connection.sock)
 
     async def post(
         self,
@@ -264,6 +285,7 @@ class Wire:
         under: bytes | None = None,
         token: bytes = b"",
         content_type: str = MESSAGE_TYPE,
+        ahead_bytes: int = PAGES_AHEAD_BYTES,
     ) -> Reply:
         """One request, sent only under the certificate that `under` names (SHA-256; empty = none, on loopback).
 
@@ -271,22 +293,20 @@ class Wire:
         certificate, so that none goes out unbound while another opens a new session.
         Raises `LineDown`, or `RemoteFault` (`other_certificate`, `answer_too_large`).
         """
-        return await asyncio.to_thread(self._post, path, body, under, token, content_type)
+        return await asyncio.to_thread(self._post, path, body, under, token, content_type, ahead_bytes)
 
-    def _post(self, path: str, body: bytes, under: bytes | None, token: bytes, content_type: str) -> Reply:
-        headers = {
-            "Content-Type": content_type,
-            "Content-Length": str(len(body)),
-            "Accept": f"{PAGE_TYPE}, {MESSAGE_TYPE}",
-            "User-Agent": "tongban",
-        }
+    def _post(
+        self, path: str, body: bytes, under: bytes | None, token: bytes, content_type: str, ahead_bytes: int
+    ) -> Reply:
+        headers = {"Content-Type": content_type, "Content-Length": str(len(body))}
         if token:
             headers["Authorization"] = f"Bearer {token.hex()}"
         hung_up = self._hung_up
         while True:
             connection, reused = self._take()
             try:
-                return self._request(connection, path, body, under, headers)
+                self._connect(connection, under, ahead_bytes)
+                return self._request(connection, path, body, headers)
             except (OSError, http.client.HTTPException) as error:
                 self._drop(connection)
                 # A kept connection that the server closed meanwhile: every request may be repeated, so once more.
@@ -298,25 +318,28 @@ class Wire:
                 self._drop(connection)
                 raise
 
-    def _request(
-        self,
-        connection: http.client.HTTPConnection,
-        path: str,
-        body: bytes,
-        under: bytes | None,
-        headers: dict[str, str],
-    ) -> Reply:
+    def _connect(self, connection: http.client.HTTPConnection, under: bytes | None, ahead_bytes: int) -> None:
         if connection.sock is None:
             connection.timeout = CONNECT_S
             connection.connect()
             _socket_of(connection).settimeout(self._idle_s)
-        certificate = _certificate_of(connection)
-        if under is not None and certificate != under:
+            make_steady(_socket_of(connection))
+        if under is not None and _certificate_of(connection) != under:
             raise RemoteFault(
                 "other_certificate",
                 "the node above shows another certificate than it signed for; a new challenge follows",
             )
-        connection.request("POST", path, _chunks(body), headers, encode_chunked=False)
+        _socket_of(connection).setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, ahead_bytes)
+
+    def _request(
+        self, connection: http.client.HTTPConnection, path: str, body: bytes, headers: dict[str, str]
+    ) -> Reply:
+        certificate = _certificate_of(connection)
+        # No header that nobody reads: on a thin line the heads are a twentieth of what a piece takes.
+        connection.putrequest("POST", path, skip_accept_encoding=True)
+        for name, value in headers.items():
+            connection.putheader(name, value)
+        connection.endheaders(_chunks(body))
         response = connection.getresponse()
         content = response.read(self._answer_bytes_max + 1)
         if len(content) > self._answer_bytes_max:
@@ -341,7 +364,7 @@ class Wire:
     def _open(self) -> http.client.HTTPConnection:
         if not self._secure:
             return http.client.HTTPConnection(self._host, self._port, timeout=CONNECT_S)
-        return http.client.HTTPSConnection(self._host, self._port, timeout=CONNECT_S, context=_tls())
+        return http.client.HTTPSConnection(self._host, self._port, timeout=CONNECT_S, context=tls_context())
 
     def _give_back(self, connection: http.client.HTTPConnection) -> None:
         self._busy.discard(connection)
@@ -395,11 +418,20 @@ class HttpLine:
         """See `Transport.hang_up`."""
         self._wire.hang_up()
 
+    def break_off(self) -> None:
+        """See `Transport.break_off`."""
+        self._wire.break_off()
+
     async def _papers(self, message: bytes, session: "_Session") -> bytes:
         if session is self._without_papers:
             raise PapersUnsupported
         reply = await self._wire.post(
-            PAPERS_PATH, message, under=session.certificate, token=session.token, content_type=PAPERS_TYPE
+            PAPERS_PATH,
+            message,
+            under=session.certificate,
+            token=session.token,
+            content_type=PAPERS_TYPE,
+            ahead_bytes=PAPERS_AHEAD_BYTES,
         )
         if reply.status in NO_SUCH_ROUTE and not _is_refusal(reply):
             self._without_papers = session
@@ -513,41 +545,6 @@ def _not_a_node() -> RemoteFault:
     )
 
 
-def _parse(address: str) -> tuple[str, int, bool]:
-    try:
-        parts = urlsplit(address)
-        host, port = parts.hostname, parts.port
-    except ValueError as error:
-        raise _bad_address() from error
-    if parts.scheme not in ("http", "https") or not host or parts.path not in ("", "/") or parts.username:
-        raise _bad_address()
-    secure = parts.scheme == "https"
-    if not secure and not is_loopback(host):
-        raise LocalFault("plain_http", "the address above must begin with https://; plain HTTP is for loopback only")
-    return host, port or (443 if secure else 80), secure
-
-
-def _bad_address() -> LocalFault:
-    return LocalFault("bad_address", "the address above must look like https://host:port, as on the enrolment sheet")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine only: then plain HTTP may be spoken (RULINGS C8)."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _tls() -> ssl.SSLContext:
-    """TLS 1.3 without a public authority: the certificate is proved by the node's own signature over its digest."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
-
-
 def _socket_of(connection: http.client.HTTPConnection) -> socket.socket:
     sock: socket.socket | None = connection.sock
     assert sock is not None
@@ -559,18 +556,6 @@ def _certificate_of(connection: http.client.HTTPConnection) -> bytes:
     if not isinstance(sock, ssl.SSLSocket):
         return b""
     return sha256(sock.getpeercert(binary_form=True) or b"").digest()
-
-
-def _shut(connection: http.client.HTTPConnection) -> None:
-    """Wake whoever waits on a connection; closing it is theirs."""
-    sock: socket.socket | None = connection.sock
-    if sock is None:
-        return
-    try:
-        # The plain method, under TLS too: the TLS object belongs to the thread that waits on it.
-        socket.socket.shutdown(sock, socket.SHUT_RDWR)
-    except OSError:
-        return  # It was down already.
 
 
 def _chunks(body: bytes) -> Iterator[bytes]:

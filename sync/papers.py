@@ -165,6 +165,14 @@ class PaperSide:
             _log.warning("paper %s from %s came wrong again and is set aside", digest.hex()[:16], self._neighbour)
         await self._policy.spoiled(self._neighbour, digest, set_aside=is_over)
 
+    async def hear_beginning(self, content: bytes, size: int) -> int:
+        """What has come of a message of `size` bytes that broke off; returns how many bytes of a paper it brought.
+
+        Nothing else of it is heard: its sender says it again. Raises what the shelf raises when it cannot keep a piece.
+        """
+        piece = beginning_of(content, size)
+        return 0 if piece is None else await self._take(piece)
+
     async def say(self, *, entries: bool = False) -> PaperPage:
         """The next message. `entries`: whether entries wait for the neighbour, which go first."""
         link, books = self.link, self._pen.books
@@ -263,6 +271,7 @@ class Exchanged(Struct, frozen=True):
     entries: bool = False
     """The node above has entries for us: they go first."""
     bytes_sent: int = 0
+    """Of the message, and of the piece broken off before it what the node above has kept, as it says now."""
     bytes_received: int = 0
 
 
@@ -280,6 +289,7 @@ class PaperLine:
         self._policy = policy
         self._scale = scale
         self._fruitless = 0
+        self._broken_off: list[Piece] = []
 
     @property
     def rate_bytes_s(self) -> float | None:
@@ -310,8 +320,10 @@ class PaperLine:
             answer = await self._transport.exchange_papers(message)
         except (LineDown, asyncio.CancelledError):
             side.link.fail()
+            self._broken_off = page.pieces or self._broken_off
             raise
         reply = _read(answer)
+        kept, self._broken_off = _kept_of(self._broken_off, reply), []
         side.link.measure(len(message) + len(answer), self._scale.elapsed_s() - started_s)
         brought = await side.hear(reply)
         has_moved = brought > 0 or _was_taken(page.pieces, reply)
@@ -321,7 +333,7 @@ class PaperLine:
         return Exchanged(
             goes_on=goes_on and self._fruitless < FRUITLESS_MAX,
             entries=reply.entries,
-            bytes_sent=len(message),
+            bytes_sent=len(message) + kept,
             bytes_received=len(answer),
         )
 
@@ -348,11 +360,29 @@ async def carry_all(line: PaperLine) -> None:
 # --- the parent's side ---------------------------------------------------------------------------------------------
 
 
+class Arriving:
+    """A message on its way up to us: what has come of it, so that a line that breaks off costs nothing that came."""
+
+    def __init__(self, size: int, before: "Arriving | None" = None) -> None:
+        self.content = bytearray()
+        self.size = size
+        """Bytes of the whole message, as its sender says."""
+        self.before = before
+        """The device's message before this one, when that had not come whole yet: it hangs on a dead connection."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing of it is missing."""
+        return len(self.content) >= self.size
+
+
 class PaperResponder:
     """Answers the papers' messages of the devices below. One for each serving process."""
 
     def __init__(self, pen: BooksOf, store: Store, shelf: PaperShelf, policy: PaperPolicy, scale: Elapsed) -> None:
         self.sides: dict[NodeId, PaperSide] = {}
+        self.arriving: dict[NodeId, Arriving] = {}
+        """Of each device the message that began last."""
         self._pen = pen
         self._store = store
         self._shelf = shelf
@@ -361,23 +391,45 @@ class PaperResponder:
         self._turns: dict[NodeId, asyncio.Lock] = {}
         self._waiting: dict[NodeId, int] = {}
 
-    async def respond(self, sender: NodeId, data: bytes) -> bytes:
+    def listen(self, sender: NodeId, size: int) -> Arriving:
+        """A message of `sender` (whose session was checked) begins: what comes of it goes into `content`.
+
+        Of one device the last two are known, so nobody fills the memory with beginnings.
+        """
+        before = self.arriving.get(sender)
+        if before is not None:
+            before.before = None
+        self.arriving[sender] = arriving = Arriving(size, None if before is None or before.is_whole else before)
+        return arriving
+
+    async def keep_beginning(self, sender: NodeId, arriving: Arriving) -> None:
+        """A message broke off. Raises what `respond` raises."""
+        async with self._turn_of(sender):
+            await self._side_of(sender).hear_beginning(bytes(arriving.content), arriving.size)
+
+    async def respond(self, sender: NodeId, data: bytes, *, before: Arriving | None = None) -> bytes:
         """Take in a message of `sender` (whose session was checked) and return the answer.
 
+        `before`: one that it has given up: what came of it is kept, so that the answer states it.
         Raises `Malformed`, `RemoteFault`, `UnknownSender`, or `Busy` (`too_many_pages`, a full disk).
         """
         if self._waiting.get(sender, 0) >= WAITING_PER_NODE_MAX:
             raise Busy("too_many_pages", "too many messages of this device are under way; wait", retry_after_s=5)
         self._waiting[sender] = self._waiting.get(sender, 0) + 1
         try:
-            async with self._turns.setdefault(sender, asyncio.Lock()):
+            async with self._turn_of(sender):
                 page = read_message(data)
                 side = self._side_of(sender)
+                if before is not None:
+                    await side.hear_beginning(bytes(before.content), before.size)
                 await side.hear(page)
                 entries = await has_work_for(self._pen.books, self._store, sender)
                 return encode(await side.say(entries=entries))
         finally:
             self._waiting[sender] -= 1
+
+    def _turn_of(self, sender: NodeId) -> asyncio.Lock:
+        return self._turns.setdefault(sender, asyncio.Lock())
 
     def _side_of(self, sender: NodeId) -> PaperSide:
         children = set(self._pen.books.children.values())
@@ -386,6 +438,7 @@ class PaperResponder:
         for gone in self.sides.keys() - children:
             del self.sides[gone]
             self._turns.pop(gone, None)
+            self.arriving.pop(gone, None)
         if sender not in self.sides:
             # Only the child measures: it says how much it takes, and sends as much as fits its line.
             link = PaperLink(piece_bytes=PIECE_BYTES_MAX)
@@ -399,6 +452,29 @@ def read_message(data: bytes) -> PaperPage:
     if any(want.offset > want.size for want in page.wants):
         raise Malformed("malformed", "a paper's offset lies beyond its end; update the sending node")
     return page
+
+
+def beginning_of(content: bytes, size: int) -> Piece | None:
+    """The piece in a message of `size` bytes of which only `content` has come; None when that tells of none.
+
+    A piece is the end of its message (PROTOCOL 13): what is missing is missing of its bytes, so any bytes stand for it.
+    """
+    missing = size - len(content)
+    if missing <= 0 or size > PAPER_PAGE_BYTES_MAX:
+        return None
+    try:
+        pieces = read_message(content + bytes(missing)).pieces
+    except Malformed:
+        return None
+    if len(pieces) != 1 or len(pieces[0].content) <= missing:
+        return None
+    return Piece(pieces[0].digest, pieces[0].offset, pieces[0].content[:-missing])
+
+
+def _kept_of(broken_off: list[Piece], reply: PaperPage) -> int:
+    """How many bytes of a piece that was broken off the other side says it has now."""
+    stated = {want.digest: want.offset for want in reply.wants}
+    return sum(min(len(piece.content), max(0, stated.get(piece.digest, 0) - piece.offset)) for piece in broken_off)
 
 
 def _was_taken(pieces: list[Piece], reply: PaperPage) -> bool:

@@ -202,14 +202,22 @@ def _given_upto(books: Books, link: Link, journal: JournalId) -> int:
 
 
 def _may_hold(books: Books, link: Link, journal: JournalId) -> bool:
-    """Whether a neighbour could answer: the one on the way to the journal's seat, or the parent."""
+    """Whether a neighbour could answer: the one on the way to the journal's seat, or the parent.
+
+    Nobody for a device that is not known here yet: what came we could not believe, and would take for not held.
+    """
     seat = books.seat_of_node(journal.origin)
-    return link.neighbour == books.parent or (seat is not None and books.hop(seat) == link.neighbour)
+    return seat is not None and (link.neighbour == books.parent or books.hop(seat) == link.neighbour)
 
 
 def _may_have_copy(books: Books, link: Link, journal: JournalId) -> bool:
-    """Whether a neighbour could have a single entry: of what is neither ours nor below us any may."""
-    return _may_hold(books, link, journal) or not books.below(journal.origin)
+    """Whether a neighbour could have a single entry: of what is not below us any may, of a former device of our own
+    seat as well.
+    """
+    seat = books.seat_of_node(journal.origin)
+    is_former = seat == books.seat.office and journal.origin != books.seat.node
+    is_aside = seat is not None and not books.below(journal.origin)
+    return is_former or is_aside or _may_hold(books, link, journal)
 
 
 def _copies(books: Books, journal: JournalId) -> list[Link]:
@@ -388,7 +396,10 @@ async def after_opening(books: Books, entry: Stored, opened: EpochOpened) -> Non
     before = JournalId(entry.journal.origin, parent.epoch)
     books.sealed[before] = parent.size
     siblings = siblings_of(books, entry.journal)
-    if extent(books, before) > parent.size or siblings:
+    if not extent(books, before):
+        siblings += siblings_of(books, before)
+    forgot = extent(books, before) > parent.size or bool(siblings)
+    if forgot or await _has_unseen_sibling(books, entry.journal):
         books.rollbacks.add(entry.journal)
         books.find("rollback", before, parent.size, entry.hash, entry.body or b"")
     if not entry.loose and books.below(entry.journal.origin) and books.tips.get(before, Tip()).size < parent.size:
@@ -417,6 +428,18 @@ def siblings_of(books: Books, journal: JournalId) -> list[JournalId]:
         for other in books.epochs_of.get(journal.origin, ())
         if other.epoch.ordinal == journal.epoch.ordinal and other != journal and extent(books, other)
     ]
+
+
+async def _has_unseen_sibling(books: Books, journal: JournalId) -> bool:
+    """Whether an epoch held here continues another of the same ordinal, of which nothing came: lost, or on its way."""
+    for later in books.epochs_of.get(journal.origin, ()):
+        if later.epoch.ordinal != journal.epoch.ordinal + 1:
+            continue
+        for entry in await opening_of(books, later):
+            opened = line_body(entry, EpochOpened)
+            if opened is not None and opened.parent is not None and opened.parent.epoch != journal.epoch:
+                return True
+    return False
 
 
 async def after_arrival(books: Books, journal: JournalId, seq: int, before: int) -> None:

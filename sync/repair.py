@@ -101,6 +101,9 @@ def _write_again(books: Books, held: Stored, line: Line) -> None:
         held, head=line.head, salt=line.salt, body=line.body, digest=line.digest, signature=signature
     )
     books.batch.repaired.append(good)
+    if good.body is None:
+        # An order in this very transaction, which did not know the digest of the bad copy.
+        books.batch.stripped.pop((good.journal, good.seq), None)
     if good.subject is not None or not is_line(good.kind):
         books.refold_due.add(good.subject)
 

@@ -171,7 +171,8 @@ class Doorkeeper:
         raise UnknownSender(
             "unknown_device",
             "this device is not known here yet; if it was enrolled just now, news of it is being fetched: it is tried "
-            "again by itself and succeeds soon. Otherwise enrol it with the code on its sheet",
+            "again by itself and succeeds soon. Otherwise enrol it, in its own folder, with the code on a new sheet: "
+            "everything in it is kept",
         )
 
     def _check_nonce(self, answer: Answer, now: Instant) -> None:
@@ -209,7 +210,7 @@ def check_child(books: Books, node: NodeId) -> None:
         raise UnknownSender("revoked_device", "this device was revoked; enrol a new one with a new code")
     office = books.seat_of_node(node)
     if office is None:
-        raise UnknownSender("unknown_device", "this device is not enrolled here; enrol it with the code on its sheet")
+        raise UnknownSender("unknown_device", "this device is not enrolled here; enrol it in its folder with a sheet")
     if parent_seat(office) != books.seat.office:
         raise UnknownSender("not_a_child", "this device belongs to another office's line; check the address")
     if books.children.get(office) != node:

@@ -22,6 +22,12 @@ PIECE_S: Final = 2.0
 MEASURED_BYTES_MIN: Final = 2 * 1024
 """Smaller exchanges measure the line's delay, not its width."""
 
+DELAY_GROWTH: Final = 1.1
+"""The shortest delay seen is the line's, what is above it were losses; it grows so much with each small exchange."""
+RATE_FADING: Final = 0.9
+"""The best rate of late is the line's width: an outage makes an exchange slow, and the line no narrower. It fades so
+much with each exchange, so that a line which became narrower is known after a dozen of them."""
+
 WANTS_WHILE_MOVING: Final = 4
 """Stated while pieces come: one is served at a time, and 32 names would be a third of a piece of 4 KiB."""
 
@@ -169,11 +175,10 @@ class PaperLink:
         """
         if carried_bytes < MEASURED_BYTES_MIN:
             known = self._delay_s
-            self._delay_s = elapsed_s if known is None else min(elapsed_s, (known + elapsed_s) / 2)
+            self._delay_s = elapsed_s if known is None else min(elapsed_s, known * DELAY_GROWTH)
             return
-        width_s = max(elapsed_s - (self._delay_s or 0.0), elapsed_s / 4, 0.001)
-        rate = carried_bytes / width_s
-        self.rate_bytes_s = rate if self.rate_bytes_s is None else (self.rate_bytes_s + rate) / 2
+        width_s = max(elapsed_s - (self._delay_s or 0.0), elapsed_s / 2, 0.001)
+        self.rate_bytes_s = max(carried_bytes / width_s, (self.rate_bytes_s or 0.0) * RATE_FADING)
         # Not more than doubled: one lucky exchange proves nothing.
         target = min(int(self.rate_bytes_s * PIECE_S), 2 * self.piece_bytes)
         self.piece_bytes = max(self._least, min(PIECE_BYTES_MAX, target))

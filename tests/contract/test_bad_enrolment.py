@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from litestar import Litestar
+from msgspec import structs
 from sqlalchemy import select
 
 from office.enrolling import _REQUEST_TITLE, Office, Request  # pyright: ignore[reportPrivateUsage]
@@ -18,16 +19,20 @@ from office.node import Node
 from office.paths import write_private
 from office.tables import enrolment_codes
 from schemas.codec import decode, encode
-from schemas.names import OfficeId
-from schemas.wire import Refusal
+from schemas.names import Instant
+from schemas.wire import Certificate, Enrolment, Refusal
 from sync.exchange import Responder
 from sync.http import ENROL_PATH, MESSAGE_BYTES_MAX, sync_router
 from sync.keys import SIGNER_ENTROPY_BYTES, Ed25519Signer
+from sync.reenrolling import Former
 from sync.session import Doorkeeper
 from tests.support.counties import COUNTY, OTHER_TOWNSHIP, TOWNSHIP, VILLAGE
 from tests.support.postgres import PostgresServer
 
 DEVICE = Ed25519Signer.create(bytes(range(SIGNER_ENTROPY_BYTES)))
+CERTIFICATE = Certificate(
+    Enrolment("", DEVICE.node, TOWNSHIP, bytes(32), bytes(32), DEVICE.node, Instant(0)), bytes(64)
+)
 
 
 class Counter:
@@ -79,11 +84,11 @@ async def counter(hub: Node) -> AsyncGenerator[Counter]:
         yield made
 
 
-def signed(office: str, code: str) -> bytes:
-    """A request whose two signatures are good, whatever it asks for."""
+def signed(office: str, code: str, *more: object) -> bytes:
+    """A request whose two signatures are good, whatever it asks for and whatever is added."""
     keys = DEVICE.public_keys
-    message = _REQUEST_TITLE + encode((office, code, keys))
-    return encode(Request(OfficeId(office), code, keys, DEVICE.sign(message), DEVICE.cosign(message)))
+    message = _REQUEST_TITLE + encode((office, code, keys, *more))
+    return encode((office, code, keys, DEVICE.sign(message), DEVICE.cosign(message), *more))
 
 
 UNREADABLE = {
@@ -94,6 +99,9 @@ UNREADABLE = {
     "deep nesting": b"\x91" * 900,
     "truncated": signed(TOWNSHIP, "0" * 16)[:-5],
     "trailing bytes": signed(TOWNSHIP, "0" * 16) + b"\x00",
+    "former devices that are none": signed(TOWNSHIP, "0" * 16, "none"),
+    "former devices without certificates": signed(TOWNSHIP, "0" * 16, [[None, ""]]),
+    "a journal without a device": signed(TOWNSHIP, "0" * 16, [[CERTIFICATE, [[None, [1, bytes(6)], 1]]]]),
 }
 
 
@@ -103,10 +111,19 @@ async def test_bytes_that_are_no_request(counter: Counter, story: str) -> None:
     assert refused == (400, "malformed")
 
 
-@pytest.mark.parametrize("size", [2000, MESSAGE_BYTES_MAX + 1])
+@pytest.mark.parametrize("size", [MESSAGE_BYTES_MAX - 100, MESSAGE_BYTES_MAX + 1])
 async def test_a_request_that_is_too_large(counter: Counter, size: int) -> None:
     refused = await counter.refused(signed(TOWNSHIP, "0" * size))
     assert refused == (413, "too_large")
+
+
+async def test_former_devices_that_nobody_signed_for(counter: Counter) -> None:
+    """Without a code they are looked at and change nothing; not signed for with the rest, the request is not judged."""
+    former = [[CERTIFICATE, [[DEVICE.node, [1, bytes(6)], 2**53]]]] * 30
+    assert await counter.refused(signed(TOWNSHIP, "0" * 16, former)) == (400, "bad_code")
+    asked = decode(signed(TOWNSHIP, counter.code), Request)
+    slipped_in = structs.replace(asked, former=[Former(CERTIFICATE, [])])
+    assert await counter.refused(encode(slipped_in)) == (400, "bad_proof")
 
 
 @pytest.mark.parametrize(

@@ -192,7 +192,6 @@ async def test_nobody_gets_a_paper_of_a_case_that_is_not_for_them(network: Netwo
                     Epoch(1, b"nonce1"),
                     [PaperWant(paper.digest, paper.size, 0)],
                     [],
-                    [],
                     False,
                     offers=[paper.digest],
                 )

@@ -64,7 +64,7 @@ def says(speaker: Party, hearer: Party, **said: object) -> PaperPage:
     """A message from one node to another that says only this."""
     epoch = speaker.ledger.books.epoch
     assert epoch is not None
-    return msgspec.structs.replace(PaperPage(speaker.node, hearer.node, epoch, [], [], [], False), **said)
+    return msgspec.structs.replace(PaperPage(speaker.node, hearer.node, epoch, [], [], False), **said)
 
 
 # --- up and down -----------------------------------------------------------------------------------------------------
@@ -291,22 +291,23 @@ ABSURD: dict[str, bytes] = {
     "too long": bytes(PAPER_PAGE_BYTES_MAX + 1),
     "no message": b"\xc1",
     "a digest of 31 bytes": msgspec.msgpack.encode(
-        ["a" * 16, "b" * 16, [1, b"nonce1"], [[bytes(31), 5, 0]], [], [], False]
+        ["a" * 16, "b" * 16, [1, b"nonce1"], [[bytes(31), 5, 0]], [], False]
     ),
-    "ten gigabytes": msgspec.msgpack.encode(
-        ["a" * 16, "b" * 16, [1, b"nonce1"], [[bytes(32), 10**10, 0]], [], [], False]
-    ),
+    "ten gigabytes": msgspec.msgpack.encode(["a" * 16, "b" * 16, [1, b"nonce1"], [[bytes(32), 10**10, 0]], [], False]),
     "an offset beyond the end": msgspec.msgpack.encode(
-        ["a" * 16, "b" * 16, [1, b"nonce1"], [[bytes(32), 5, 6]], [], [], False]
+        ["a" * 16, "b" * 16, [1, b"nonce1"], [[bytes(32), 5, 6]], [], False]
     ),
     "an empty piece": msgspec.msgpack.encode(
-        ["a" * 16, "b" * 16, [1, b"nonce1"], [], [[bytes(32), 0, b""]], [], False]
+        ["a" * 16, "b" * 16, [1, b"nonce1"], [], [], False, [], 0, 1, False, [], [[bytes(32), 0, b""]]]
     ),
     "a piece of 33 KiB": msgspec.msgpack.encode(
-        ["a" * 16, "b" * 16, [1, b"nonce1"], [], [[bytes(32), 0, bytes(PIECE_BYTES_MAX + 1)]], [], False]
+        [
+            *("a" * 16, "b" * 16, [1, b"nonce1"], [], [], False, [], 0, 1, False, []),
+            [[bytes(32), 0, bytes(PIECE_BYTES_MAX + 1)]],
+        ]
     ),
     "a thousand wants": msgspec.msgpack.encode(
-        ["a" * 16, "b" * 16, [1, b"nonce1"], [[bytes(32), 5, 0]] * 1000, [], [], False]
+        ["a" * 16, "b" * 16, [1, b"nonce1"], [[bytes(32), 5, 0]] * 1000, [], False]
     ),
 }
 

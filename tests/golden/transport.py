@@ -46,7 +46,6 @@ def messages() -> list[Struct]:
             PARENT,
             EPOCH,
             [PaperWant(b"\x0b" * 32, 300_000, 8_192)],
-            [Piece(b"\x0c" * 32, 16_384, b"\x0d" * 20)],
             [b"\x0e" * 32],
             True,
             whole=[b"\x0f" * 32],
@@ -54,6 +53,7 @@ def messages() -> list[Struct]:
             room=11_264,
             entries=False,
             offers=[b"\x10" * 32],
+            pieces=[Piece(b"\x0c" * 32, 16_384, b"\x0d" * 20)],
         ),
     ]
 

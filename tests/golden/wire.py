@@ -62,7 +62,7 @@ from schemas.wire import (
     header_prefix,
     line_digest,
 )
-from sync import exchange, frame, http, ledger, receipts, recovery, session, stating
+from sync import exchange, frame, http, ledger, receipts, recovery, reenrolling, session, stating
 from sync.core import journal, link, note
 from sync.core.identity import root_digest
 from sync.core.journal import Draft
@@ -367,6 +367,16 @@ LIMITS: Final[list[tuple[str, int, str]]] = [
         "certificates in a chain shown in a session",
         session.CHAIN_LENGTH_MAX,
         "three tiers, replaced devices among them",
+    ),
+    (
+        "former devices in a request to enrol",
+        reenrolling.FORMER_MAX,
+        "lost one after another, their office silent all the while",
+    ),
+    (
+        "journals named of one former device",
+        reenrolling.FORMER_POSITIONS_MAX,
+        "two months of daily starts; four such fit one message",
     ),
     ("paper, bytes", papers.PAPER_BYTES_MAX, "an hour and a quarter at 20 kbit/s"),
     ("piece of a paper, bytes", papers.PIECE_BYTES_MAX, "two seconds at 128 kbit/s"),

@@ -270,7 +270,7 @@ class Court:
         """Every office has folded exactly what survives and counts of what it and those in its line have published.
 
         Compares which entries count, on the disk and in memory. Does not check what they come to: that is the fold's
-        own test. Entries on a cloned device's branches are left out.
+        own test. Left out are a cloned device's branches, and what `nothing_is_lost` excuses since its enrolment burnt.
         """
         kept: dict[bytes, Stored] = {}
         for key, holders in self.held.items():
@@ -280,7 +280,8 @@ class Court:
         for device in self.devices:
             expected = {digest for digest, entry in kept.items() if self._concerns(device.office, entry)}
             rows = device.disk.cases.records
-            found = {digest for digest, row in rows.items() if not self._is_forked(row.place)}
+            known = {digest: row.place for digest, row in rows.items() if row.place[0].origin in self.enrolled}
+            found = {digest for digest, place in known.items() if not self._is_forked(place)}
             if found != expected:
                 missing, more = len(expected - found), len(found - expected)
                 yield f"{device.name} lacks {missing} entries of its register and has {more} that do not count"

@@ -8,16 +8,16 @@ Never judges. Next: `presets` for how often, `schedule` for when.
 
 import msgspec
 
-from schemas.codec import encode
+from schemas.codec import decode, encode
 from schemas.names import CaseId, Instant, JournalId, NodeId, OfficeId
-from schemas.wire import KIND_ENROLLED, KIND_REVOKED, Enrolled, Revoked, is_line
+from schemas.wire import KIND_REVOKED, Certificate, Enrolled, Revoked, is_line
+from sync import reenrolling
 from sync.core import journal
 from sync.core.errors import Fault
 from sync.core.journal import Draft
-from sync.enrolment import certify
 from sync.ports import EntryKey, Stored
 from sync.revoking import heads_of_before, held_positions, raising
-from tests.simulation.devices import COUNTY, DAY, HOUR, Backup, Device, DiskFull, PowerCut
+from tests.simulation.devices import COUNTY, DAY, HOUR, START, Backup, Device, DiskFull, PowerCut
 from tests.simulation.erasing import Eraser
 from tests.simulation.replacing import Replacing
 from tests.simulation.workload import Workload
@@ -232,33 +232,46 @@ class Faults(Replacing, Eraser):
         return confirmed
 
     def enrol_again(self, child: Device) -> bool:
-        """The office above has forgotten a device (restored, or new itself): it enters its certificate once more."""
+        """The office above believes a device no more (restored, or new itself), or one that worked for its seat before:
+        it is enrolled once more in its own home, and the device that the office takes for the present one is ended.
+        """
         issuer = self.world.above(child)
-        if issuer is None or not issuer.up:
+        if issuer is None or not issuer.up or child.ledger is None:
             return False
-        known = child.chain[-1].enrolment
         present = issuer.books.children.get(child.office)
-        replaces = present if present != child.node else known.replaces
-        enrolment = self.world.keys.enrolment(child.signer, child.office, issuer.node, replaces=replaces)
-        certificate = certify(issuer.signer, enrolment)
-        drafts = [Draft(KIND_ENROLLED, None, encode(Enrolled(certificate)))]
-        if replaces is not None and not issuer.books.keyring.is_revoked(replaces):
-            drafts.append(_revocation(issuer, replaces))
+        try:
+            drafts = self._reenrolling(child, issuer, present)
+        except Fault:
+            return False
+        if present not in (None, child.node) and not issuer.books.keyring.is_revoked(present):
+            drafts.append(_revocation(issuer, present))
         if not self.write(issuer, drafts):
             return False
         self._note("enrolled again by hand", child)
-        self._meet(child, issuer)
+        certificate = decode(drafts[0].body, Enrolled).certificate
+        self._follow(child, [*issuer.chain, certificate])
         child.stop()
         child.chain = [*issuer.chain, certificate]
         child.start()
         return True
 
-    def _meet(self, child: Device, issuer: Device) -> None:
+    def _reenrolling(self, child: Device, issuer: Device, present: NodeId | None) -> list[Draft]:
+        books = issuer.books
+        reenrolling.check_may_return(books, child.office, child.node)
+        named = self.world.run(reenrolling.former_devices(child.books))
+        former = reenrolling.vouched(books, child.office, child.node, named)
+        if former:
+            self._note("former device enrolled again", child)
+        keys = child.signer.public_keys
+        return reenrolling.enrolling(books, child.office, keys, present, former, Instant(START), "followed")
+
+    def _follow(self, child: Device, chain: list[Certificate]) -> None:
         """The device hears who is above it now: what it had for the one before goes to this one (RULINGS A15)."""
-        if child.ledger is None:
+        ledger = child.ledger
+        if ledger is None:
             return
         try:
-            self.world.run(child.ledger.meet(issuer.chain))
+            self.world.run(ledger.perform([lambda: reenrolling.follow(ledger.books, chain)]))
         except (Fault, DiskFull):
             return
         except PowerCut:

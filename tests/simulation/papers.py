@@ -38,6 +38,8 @@ GARBLED = 0.25
 TALKS = 0.35
 ASKS = 0.03
 LOST_AFTER_MS = 10 * MINUTE
+LOST_WHOLE = 0.5
+"""Of the messages upward that are lost; of the others their beginning comes."""
 
 
 class Message(Struct):
@@ -50,6 +52,8 @@ class Message(Struct):
     number: int
     """Of the exchange: an answer that comes too late reaches nobody."""
     is_answer: bool
+    size: int
+    """Bytes of the whole message; of one that broke off on its way `data` is less."""
 
 
 def may_read(case: CaseFile, device: Device) -> bool:
@@ -289,22 +293,26 @@ class PaperTraffic:
         speaker, hearer = (parent, child) if is_answer else (child, parent)
         page = self.world.run(self._side(speaker, hearer).say())
         self.world.counts["paper pieces"] += len(page.pieces)
-        message = Message(child, parent, encode(page), (child.starts, parent.starts), number, is_answer)
-        self._send(message)
+        data = encode(page)
+        self._send(Message(child, parent, data, (child.starts, parent.starts), number, is_answer, len(data)))
 
     def _send(self, message: Message) -> None:
         weather, chance, world = self.world.weather, self.chance, self.world
         self._sent += 1
         for _ in range(2 if weather.duplicates and chance.random() < weather.duplicates else 1):
+            copy = message
             if weather.loss and chance.random() < weather.loss:
                 world.counts["paper message lost"] += 1
-                continue
-            if weather.loss and chance.random() < GARBLED:
-                message = msgspec.structs.replace(message, data=self._garbled(message.data))
+                if message.is_answer or chance.random() < LOST_WHOLE:
+                    continue
+                came = chance.randrange(message.size // 2, message.size)
+                copy = msgspec.structs.replace(message, data=message.data[:came])
+            elif weather.loss and chance.random() < GARBLED:
+                copy = msgspec.structs.replace(message, data=self._garbled(message.data))
             delay = chance.randrange(1, weather.delay_ms + 1)
             if weather.reorder and chance.random() < weather.reorder:
                 delay *= 100
-            heapq.heappush(self._lines, (world.now + delay, self._sent, message))
+            heapq.heappush(self._lines, (world.now + delay, self._sent, copy))
 
     def _garbled(self, data: bytes) -> bytes:
         page = msgspec.msgpack.decode(data, type=PaperPage)
@@ -328,14 +336,20 @@ class PaperTraffic:
         hearer, speaker = (child, parent) if message.is_answer else (parent, child)
         if message.is_answer and self._waiting.get(child.name, (0, 0))[0] != message.number:
             return
+        side = self._side(hearer, speaker)
+        is_whole = len(message.data) == message.size
         try:
-            self.world.run(self._side(hearer, speaker).hear(read_message(message.data)))
+            if is_whole:
+                self.world.run(side.hear(read_message(message.data)))
+            else:
+                brought = self.world.run(side.hear_beginning(message.data, message.size))
+                self.world.counts["paper piece kept in part"] += bool(brought)
         except Fault as fault:
             self.world.counts["paper message refused " + fault.code] += 1
             return
         if message.is_answer:
             del self._waiting[child.name]
-        else:
+        elif is_whole:
             self._say(child, parent, message.number, is_answer=True)
 
     # --- afterwards --------------------------------------------------------------------------------------------------
@@ -351,8 +365,12 @@ class PaperTraffic:
             before = self._held()
             for child in self.world.children():
                 self._carry(child)
-            if self._held() == before:
+            if self._held() != before:
+                continue
+            sides = (side for device in self.world.survivors() for side in device.paper_sides.values())
+            if not any(side.link.set_aside for side in sides):
                 return True
+            self.world.advance(DAY)  # What came wrong too often is asked for again then.
         return False
 
     def _carry(self, child: Device) -> None:

@@ -6,7 +6,7 @@ these are searched anew. The others are stories: `test_found_by_chance`.
 
 from typing import Final
 
-from tests.simulation.presets import ERASURE, LOST_DEVICE, RESTORED, STICKS, STORM, Preset
+from tests.simulation.presets import ERASURE, LOST_DEVICE, REENROLLED, RESTORED, STICKS, STORM, Preset
 
 REGRESSIONS: Final[dict[str, tuple[int, Preset]]] = {
     "an office passed over by a void reassignment never heard of it": (74, STORM),
@@ -27,5 +27,26 @@ REGRESSIONS: Final[dict[str, tuple[int, Preset]]] = {
     ),
     "an enrolment past the revocation of whoever wrote it was never done anew": (194, ERASURE),
     "an office that had declined a case still asked for its papers": (30497, STICKS),
+    "a village that a new township had enrolled again lost its seat to a forerunner of which news came later": (
+        304748,
+        LOST_DEVICE,
+    ),
+    "what a former computer wrote whose township burnt before it told anybody was believed by nobody": (
+        300277,
+        LOST_DEVICE,
+    ),
+    "what could not be believed yet, its author being unknown, was taken for not held and asked for no more": (
+        305942,
+        REENROLLED,
+    ),
+    "a bad copy of what a former computer of one's own seat wrote was not asked for in the villages": (
+        507942,
+        LOST_DEVICE,
+    ),
+    "an order to erase took the digest that a good copy of what had gone bad came with": (71642, ERASURE),
+    "a township's new computer did not get single entries of a village that had gone up through the old one": (
+        308474,
+        REENROLLED,
+    ),
 }
 """What was wrong → (seed, preset)."""

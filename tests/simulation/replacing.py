@@ -67,21 +67,25 @@ class Replacing:
         return device, [Draft(KIND_ENROLLED, None, encode(Enrolled(certificate)))]
 
     def replace_a_working_one(self) -> None:
-        """An office gets a new computer; the old one is put away without a last word. Nobody revokes it."""
+        """An office gets a new computer."""
         world = self.world
-        candidates = [d for d in world.survivors() if d.office != COUNTY and d.node not in world.clones]
-        former = self._pick(candidates)
-        if former is None:
-            return
+        former = self._pick([d for d in world.survivors() if d.office != COUNTY and d.node not in world.clones])
+        if former is not None:
+            self.replace_working(former)
+
+    def replace_working(self, former: Device) -> bool:
+        """The old computer is put away without a last word, and nobody revokes it. False while nobody can enrol one."""
+        world = self.world
         issuer = world.above(former)
         made = self.successor_of(former)
         if issuer is None or made is None or issuer.disk.cut_after or not self.write(issuer, made[1]):
             # Enrolled by a machine that failed over it, the new one would ask again until it is told so.
-            return
+            return False
         former.stop()
         former.wrecked = True
         self._note("working device replaced", former)
         world.add(made[0].name, made[0].signer, made[0].chain).start()
+        return True
 
     def thief_returns(self) -> None:
         """Whoever has an old machine switches it on, files in the office's name, and tries to get it in."""

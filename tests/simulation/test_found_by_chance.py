@@ -6,6 +6,7 @@ A seed forgets its defect whenever the generator changes (`regressions`); these 
 import msgspec
 import pytest
 
+from office.enrolling import present_devices
 from schemas.casework.lifecycle import Stage as CaseStage
 from schemas.codec import PAGE_ENTRIES_MAX, decode
 from schemas.names import CaseId
@@ -52,6 +53,25 @@ def granted_by_the_county(stage: Stage) -> CaseId:
     for name, backup in backups.items():
         stage.restore(name, backup)
     return case
+
+
+# --- rollbacks -------------------------------------------------------------------------------------------------------
+
+
+def test_a_village_restored_behind_an_epoch_that_nobody_kept_is_found_out() -> None:
+    """Its epoch 2 was lost with the township's disk, epoch 3, which names it, had come: it opens another second."""
+    stage = Stage()
+    stage.sync(rounds=2)
+    village, township = stage.back_up("V1"), stage.back_up("TA")
+    stage.restart("V1")
+    stage.sync("V1", rounds=1)
+    stage.restore("TA", township)
+    stage.restart("V1")
+    talk(stage, stage.device("V1"))
+    stage.restore("V1", village)
+    node = stage.device("V1").node
+    assert not stage.settle()
+    assert ("TA", "rollback", node) in stage.world.findings
 
 
 # --- numbers ----------------------------------------------------------------------------------------------------------
@@ -294,6 +314,21 @@ def test_an_office_aside_gives_back_what_two_others_forgot_though_nobody_sees_it
     assert stage.see("TA", case).offeree == stage.device("TB").office
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_what_a_restored_county_had_passed_on_comes_back_though_its_author_was_replaced_meanwhile(known: bool) -> None:
+    # Nobody below saw that the county forgot anything, for of its own it had written nothing that others held; and the
+    # computer that would have sent it again was put away. The office aside had the case, and kept it to itself.
+    stage = Stage()
+    backup = stage.back_up("C")
+    case = stage.file("TB")
+    stage.offer("TB", case, "TA")
+    stage.sync(rounds=3)
+    stage.restore("C", backup, known=known)
+    assert stage.faults.replace_working(stage.device("TB"))
+    assert stage.settle() == []
+    assert case in stage.device("C").disk.cases.files
+
+
 def test_two_offices_whose_copies_both_went_bad_do_not_wait_for_each_other() -> None:
     # Each would answer once the other had: neither did, and the village's new device waited for its journal for ever.
     stage = Stage()
@@ -306,6 +341,46 @@ def test_two_offices_whose_copies_both_went_bad_do_not_wait_for_each_other() -> 
     stage.lose_and_replace("V3")
     assert stage.settle() == []
     assert stage.found("lost")
+
+
+def test_what_a_new_township_could_not_believe_yet_is_not_taken_for_lost() -> None:
+    # It heard of the burnt township after the village had given it that one's last words, twice: refused both times,
+    # and then asked for no more, for an answer that brings nothing believable says that nothing is held.
+    stage = Stage()
+    case = stage.file("V1")
+    stage.offer("V1", case, "TA")
+    stage.sync()
+    stage.cut("TA")
+    stage.accept("TA", case)
+    stage.sync("V1")
+    stage.lose_and_replace("TA")
+    township = stage.device("TA")
+    stage.cut(township.name)
+    assert stage.faults.enrol_again(stage.device("V1"))
+    stage.sync("V1")
+    stage.mend(township.name)
+    assert stage.settle() == []
+
+
+def test_a_journal_of_a_computer_unknown_above_is_not_closed_before_that_is_known() -> None:
+    # The township's successor asked the county for the journal of the village's first computer, of which it had not
+    # heard; the county had the beginning only, refused as well, so the case that the second computer had was lost.
+    stage = Stage()
+    stage.restart("TA")
+    stage.sync()
+    stage.cut("TA")
+    case = stage.file("V1")
+    stage.sync("V1")
+    stage.lose_and_replace("V1")
+    stage.sync("V1")
+    stage.lose_and_replace("TA")
+    township = stage.device("TA")
+    stage.cut(township.name)
+    assert stage.faults.enrol_again(stage.device("V1"))
+    stage.sync("V1")
+    stage.mend(township.name)
+    assert stage.settle() == []
+    assert case in stage.device("C").disk.cases.files
 
 
 # --- who stands above -------------------------------------------------------------------------------------------------
@@ -326,6 +401,64 @@ def test_a_village_that_was_enrolled_again_calls_the_township_that_its_sheet_nam
     case = stage.file("V1")
     assert stage.settle() == []
     assert case in stage.device("C").disk.cases.files
+
+
+def test_a_village_enrolled_again_by_a_new_township_stays_though_news_of_its_forerunners_comes_later() -> None:
+    # The burnt township had told nobody of the third computer. Its successor entered that one without knowing of any
+    # before it; then heard that the second had followed the first, and gave the seat to that: a computer long gone.
+    stage = Stage()
+    stage.lose_and_replace("V3")
+    stage.restart("TB")
+    stage.lose_and_replace("V3")
+    stage.sync()
+    stage.cut("TB")
+    stage.lose_and_replace("V3")
+    stage.lose_and_replace("TB")
+    village, township = stage.device("V3"), stage.device("TB")
+    assert stage.faults.enrol_again(village)
+    case = stage.file("V3")
+    assert stage.settle() == []
+    assert case in stage.device("C").disk.cases.files
+    assert township.books.children[village.office] == village.node
+    assert stage.world.run(present_devices(township.books))[village.office] == village.node
+
+
+def test_what_a_computer_wrote_that_only_a_burnt_township_had_enrolled_counts_through_its_successor() -> None:
+    # The county revoked the township below the enrolments of both, so nobody could believe the second computer any
+    # more, and only the third was entered anew: the case that the second had filed was lost, and it was receipted.
+    stage = Stage()
+    stage.cut("TA")
+    stage.lose_and_replace("V2")
+    stage.sync("V2")
+    case = stage.file("V2")
+    stage.offer("V2", case, "TA")
+    stage.sync("V2")
+    stage.lose_and_replace("V2")
+    stage.sync("V2")
+    stage.lose_and_replace("TA")
+    stage.sync("TA")
+    assert stage.faults.enrol_again(stage.device("V2"))
+    assert stage.settle() == []
+    for name in ("C", "TA"):
+        assert stage.see(name, case).offeree == stage.device("TA").office
+
+
+def test_what_a_township_published_of_which_every_trace_burnt_stays_in_the_village_that_has_it() -> None:
+    # The county forgot that it had enrolled the township, which then burnt. The village had believed it when it was
+    # told, and nobody else ever can: the judge took what it keeps for something that does not count.
+    stage = Stage()
+    backup = stage.back_up("C")
+    stage.lose_and_replace("TB")
+    stage.lose_and_replace("V3")
+    township = stage.device("TB")
+    stage.cut(township.name)
+    assert stage.work.publish(township)
+    stage.sync("V3")
+    stage.restore("C", backup)
+    stage.lose_and_replace("TB")
+    assert stage.settle() == []
+    assert stage.device("C").books.keyring.find(township.node) is None
+    assert len(stage.device("V3").disk.cases.records) == 1
 
 
 # --- a copy of a running machine --------------------------------------------------------------------------------------

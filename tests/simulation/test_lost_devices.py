@@ -71,14 +71,7 @@ def test_a_village_whose_township_was_replaced_twice_while_its_line_was_down_fol
     stage.cut("V1", "V2")
     case = stage.file("V1")
     for _ in range(2):
-        former = stage.device("TA")
-        made = stage.faults.successor_of(former)
-        assert made is not None
-        device, enrolling = made
-        assert stage.faults.write(stage.device("C"), enrolling)
-        former.stop()
-        former.wrecked = True
-        stage.world.add(device.name, device.signer, device.chain).start()
+        assert stage.faults.replace_working(stage.device("TA"))
         stage.sync("TA", "V3")
     stage.mend("V1", "V2")
     stage.sync()

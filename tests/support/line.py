@@ -241,6 +241,10 @@ class DirectLine:
         """See `Transport.hang_up`."""
         self.hung_up += 1
 
+    def break_off(self) -> None:
+        """See `Transport.break_off`."""
+        self.hung_up += 1
+
 
 class VirtualTime:
     """Waiting without waiting: time moves only when told."""

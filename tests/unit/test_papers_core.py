@@ -30,7 +30,7 @@ OTHER = SELF.randbytes(32)
 
 def page(**said: object) -> PaperPage:
     """A message that says only this."""
-    base: PaperPage = PaperPage("sender", "receiver", Epoch(1, b"nonce1"), [], [], [], False)  # pyright: ignore[reportArgumentType]
+    base: PaperPage = PaperPage("sender", "receiver", Epoch(1, b"nonce1"), [], [], False)  # pyright: ignore[reportArgumentType]
     return msgspec.structs.replace(base, **said)
 
 
@@ -217,14 +217,26 @@ def test_a_piece_is_two_seconds_of_the_line(line: str) -> None:
     assert fits(link.piece_bytes)
 
 
+def test_an_outage_makes_the_line_no_narrower_and_a_narrower_line_is_known_soon() -> None:
+    link = PaperLink()
+    link.measure(300, 0.6)
+    for _ in range(10):
+        link.measure(link.piece_bytes, 0.6 + link.piece_bytes / 8_000)
+    link.measure(link.piece_bytes, 9.0)
+    assert link.piece_bytes > 14_000
+    for _ in range(12):
+        link.measure(link.piece_bytes, 0.6 + link.piece_bytes / 2_500)
+    assert link.piece_bytes < 6_000
+
+
 def test_small_messages_measure_nothing_losses_halve_and_the_least_stays() -> None:
     link = PaperLink()
     link.measure(300, 9.0)
     assert link.piece_bytes == PIECE_BYTES_FIRST
-    # However long the small ones took, a piece is no faster than four times what was seen.
+    # However long the small ones took, the line is no wider than twice what was seen.
     link.measure(8_192, 8.0)
-    assert link.rate_bytes_s == 4_096
-    assert link.piece_bytes == PIECE_BYTES_FIRST
+    assert link.rate_bytes_s == 2_048
+    assert link.piece_bytes == 4_096
     for _ in range(5):
         link.fail()
     assert link.piece_bytes == PIECE_BYTES_MIN
