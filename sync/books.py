@@ -55,6 +55,7 @@ from sync.ports import (
     empty_batch,
 )
 from sync.rules import Rules
+from sync.seating import Claim, choose
 
 T = TypeVar("T")
 
@@ -410,25 +411,15 @@ class Books:
         self._hops.clear()
 
     def _seat_child(self, office: OfficeId) -> None:
-        """The device that nobody replaced works at the seat below, in whatever order its enrolments came (A15).
-
-        Where one between two was lost with its issuer, both seem the last: then whoever followed the present or any is.
-        What we entered ourselves is newer than what a former device of our own seat had entered: that does not speak.
-        """
+        """Judge anew which device works at a seat below (`sync.seating`, A15); the line to another is dropped."""
         present = self.children.get(office)
         last = [device.node for device in self.keyring.devices_of(office) if (office, device.node) not in self.replaced]
-        issuers = {node: self.enrolled_by[node][0].origin for node in last}
-        if self.seat.node in issuers.values():
-            former = {d.node for d in self.keyring.devices_of(self.seat.office)} - {self.seat.node}
-            last = [node for node in last if issuers[node] not in former]
-        if len(last) > 1:
-            lines = {node: self._lineage(node) for node in last}
-            heirs = [node for node in last if present in lines[node]]
-            followers = [node for node in last if lines[node] and self.keyring.find(lines[node][-1]) is None]
-            last = next((found for found in (heirs, followers) if len(found) == 1), last)
-        if present in last or len(last) != 1:
+        claims = [Claim(node, self.enrolled_by[node][0], self._lineage(node)) for node in last]
+        former = {device.node for device in self.keyring.devices_of(self.seat.office)} - {self.seat.node}
+        node = choose(claims, present, self.seat.node, former, lambda one: self.keyring.find(one) is not None)
+        if node is None or node == present:
             return
-        self.children[office] = last[0]
+        self.children[office] = node
         if present is not None and present in self.links:
             del self.links[present]
             self.batch.dropped_neighbours = [*self.batch.dropped_neighbours, present]

@@ -39,6 +39,10 @@ REGRESSIONS: Final[dict[str, tuple[int, Preset]]] = {
         305942,
         REENROLLED,
     ),
+    "a village entered again by a restored township lost its seat to what that had entered before and forgot": (
+        703738,
+        LOST_DEVICE,
+    ),
     "a bad copy of what a former computer of one's own seat wrote was not asked for in the villages": (
         507942,
         LOST_DEVICE,
