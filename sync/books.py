@@ -395,6 +395,15 @@ class Books:
         self.touch(journal)
         return True
 
+    def reopen(self, journal: JournalId) -> None:
+        """What was closed as lost may be had after all: it is asked for again, of everybody."""
+        for link in self.links.values():
+            link.not_held.pop(journal, None)
+        state = self.journal_state(journal)
+        state.lost_upto = min(state.lost_upto, state.size)
+        if state.wanted > state.size:
+            self.blocked.add(journal)
+
     def waits_for(self, node: NodeId, entry: Stored) -> bool:
         """Keep a statement about a device, or by one, unknown here: it is heard again once that is enrolled."""
         if self.seat_of_node(node) is not None:

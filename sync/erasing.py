@@ -128,11 +128,6 @@ async def _ask_again(books: Books, hashes: dict[EntryKey, bytes]) -> None:
     refused = await books.store.found({"incomplete"})
     refused |= {(found.journal, found.seq) for found in books.batch.evidence if found.code == "incomplete"}
     for journal in {journal for journal, _ in missing} & books.journals.keys():
-        for link in books.links.values():
-            link.not_held.pop(journal, None)
-        state = books.journal_state(journal)
-        state.lost_upto = min(state.lost_upto, state.size)
-        if state.wanted > state.size:
-            books.blocked.add(journal)
+        books.reopen(journal)
     for key in missing & refused:
         repair.miss(books, *key)

@@ -465,9 +465,8 @@ class Ledger:
         if code == "fork":
             return []  # recorded where it was proved; no better copy is to be had
         # Anything else may be a relay's damage: fetch it again (DESIGN 1.6).
-        credible = well_formed(run) and recovery.is_credible(books, link, run.journal)
-        if credible and books.want_upto(run.journal, run.start + len(run.lines)):
-            link.want_anew(run.journal)
+        if well_formed(run):
+            repair.want_again(books, link, run)
         books.find(code, run.journal, run.start, b"", run.prev)
         return []
 

@@ -44,9 +44,6 @@ from sync.ports import JournalState, Stored
 ROWS_MAX = 1_000_000
 """All rows of one stream: an upward lane 0 holds only what was given back."""
 
-STRANGE_JOURNALS_MAX = 1000
-"""Journals of which a neighbour brought nothing but refused runs, in one start: far more than the devices behind it."""
-
 ANSWERS_BYTES_TARGET = 256 * 1024
 """Bodies in the answers of one page: as many as in its runs. One segment of a journal travels whole in any case."""
 
@@ -166,21 +163,6 @@ def wants_for(books: Books, link: Link) -> list[Want]:
             _want(books, link, journal, state.wanted, wants)
     wants += [want for want in repair.wants(books, link) if _may_have_copy(books, link, want.journal)]
     return wants[:WANTS_PER_PAGE_MAX]
-
-
-def is_credible(books: Books, link: Link, journal: JournalId) -> bool:
-    """Whether a refused run is reason enough to ask for its journal, and so to keep a row for it for ever.
-
-    Not when nothing of it is held and it is said to be of this very device, or of a seat that does not lie behind the
-    neighbour: anybody can invent such. Of devices that are not known here so many a neighbour and start, no more.
-    """
-    if journal in books.journals:
-        return True
-    seat = books.seat_of_node(journal.origin)
-    if journal.origin == books.seat.node or (seat is not None and not within(seat, link.seat)):
-        return False
-    link.strange += 1
-    return link.strange <= STRANGE_JOURNALS_MAX
 
 
 def _want(books: Books, link: Link, journal: JournalId, size: int, wants: list[Want]) -> None:

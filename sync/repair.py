@@ -3,7 +3,8 @@
 What was verified when it came is verified again only when somebody asks (`Want`), so the ordinary path pays nothing.
 Bytes are judged by the entry's hash, which stands in every later entry and in signed checkpoints; so whoever sends the
 good copy need not be trusted. Never changes an entry's hash, place or number, and never accuses anybody: a bad copy is
-a relay's damage (DESIGN 1.6, RULINGS A7). Next: `sync.recovery` (wants and answers).
+a relay's damage (DESIGN 1.6, RULINGS A7), and a run that was refused for one is asked for again. Next: `sync.recovery`
+(wants and answers).
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 import msgspec
 
 from schemas.codec import Malformed
-from schemas.names import JournalId
+from schemas.names import JournalId, within
 from schemas.wire import Answer, Excerpt, Line, Run, Want, entry_hash, header_prefix, is_line, line_digest
 from sync import bodiless
 from sync.books import MISSING_MAX, Books
@@ -19,6 +20,9 @@ from sync.core.journal import Checked, Tip, check_run, links_of
 from sync.core.link import Link
 from sync.intact import DAMAGED, LOST, bad_among, tip_of
 from sync.ports import EntryKey, Stored
+
+STRANGE_JOURNALS_MAX = 1000
+"""Journals of which a neighbour brought nothing but refused runs, in one start: far more than the devices behind it."""
 
 
 async def damaged_among(books: Books, entries: Sequence[Stored]) -> list[int]:
@@ -159,3 +163,33 @@ def not_helped(books: Books, link: Link, want: Want, askable: Sequence[Link]) ->
     books.damaged.pop(key, None)
     books.missing.discard(key)
     books.find(LOST, want.journal, want.start)
+
+
+def want_again(books: Books, link: Link, run: Run) -> None:
+    """A run was refused, perhaps for a relay's damage: ask for what it would have brought.
+
+    Also where nobody had had it and it was closed as lost: this neighbour has it now.
+    """
+    state = books.journals.get(run.journal)
+    was_lost = state is not None and state.lost_upto > state.size
+    if not _is_credible(books, link, run.journal):
+        return
+    if was_lost:
+        books.reopen(run.journal)
+    if books.want_upto(run.journal, run.start + len(run.lines)) or was_lost:
+        link.want_anew(run.journal)
+
+
+def _is_credible(books: Books, link: Link, journal: JournalId) -> bool:
+    """Whether a refused run is reason enough to ask for its journal, and so to keep a row for it for ever.
+
+    Not when nothing of it is held and it is said to be of this very device, or of a seat that does not lie behind the
+    neighbour: anybody can invent such. Of devices that are not known here so many a neighbour and start, no more.
+    """
+    if journal in books.journals:
+        return True
+    seat = books.seat_of_node(journal.origin)
+    if journal.origin == books.seat.node or (seat is not None and not within(seat, link.seat)):
+        return False
+    link.strange += 1
+    return link.strange <= STRANGE_JOURNALS_MAX

@@ -39,6 +39,10 @@ REGRESSIONS: Final[dict[str, tuple[int, Preset]]] = {
         305942,
         REENROLLED,
     ),
+    "what nobody had and was closed as lost was not asked for when a copy of it came that was refused": (
+        703706,
+        ERASURE,
+    ),
     "a village entered again by a restored township lost its seat to what that had entered before and forgot": (
         703738,
         LOST_DEVICE,

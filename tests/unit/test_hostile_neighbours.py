@@ -35,7 +35,7 @@ from schemas.wire import (
     entry_hash,
     header_prefix,
 )
-from sync import forks, frame, ledger, paging, recovery
+from sync import forks, frame, ledger, paging, recovery, repair
 from sync.books import Books
 from sync.excerpts import excerpt_of
 from sync.exchange import converse
@@ -119,7 +119,7 @@ def test_a_start_names_only_what_it_holds_as_its_past(network: Network) -> None:
 
 
 def test_invented_journals_fill_nobodys_books(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recovery, "STRANGE_JOURNALS_MAX", 3)
+    monkeypatch.setattr(repair, "STRANGE_JOURNALS_MAX", 3)
     village, township = network[VILLAGE], network[TOWNSHIP]
     village.write(b"one")
     genuine = run_in(village.page(township), village.journal)
