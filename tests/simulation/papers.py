@@ -183,6 +183,8 @@ class PaperTraffic:
         """(device, paper) that it asked for without one."""
         self._lines: list[tuple[int, int, Message]] = []
         self._sent = 0
+        self._put = 0
+        """What was put on the line, copies counted: of two that arrive together the first put comes first."""
         self._waiting: dict[str, tuple[int, int]] = {}
         """Child → (its exchange that is not answered, until when it waits)."""
         if rate:
@@ -312,7 +314,8 @@ class PaperTraffic:
             delay = chance.randrange(1, weather.delay_ms + 1)
             if weather.reorder and chance.random() < weather.reorder:
                 delay *= 100
-            heapq.heappush(self._lines, (world.now + delay, self._sent, copy))
+            self._put += 1
+            heapq.heappush(self._lines, (world.now + delay, self._put, copy))
 
     def _garbled(self, data: bytes) -> bytes:
         page = msgspec.msgpack.decode(data, type=PaperPage)

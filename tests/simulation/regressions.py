@@ -56,5 +56,9 @@ REGRESSIONS: Final[dict[str, tuple[int, Preset]]] = {
         308474,
         REENROLLED,
     ),
+    "the simulator could not say which of two copies of one paper message that arrive together comes first": (
+        802053,
+        STICKS,
+    ),
 }
 """What was wrong → (seed, preset)."""
