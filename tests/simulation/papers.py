@@ -370,8 +370,10 @@ class PaperTraffic:
                 self._carry(child)
             if self._held() != before:
                 continue
-            sides = (side for device in self.world.survivors() for side in device.paper_sides.values())
-            if not any(side.link.set_aside for side in sides):
+            # Nobody asks a device again that another one has replaced.
+            lines = [(child, above) for child in self.world.children() if (above := self.world.above(child))]
+            ends = [(child.paper_sides.get(above.node), above.paper_sides.get(child.node)) for child, above in lines]
+            if not any(side is not None and side.link.set_aside for pair in ends for side in pair):
                 return True
             self.world.advance(DAY)  # What came wrong too often is asked for again then.
         return False

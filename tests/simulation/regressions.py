@@ -60,5 +60,9 @@ REGRESSIONS: Final[dict[str, tuple[int, Preset]]] = {
         802053,
         STICKS,
     ),
+    "the simulator waited for a device that had been replaced to bring a paper that came wrong from it": (
+        807707,
+        STICKS,
+    ),
 }
 """What was wrong → (seed, preset)."""
