@@ -25,7 +25,7 @@ types: ## the strict type checker
 simulate: ## the whole network under faults in virtual time (SEEDS=n, or SEED=n to replay one)
 	@$(DEPLOY) simulate $(ARGS)
 
-bench: ## measure (BENCH=ingest, wire, agent, casework or bundle)
+bench: ## measure (BENCH=ingest, wire, agent, casework, bundle, audit or reverify)
 	@$(DEPLOY) bench $(ARGS)
 
 county-year: ## one county's year of 344,000 cases, folded and counted (SHARE=0.01 takes seconds)

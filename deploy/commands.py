@@ -24,7 +24,9 @@ hash) and takes about a minute; later ones start at once and need no network.
   lint        ruff: rules and layout (`lint --fix` repairs what it can)
   types       the strict type checker (`types FILE …` for some files)
   simulate    the whole network under faults in virtual time: `simulate SEEDS=1000`, `simulate SEED=42` replays one
-  bench       measure: `bench BENCH=ingest`, wire, agent, casework or bundle
+  bench       measure: `bench BENCH=ingest`, wire, agent, casework, bundle, audit (what is found of frauds planted in a
+              county's year, and who is wrongly accused: `bench audit --share 0.01 --seed 7`) or reverify (10 million
+              entries: a quarter of an hour and 6 GB of disk; `bench reverify --entries 1000000`)
   county-year one county's year, 344,000 cases by the routes of the catalogue, folded and counted; minutes (SHARE=0.01:
               a hundredth of it, in seconds)
   nightly     the drills that need hours or rights: thin lines, power cuts, older releases, long searches; one JSON line

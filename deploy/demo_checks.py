@@ -23,8 +23,8 @@ from schemas.casework.fold import Item, fold
 from schemas.casework.regimes import regime_of
 from schemas.casework.visibility import readers
 from schemas.codec import decode
+from schemas.headed import EntryHeader
 from schemas.names import CaseId, Epoch, NodeId
-from schemas.wire import EntryHeader
 from sync.ports import Sealer
 
 COUNTY: Final = "hub"

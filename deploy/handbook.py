@@ -3,8 +3,9 @@
 `samples/tongban.toml` is every setting with its meaning (`office.settings`); `REFUSALS.md` is every code that a page, a
 verb or the line can answer with, and its sentences. Codes are read from the sources without running them: a refusal is
 a call whose first argument is the code and whose last text is the English sentence; the Chinese one stands before it,
-or in `office.sentences`. Never edits prose (`OPERATING.md`). `tests/architecture/test_documents.py` compares both files
-with what this makes, `tests/architecture/test_sentences.py` finds a code without a Chinese sentence.
+or in `office.sentences`. `AUDIT_RULES.md` is every rule of the county's audit with its guard and thresholds. Never
+edits prose (`OPERATING.md`). `tests/architecture/test_documents.py` compares all three files with what this makes,
+`tests/architecture/test_sentences.py` finds a code without a Chinese sentence.
 """
 
 import ast
@@ -15,6 +16,10 @@ from pathlib import Path
 from typing import Final
 
 from deploy.environment import ROOT
+from hub.audit.integrity import INTEGRITY_RULES
+from hub.audit.limits import LIMITS
+from hub.audit.rule import Declared
+from hub.audit.rules import RECORDING_RULES, RULES
 from office.capturing import REFUSALS as OF_PAPERS
 from office.dispositions import CODES
 from office.sentences import SENTENCES
@@ -29,6 +34,7 @@ from sync.proof.words import REASONS as PROOF_REASONS
 FOLDER: Final = ROOT / "deploy"
 SAMPLE: Final = FOLDER / "samples" / "tongban.toml"
 REFUSALS: Final = FOLDER / "REFUSALS.md"
+AUDIT_RULES: Final = FOLDER / "AUDIT_RULES.md"
 SOURCES: Final = ("schemas", "sync", "office", "hub", "township_node", "village_agent")
 
 RAISED: Final = (
@@ -79,11 +85,31 @@ What a verb, a form, the line or the store may refuse.
 """
 
 
+AUDIT_HEAD: Final = """\
+# The rules of the county's audit
+
+Made by `python -m deploy.handbook` from the sources. RED asks the office for an answer (红牌), YELLOW for an
+explanation (黄牌), INFO asks nothing and feeds the choice of files to be looked at. Every rule is judged on the edge
+that favours the office: days on the line belong to nobody, and silence is a notice. A star marks the rules built first.
+An officer of the county confirms a finding before anything is asked of a township. Have a lawyer confirm an article
+before an order quotes it.
+
+"""
+
+AUDIT_LIMITS: Final = """
+## Thresholds
+
+A county may choose another number within the range.
+
+"""
+
+
 def main() -> int:
-    """Write both files. Returns the exit status."""
+    """Write the files. Returns the exit status."""
     SAMPLE.write_text(sample(), encoding="utf-8")
     REFUSALS.write_text(refusals(), encoding="utf-8")
-    print(f"{SAMPLE.relative_to(ROOT)}, {REFUSALS.relative_to(ROOT)}")
+    AUDIT_RULES.write_text(audit_rules(), encoding="utf-8")
+    print(", ".join(str(path.relative_to(ROOT)) for path in (SAMPLE, REFUSALS, AUDIT_RULES)))
     return 0
 
 
@@ -113,6 +139,32 @@ def meanings(path: Path, name: str) -> dict[str, str]:
         if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
             found[ast.unparse(field.target)] = str(text.value.value)
     return found
+
+
+# --- audit ------------------------------------------------------------------------------------------------------------
+
+
+def audit_rules() -> str:
+    """Every rule of the audit, and every threshold, as Markdown."""
+    rows = ["| code | rule | highest | ground | what it leaves alone | thresholds |", "| --- " * 6 + "|"]
+    for rule in (*INTEGRITY_RULES.values(), *RULES, *RECORDING_RULES):
+        limits = rule.limits if isinstance(rule, Declared) else ()
+        star = " ★" if isinstance(rule, Declared) and rule.is_starred else ""
+        cells = (
+            f"{rule.code}{star}",
+            f"{rule.title[1]}<br>{rule.title[0]}",
+            rule.severity.value.upper(),
+            rule.ground,
+            f"{rule.guard[1]}<br>{rule.guard[0]}",
+            "<br>".join(f"`{name}`" for name in limits) or "—",
+        )
+        rows.append(f"| {' | '.join(cells)} |")
+    table = ["| threshold | default | range | unit | why |", "| --- " * 5 + "|"]
+    table += [
+        f"| `{name}` | {limit.default} | {limit.low}–{limit.high} | {limit.unit} | {limit.reason} |"
+        for name, limit in LIMITS.items()
+    ]
+    return AUDIT_HEAD + "\n".join(rows) + "\n" + AUDIT_LIMITS + "\n".join(table) + "\n"
 
 
 # --- codes -----------------------------------------------------------------------------------------------------------

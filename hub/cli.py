@@ -11,13 +11,20 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hub.cli_audit import add_findings
 from hub.cli_calendar import add_calendar
 from hub.cli_catalogue import add_catalogue
 from hub.cli_erase import add_erasures
+from hub.cli_eventlog import add_event_logs
 from hub.cli_moves import add_county_moves
+from hub.cli_oversight import add_supervision
 from hub.cli_publish import add_publishing, tell_names, unpublished_names
+from hub.cli_reverify import add_reverify
+from hub.cli_samples import add_samples
+from hub.cli_witness import add_beacons
 from office.cli import Arguments, Verbs, add_local, add_sheet, show_progress
 from office.cli_devices import add_devices, confirm_device, revoke_device
+from office.cli_oversight import add_oversight
 from office.cli_register import add_openings
 from office.paths import Home
 from schemas.names import NodeId, OfficeId, seat_of
@@ -43,8 +50,8 @@ def add_verbs(verbs: Verbs) -> None:
         help=say("县名：全网每个签名都带有它", "the county's name: every signature of the network carries it"),
     )
     due = say(
-        "核验本节点的数据，一天内已核验过的除外；供系统定时运行",
-        "verify this node's store if not done within a day; for the system's scheduler",
+        "审计时限已到的件，并核验本节点的数据，当天已做过的除外；供系统定时运行",
+        "audit whatever ran out and verify this node's store, unless done within a day; for the system's scheduler",
     )
     verbs.add("nightly", nightly, due)
     offices = say("全县的单位及其设备", "the county's offices and their devices")
@@ -53,6 +60,8 @@ def add_verbs(verbs: Verbs) -> None:
     add_openings(verbs)
     add_county_moves(verbs)
     add_erasures(verbs)
+    _add_audit(verbs)
+    add_oversight(verbs)
     _add_divisions(verbs)
     _add_network(verbs, network)
     add_devices(verbs, confirms=True)
@@ -95,6 +104,19 @@ def _add_import(verbs: Verbs, parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--anew", action="store_true", help=anew)
     add_local(verbs, parser)
     verbs.share(parser, import_offices)
+
+
+def _add_audit(verbs: Verbs) -> None:
+    say = verbs.say
+    summary = say("县级审计", "the county's audit")
+    audit = verbs.add_bare("audit", summary, "audit findings --open")
+    group = audit.add_subparsers(title=say("做什么", "what"), metavar="WHAT", required=True)
+    add_findings(group, verbs)
+    add_event_logs(group, verbs)
+    add_supervision(group, verbs)
+    add_reverify(group, verbs)
+    add_samples(group, verbs)
+    add_beacons(group, verbs)
 
 
 def _add_divisions(verbs: Verbs) -> None:
@@ -152,10 +174,17 @@ async def found(arguments: Arguments) -> int:
 
 async def nightly(arguments: Arguments) -> int:
     """`nightly`: what `hub.worker` does when Redis wakes it."""
-    from hub.jobs import find_verified, verify_when_due
+    from hub.audit.reverify import Pass, chain_when_due, find_reverified, segments_when_due
+    from hub.jobs import find_verified, sweep_when_due, verify_when_due
 
-    result = await verify_when_due(arguments.home) or find_verified(arguments.home)
-    faults = result.faults if result is not None else []
+    home = arguments.home
+    await sweep_when_due(home)
+    result = await verify_when_due(home) or find_verified(home)
+    faults = list(result.faults) if result is not None else []
+    await segments_when_due(home)
+    await chain_when_due(home)
+    passes = [find_reverified(home, what) for what in Pass]
+    faults += [f"{fault.code} {fault.where}" for one in passes if one is not None for fault in one.faults]
     print("\n".join(faults) if faults else arguments.say("已核验，未发现问题", "verified, nothing found"))
     return 1 if faults else 0
 

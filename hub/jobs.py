@@ -1,9 +1,10 @@
-"""The county's regular work besides its pen: plain coroutines that only read, the same with and without Redis.
+"""The county's regular work besides its pen: plain coroutines, the same with and without Redis.
 
-A job is due by what stands in its record, a small file beside the store, never by what a queue remembers: Redis only
-wakes a worker (DESIGN 6). A job that is run twice does the same again and harms nothing. Never writes an entry: that is
-the pen's (the daily beacon is lit by the process that holds it, `office.serving`).
-Next: `hub.worker` (woken by Redis), `hub.__main__` (verb `nightly`, for a scheduler of the system's own).
+A job is due by what stands in rows or in its record, a small file beside the store, never by what a queue remembers:
+Redis only wakes a worker (DESIGN 6). A job that is run twice, or killed and run again, does the same and harms nothing.
+Never writes an entry: that is the pen's (it lights the daily beacon itself, `office.serving`, and is asked for the
+reminders of unanswered orders).
+Next: `hub.worker` (woken by Redis), `hub.beside` (in the hub's own process), verb `nightly` (the system's scheduler).
 """
 
 import logging
@@ -13,9 +14,13 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from hub.audit.auditing import auditor_of
+from hub.audit.examining import Examined
 from office.clock import SystemClock
+from office.local import RunningNode
 from office.node import Node
-from office.paths import write_private
+from office.paths import Home, write_private
+from office.publishing import Publication
 from office.verifying import verify
 from schemas.names import Instant
 
@@ -66,3 +71,27 @@ async def verify_when_due(folder: Path, *, now: Instant | None = None) -> Verifi
     if result.faults:
         log.error("the nightly verification found %d faults; run hub verify and read them", len(result.faults))
     return result
+
+
+async def examine_arrived(folder: Path) -> Examined:
+    """Audit what has arrived since the last time, in the node in `folder`."""
+    node = await Node.open(folder, with_pen=False)
+    try:
+        async with auditor_of(node) as auditor:
+            return await auditor.examine()
+    finally:
+        await node.close()
+
+
+async def sweep_when_due(folder: Path) -> Examined | None:
+    """The day's sweep of the audit. Returns None if it was done. Reminders are asked of whoever has the pen."""
+
+    async def publish(publication: Publication) -> int:
+        return (await RunningNode.find(Home(folder)).publish(publication)).count
+
+    node = await Node.open(folder, with_pen=False)
+    try:
+        async with auditor_of(node, publish) as auditor:
+            return await auditor.sweep_when_due()
+    finally:
+        await node.close()

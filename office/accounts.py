@@ -52,6 +52,9 @@ SESSION_NAME_BYTES: Final = 32
 _APPROVING: Final = frozenset({Role.APPROVER, Role.LEADER})
 """Who may give leave: the head of the organ, and whoever signs in their place."""
 
+_SUPERVISING: Final = frozenset({Role.SUPERVISOR, Role.LEADER})
+"""Who may order, score and publish: supervision is apart from the handling of cases (DOMAIN H, S)."""
+
 _LOGIN_CHARACTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789._-")
 _LOGIN_CHARACTERS_MAX: Final = 40
 _NAME_CHARACTERS_MAX: Final = 120
@@ -249,6 +252,19 @@ class Accounts:
         """Raise `AccountRefused` unless `officer` has an open account at this node."""
         if all(one.officer != officer or not one.active for one in await self.list_officers()):
             raise _no_such_officer()
+
+    async def check_supervisor(self, officer: OfficerId) -> None:
+        """Raise `AccountRefused` unless `officer` supervises here, or leads: who handles cases judges nobody."""
+        found = [one for one in await self.list_officers() if one.officer == officer and one.active]
+        if not found:
+            raise _no_such_officer()
+        if _SUPERVISING.isdisjoint(found[0].roles):
+            raise AccountRefused(
+                "not_a_supervisor",
+                "督办、考核和通报由督查人员或值班领导办理，没有写入；请由其办理，或请管理员为本账号加上督查岗位。",
+                "Orders, scores and circulars are for supervisors and leaders; nothing was written. Let one of them do "
+                "it, or ask the administrator to give this account the role supervisor.",
+            )
 
     async def check_leader(self, officer: OfficerId) -> None:
         """Raise `AccountRefused` unless `officer` is one of `list_leaders`."""

@@ -35,7 +35,7 @@ from office.paths import TEMPORARY, Home, write_private_pieces
 from office.scratch import scratch_of
 from office.seat import SeatFile, load_seat_file
 from office.settings import Settings, load_settings
-from office.snapshots import FILES, POSTGRESQL, SQLITE, Described, copy_sqlite, describe, dump_postgres
+from office.snapshots import FILES, POSTGRESQL, SQLITE, Described, copy_sqlite, count_rows, describe, dump_postgres
 from office.storage import FILING_ROOM_BYTES
 from office.upgrading import forget_old_copy
 from office.vault import Vault
@@ -80,6 +80,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
     """How many; None where they were left out."""
     bytes: int
     """Of all other members together, before sealing: the room that a restore needs."""
+    audit: dict[str, int] | None = None
+    """Rows of the audit's own database, by table; None where there is none, or where it is in the same PostgreSQL."""
 
 
 class Backup(Struct, frozen=True):
@@ -114,6 +116,14 @@ class Snapshot(Struct, frozen=True):
     described: Described
 
 
+class AuditCopy(Struct, frozen=True):
+    """The copy of the audit's own database."""
+
+    path: Path
+    tables: dict[str, int]
+    """Rows by table."""
+
+
 async def make_backup(folder: Path, target: Path, *, with_papers: bool, progress: Progress) -> Made:
     """Back the node in `folder` up into the folder `target`, and delete its backups there that are too old.
 
@@ -126,8 +136,11 @@ async def make_backup(folder: Path, target: Path, *, with_papers: bool, progress
     now = SystemClock().now()
     vault = await open_vault(home, settings)
     with storage_in_words(), scratch_of(home) as scratch:
+        audit = await _copy_audit(home, settings, scratch, progress)
         snapshot = await _take_snapshot(home, settings, vault, scratch, progress)
         members, papers = list(_small_files(home)), list(_papers(home)) if with_papers else None
+        if audit is not None:
+            members.insert(0, file_member(home.audit.name, audit.path))
         members = [file_member(FILES[snapshot.kind], snapshot.path), *members, *(papers or ())]
         own = seat.chain[-1].enrolment
         manifest = Manifest(
@@ -141,6 +154,7 @@ async def make_backup(folder: Path, target: Path, *, with_papers: bool, progress
             database=snapshot.kind,
             described=snapshot.described,
             papers=None if papers is None else len(papers),
+            audit=None if audit is None else audit.tables,
             bytes=sum(member.size for member in members),
         )
         path = target / name_of(manifest)
@@ -182,6 +196,26 @@ async def _take_snapshot(
     key = vault.store_key if vault is not None else None
     await copy_sqlite(source, path, key, progress)
     return Snapshot(SQLITE, path, await _describe_file(path, key))
+
+
+async def _copy_audit(home: Home, settings: Settings, scratch: Path, progress: Progress) -> AuditCopy | None:
+    """The audit's own SQLite file, where there is one. Before the store: it must never know more than that."""
+    if not home.audit.exists() or database_url(settings.database, home.database).drivername != SQLITE_DRIVER:
+        return None
+    path = scratch / home.audit.name
+    _check_scratch_room(home, _size_of(home.audit))
+    await copy_sqlite(home.audit, path, None, progress)
+    return AuditCopy(path, await count_file(path))
+
+
+async def count_file(path: Path) -> dict[str, int]:
+    """Rows by table of a plain SQLite file."""
+    engines = open_engines(URL.create(SQLITE_DRIVER, database=str(path)))
+    try:
+        async with engines.read.connect() as connection:
+            return await connection.run_sync(count_rows)
+    finally:
+        await engines.close()
 
 
 async def _describe_file(path: Path, key: bytes | None) -> Described:

@@ -22,7 +22,8 @@ from office.sticks import name_of
 from office.web.line import count_waiting
 from schemas.names import Epoch, Instant, NodeId, OfficeId
 from schemas.refusals import Refused
-from schemas.wire import Cursor
+from schemas.wire import Cursor, Size
+from sync import second_path
 from sync.core.bundle import BUNDLE_BYTES_MAX, BUNDLE_BYTES_MIN, Manifest
 from sync.core.link import Link
 from sync.paging import Load
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 
 REMEMBERED_MAX: Final = 200
 """Bundles remembered each way: two a day for three months."""
+
+COUNTY: Final = OfficeId("county")
+"""Stands for the county's own node, whatever its code: where a village's second path leads (`sync.second_path`)."""
 
 PAPERS_MAX: Final = 500
 """Papers acknowledged in each bundle for a neighbour: a month of a busy village; older words of it have arrived."""
@@ -92,6 +96,8 @@ class Gone(Struct, frozen=True):
     """Photographs and PDF whose last byte is in it: digests, hexadecimal."""
     place: str = ""
     """Where it went: `stick`, `browser`; empty while that is not known to have succeeded."""
+    own_upto: list[Size] = []
+    """On a second path: how far our own journals are on the stick, while another bundle is to go on behind."""
 
 
 class Flawed(Struct, frozen=True):
@@ -175,9 +181,22 @@ class Bundles:
                     "bundles on a stick with bundle reply.",
                 )
             return books.parent
+        county = second_path.county_of(books)
+        if office == COUNTY and (county is None or second_path.find_link(books, county) is None):
+            raise Refused(
+                "bundle_no_second_path",
+                "只有村级节点才能越过乡镇直接写给县中心，没有写入；请用 bundle write（不加 --county）写给上级。",
+                "Only a village writes past its township to the county itself; nothing was written. Write to the "
+                "office above with bundle write, without --county.",
+            )
+        if office == COUNTY and county is not None:
+            return county
         for node in (books.parent, *books.children.values()):
             if node is not None and node in books.links and books.links[node].seat == office:
                 return node
+        for link in books.links.values():
+            if books.parent is None and second_path.is_second(books, link) and link.seat == office:
+                return link.neighbour  # a village whose township is silent, which has spoken with us so
         raise Refused(
             "bundle_no_neighbour",
             f"{office} 不是本单位的上级或直接下级，或还没有设备，没有写入；请核对单位代码。",
@@ -213,10 +232,13 @@ class Bundles:
             for gone in mine:
                 if gone.serial == after:
                     load.sent = {(cursor.lane, cursor.epoch): cursor.number for cursor in gone.upto}
+                    load.given = {size.journal: size.size for size in gone.own_upto}
                     on_stick = {bytes.fromhex(digest): upto for digest, upto in gone.papers_upto.items()}
             acknowledged = [bytes.fromhex(digest) for digest in remembered.whole.get(receiver, [])]
             papers = OutgoingPapers(self._node.writer, receiver, self._node.papers, on_stick)
-            await papers.plan(self._node.paper_wants, acknowledged)
+            link = second_path.find_link(self._node.books, receiver)
+            if link is None or not second_path.is_second(self._node.books, link):  # there papers never go
+                await papers.plan(self._node.paper_wants, acknowledged)
             serial = 1 + max((gone.serial for gone in mine), default=0)
             keys = self._keys_for(receiver)
             written = await write_bundle(
@@ -228,7 +250,8 @@ class Bundles:
                 bytes_max=bytes_max,
                 papers=papers,
             )
-            gone = _gone(written, papers)
+            own_upto = [Size(journal.origin, journal.epoch, upto) for journal, upto in sorted(load.given.items())]
+            gone = replace(_gone(written, papers), own_upto=own_upto)
             before = [replace(one, papers_upto={}) if one.receiver == receiver else one for one in remembered.gone]
             await self._save(replace(remembered, gone=[*before, gone][-REMEMBERED_MAX:]))
             return gone, written.data
@@ -325,7 +348,7 @@ class Bundles:
                 gone,
                 _is_acknowledged(books.links.get(gone.receiver), gone)
                 and not (gone.receiver == books.parent and papers.intersection(gone.papers_ended)),
-                gone.receiver not in books.links,
+                second_path.find_link(books, gone.receiver) is None,
             )
             for gone in reversed(self._load().gone)
             if gone.place
@@ -338,6 +361,8 @@ class Bundles:
         photographs = {digest.hex() for digest in await node.paper_wants.unacknowledged()}
         found: list[Safety] = []
         for link in list(node.books.links.values()):
+            if second_path.is_second(node.books, link):
+                continue  # All of it waits for the township as well.
             is_above = link.neighbour == node.books.parent
             papers = photographs if is_above else set[str]()
             waiting, is_more, _ = await count_waiting(link, node.store)

@@ -1,4 +1,4 @@
-"""What one transaction changes in the projections, and where case files and the register are kept.
+"""What one transaction changes in the projections, and where case files, the register and oversight are kept.
 
 `Cases` is the port: tables of a real node (`office.projection`), dictionaries of a simulated one (`MemoryCases`). Rows
 are values: they are made by `office.casebook` and written in the ledger's own transaction.
@@ -12,13 +12,14 @@ from typing import Final, Protocol, TypeAlias
 from msgspec import Struct
 
 from office.dispositions import FOLD_FAILED
+from office.oversight import Threads
 from office.register import RegisterRows, Row
 from office.routing import readers_of
 from schemas.casework.casefile import NO_CASE, CaseFile
 from schemas.casework.clocks import day_of
 from schemas.casework.events import CaseEvent, RosterAdded
 from schemas.names import CaseId, Instant, OfficeId
-from schemas.register import EnquiryRecorded
+from schemas.oversight_fold import Filed
 from schemas.register_fold import Record
 from sync.ports import Disposition, Stored
 
@@ -101,7 +102,7 @@ class CaseRows(Struct):
         return [Disposition(place, "quarantined", FOLD_FAILED) for place in spoiled]
 
 
-class Cases(Protocol):
+class Cases(Threads, Protocol):
     """Where case files are kept: tables of a real node, dictionaries of a simulated one."""
 
     async def read(self, subjects: Sequence[CaseId]) -> dict[CaseId, CaseFile]:
@@ -145,7 +146,7 @@ class MemoryCases:
         self.operations: dict[bytes, Operation] = {}
         self.serial = 0
         self.records: dict[bytes, Row] = {}
-        """Enquiries as well."""
+        """Enquiries and oversight as well."""
         self.listed: dict[CaseId, dict[bytes, RosterAdded]] = {}
 
     async def read(self, subjects: Sequence[CaseId]) -> dict[CaseId, CaseFile]:
@@ -170,7 +171,18 @@ class MemoryCases:
 
     async def read_records(self) -> list[Record]:
         """See `Cases.read_records`."""
-        return [row.record for row in self.records.values() if not isinstance(row.event, EnquiryRecorded)]
+        return [row.record for row in self.records.values() if row.record is not None]
+
+    async def read_threads(self, threads: Sequence[bytes]) -> list[Filed]:
+        """See `office.oversight.Threads.read_threads`."""
+        return [one for one in self._filed() if one.thread in threads]
+
+    async def read_overseen(self, kinds: Sequence[str], number: str = "") -> list[Filed]:
+        """See `office.oversight.Threads.read_overseen`."""
+        return [one for one in self._filed() if one.event.kind in kinds and one.event.number.startswith(number)]
+
+    def _filed(self) -> list[Filed]:
+        return [row.filed for row in self.records.values() if row.filed is not None]
 
     async def read_of_person(self, document_type: str, document_number: str) -> list[CaseFile]:
         """See `Cases.read_of_person`."""

@@ -18,7 +18,7 @@ from msgspec import Struct
 from office.case_rows import CaseRows, Cases, Item, Operation
 from office.dispositions import AWAITING_PREDECESSOR, FOLD_FAILED, FOREIGN_OFFICE, NO_BODY, REVOKED
 from office.own_faults import place_of
-from office.register import RegisterBook, is_of, records_for
+from office.register import RegisterBook, audience_for, is_of, is_of_no_case, records_for
 from office.routing import FOR_READERS, audience_of, readers_of
 from schemas.casework.casefile import NO_CASE, CaseFile, Erasure
 from schemas.casework.events import Act, CaseEvent, CaseFiled, RosterAdded, UnknownKind, decode_event
@@ -27,7 +27,9 @@ from schemas.casework.residue import Removal, read_residue
 from schemas.casework.visibility import lineage
 from schemas.codec import Malformed
 from schemas.names import CaseId, OfficeId, seat_of
-from schemas.register import REGISTER, Published
+from schemas.oversight import Overseen
+from schemas.oversight_fold import Filed
+from schemas.register import Published
 from schemas.register_fold import Register
 from schemas.wire import KIND_ERASED, Erased, is_line
 from sync import repair
@@ -115,7 +117,7 @@ class CaseInterpreter:
             if event.state in ("", "unknown"):
                 unread[subject].append(position)
         await self._load([*items, *unread])
-        interpretation = Interpretation([])
+        interpretation = Interpretation([], await self._book.judge(self._cases))
         failed = await self._fold_cases(items, interpretation)
         for subject, positions in unread.items():
             if self._find(subject) is None:
@@ -141,6 +143,18 @@ class CaseInterpreter:
         await self._load(subjects)
         found = {subject: self._find(subject) for subject in subjects}
         return {subject: readers_of(case) for subject, case in found.items() if case is not None}
+
+    async def audiences(self, entries: Sequence[Stored]) -> list[frozenset[OfficeId]]:
+        """See `sync.ports.Interpreter.audiences`."""
+        await self._load(list({entry.subject for entry in entries if entry.subject is not None}))
+        found = [
+            audience_for(self.books, entry)
+            if entry.subject is None
+            else audience_of(entry.kind, self._find(entry.subject))
+            for entry in entries
+        ]
+        self._trim()
+        return found
 
     async def cases_of(self, office: OfficeId) -> list[CaseId]:
         """Cases that this office reads, those of the present transaction included."""
@@ -202,13 +216,24 @@ class CaseInterpreter:
         """What is published, as of this moment of the transaction. Ask each time: a failure makes another one."""
         return self._book.register
 
+    async def threads(self, wanted: Sequence[bytes]) -> dict[bytes, list[Filed]]:
+        """These threads of oversight, by the hash of what began them, as of this moment of the transaction."""
+        return await self._book.threads(self._cases, wanted)
+
+    async def overseen(self, kinds: Sequence[str], number: str = "") -> list[Filed]:
+        """Everything of these kinds of oversight whose number begins so, as of this moment of the transaction."""
+        pending = [row.filed for row in self._book.changes.values() if row is not None and row.filed is not None]
+        staged = [one for one in pending if one.event.kind in kinds and one.event.number.startswith(number)]
+        held = [*await self._cases.read_overseen(kinds, number), *staged]
+        return list({one.hash: one for one in held if self._book.changes.get(one.hash, one) is not None}.values())
+
     def _take_record(self, entry: Stored) -> Outcome:
         event, outcome = self._book.take(self.books, entry)
         if event is not None:
             self._note_record(event, entry.hash)
         return outcome
 
-    def _note_record(self, event: Published, digest: bytes) -> None:
+    def _note_record(self, event: Published | Overseen, digest: bytes) -> None:
         if seat_of(event.office) == self.books.seat.office:
             self._operations.setdefault(event.operation, Operation(event.operation, NO_CASE, event.kind, digest))
 
@@ -481,7 +506,8 @@ def _read(entry: Stored, seat: OfficeId | None) -> CaseEvent | Outcome:
         event = decode_event(entry.kind, entry.body)
     except UnknownKind as unknown:
         # Of the register, and yet about a case: nothing that a newer version could make sense of.
-        return Outcome("quarantined", "malformed") if entry.kind in REGISTER else Outcome("unknown", unknown.code)
+        known = is_of_no_case(entry.kind)
+        return Outcome("quarantined", "malformed") if known else Outcome("unknown", unknown.code)
     except Malformed as malformed:
         return Outcome("quarantined", malformed.code)
     if seat is None or (seat != event.office and seat != seat_of(event.office)) or not is_of(event.officer, seat):

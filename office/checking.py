@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from office.age_stream import Identity
 from office.archive import Progress
-from office.backup import PAPER_NAME, Manifest
+from office.backup import PAPER_NAME, Manifest, count_file
 from office.clock import SystemSalts
 from office.database import SQLITE_DRIVER, Engines, database_url, open_engines
 from office.locking import open_vault
@@ -83,6 +83,8 @@ async def check(
         try:
             async with engines.read.connect() as connection:
                 faults = _compare(manifest.described, await describe(connection))
+            if manifest.audit is not None:
+                faults += _compare_rows(manifest.audit, await count_file(home.audit) if home.audit.exists() else {})
             before = await _folded(engines)
         finally:
             await engines.close()
@@ -116,17 +118,21 @@ async def check(
 
 def _compare(stated: Described, found: Described) -> list[Fault]:
     """What the copy holds against what was counted when it was made."""
-    faults = [
-        Fault(
-            "backup_differs", name, f"应有 {count} 行，实有 {there} 行", f"{count} rows are stated, {there} are there"
-        )
-        for name, count in stated.tables.items()
-        if (there := found.tables.get(name, 0)) != count
-    ]
+    faults = _compare_rows(stated.tables, found.tables)
     for head in sorted(set(stated.heads) ^ set(found.heads), key=lambda head: (head.origin, head.epoch)):
         en = "the journal does not reach as far as the backup says"
         faults.append(Fault("backup_differs", f"{head.origin}/{head.epoch}", "日志的长度或末条与备份所述不符", en))
     return faults
+
+
+def _compare_rows(stated: Mapping[str, int], found: Mapping[str, int]) -> list[Fault]:
+    return [
+        Fault(
+            "backup_differs", name, f"应有 {count} 行，实有 {there} 行", f"{count} rows are stated, {there} are there"
+        )
+        for name, count in stated.items()
+        if (there := found.get(name, 0)) != count
+    ]
 
 
 # --- tables ----------------------------------------------------------------------------------------------------------

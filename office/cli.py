@@ -40,6 +40,7 @@ from sync.core.errors import Fault, LocalFault
 
 if TYPE_CHECKING:
     from office.enrolling import Sheet
+    from office.serving import Besides
 
 # The heavy parts are imported by the verbs that need them: `--help` answers at once, also on an old computer.
 
@@ -63,6 +64,8 @@ class Application(Struct, frozen=True):
     add_verbs: "Callable[[Verbs], None] | None" = None
     title_zh: str = ""
     """The title in Chinese."""
+    beside: "Besides | None" = None
+    """What this program does beside its pages while it runs (`office.serving`)."""
 
 
 class _Group(argparse._SubParsersAction):  # pyright: ignore[reportPrivateUsage, reportMissingTypeArgument]
@@ -275,7 +278,7 @@ def _add_common(verbs: Verbs) -> None:
         _add_sheet_options(enrol, verbs)
     serving = say("启动本节点的页面和线路，直到被停止", "serve this node's pages and its line until stopped")
     run = verbs.add("run", run_node, serving, "run")
-    run.set_defaults(is_village=verbs.application.name == VILLAGE)
+    run.set_defaults(is_village=verbs.application.name == VILLAGE, beside=verbs.application.beside)
     talking = say(
         "立即与上级节点同步一次；运行中的节点会自动同步",
         "talk with the node above once, now; a running node does it itself",
@@ -427,7 +430,7 @@ async def run_node(arguments: Arguments) -> int:
     node = await Node.open(arguments.home, settings=settings, progress=show_progress, ready=listener.bind)
     announce(node)
     try:
-        await serve(node, listener)
+        await serve(node, listener, arguments.beside)
     finally:
         await node.close()
     return 0

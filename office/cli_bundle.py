@@ -149,6 +149,12 @@ def add_bundle(verbs: "Verbs") -> None:
     write = group.add_parser("write", help=writing)
     write.add_argument("folder", type=Path, help=folder)
     write.add_argument("--to", help=say("收件单位：上级或直接下级的代码", "the office above or one directly below"))
+    silent = say(
+        "村级节点用：乡镇长时间没有音讯时直接写给县中心；只含本村自己的记录，县读入后用 bundle reply 写回执",
+        "at a village whose township is silent: straight to the county, this village's own records alone; the county "
+        "answers with bundle reply",
+    )
+    write.add_argument("--county", action="store_true", help=silent)
     _add_size(verbs, write)
     verbs.share(write, write_bundles)
 
@@ -186,6 +192,10 @@ async def write_bundles(arguments: Arguments) -> int:
 
     async def work(desk: BundleDesk) -> "list[Gone]":
         office = OfficeId(arguments.to) if arguments.to else None
+        if arguments.county:
+            from office.bundles import COUNTY
+
+            office = COUNTY
         return await write_folder(desk, arguments.folder, office, arguments.bytes_max * MEGABYTE)
 
     _print_written(await _at(arguments.home, work), arguments.say)

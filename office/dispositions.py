@@ -7,15 +7,18 @@ given somewhere and not explained here. Next: `office.web.pages.line`, which sho
 from typing import Final
 
 from schemas.casework.casefile import BREACHES
+from schemas.oversight_fold import AWAITING, MISADDRESSED, NOT_ADDRESSED
 from sync.core.errors import LocalFault
 
-AWAITING_PREDECESSOR: Final = "awaiting_predecessor"
+AWAITING_PREDECESSOR: Final = AWAITING
 FOREIGN_OFFICE: Final = "foreign_office"
 NO_SUBJECT: Final = "no_subject"
 NO_BODY: Final = "no_body"
 FOLD_FAILED: Final = "fold_failed"
 REVOKED: Final = "revoked"
 REGISTER_FOREIGN: Final = "register_foreign"
+OVERSIGHT_FOREIGN: Final = "oversight_foreign"
+SCORE_UNEARNED: Final = "score_unearned"
 
 CODES: Final[dict[str, tuple[str, str]]] = {
     AWAITING_PREDECESSOR: (
@@ -54,6 +57,22 @@ CODES: Final[dict[str, tuple[str, str]]] = {
         "该条公告的事项不归写入单位管理（如乡镇发布全县目录、代其他乡镇发布开放时间），不予采信；请县中心核查写入设备。",
         "What this publishes is not its writer's to publish; it does not count. The county must examine that device.",
     ),
+    OVERSIGHT_FOREIGN: (
+        "督办、考核、通报由县中心发出，答复、申诉由被督办、被考核单位作出；本条写入单位无权，不予采信；请县中心核查写入设备。",
+        "Orders and scores are the county's to write, answers their addressee's; this one does not count. Examine it.",
+    ),
+    NOT_ADDRESSED: (
+        "该答复或申诉不是由被督办、被考核的单位作出，不予采信；请该单位自行答复，并请县中心核查写入设备。",
+        "This answers for another office; it does not count. That office must speak for itself; examine the device.",
+    ),
+    MISADDRESSED: (
+        "该条所写的单位与督办单或考核记录上的单位不一致，不予采信；请县中心核查写入设备。",
+        "This names another office than the order or score it is about; it does not count. Examine the device.",
+    ),
+    SCORE_UNEARNED: (
+        "加分没有写明做了什么（件数为零或无凭据），不予采信：“零投诉”等零数字本身不得加分；请县中心凭据重新记分。",
+        "Points added for nothing that happened, as for no complaints, do not count; enter them again with evidence.",
+    ),
     "malformed": (
         "该步骤的内容无法读取；请写入单位的管理员检查软件。",
         "The step's content cannot be read; the administrator of the writing office must check its software.",
@@ -85,6 +104,10 @@ CODES: Final[dict[str, tuple[str, str]]] = {
     "unbelieved_beacon": (
         "该条自称县中心的每日声明，但不是由县中心的设备写入，不予采信；请县中心核查写入设备。",
         "The county did not write this statement in its name; it does not count. The county must examine its writer.",
+    ),
+    "unbelieved_watermark": (
+        "该条自称县中心对某单位的存量说明，但不是由县中心的设备写入，不予采信；请县中心核查写入设备。",
+        "The county did not write this statement of its holdings; it does not count. The county must examine it.",
     ),
     "unbelieved_erasure": (
         "该条删除令不是由县中心的设备写入，或所指的不是同一件，不予采信，没有删除任何内容；请县中心核查写入设备。",

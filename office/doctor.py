@@ -23,6 +23,7 @@ from office.storage import FILING_ROOM_BYTES, MEBIBYTE, WARNING_ROOM_BYTES, Fold
 from office.web.line import SILENT_MS
 from schemas.codec import Malformed
 from schemas.refusals import Refused
+from sync import second_path
 from sync.core.errors import Fault, LocalFault
 from sync.failures import fault_of
 
@@ -220,6 +221,8 @@ async def _lines(node: Node) -> list[Finding]:
     findings: list[Finding] = []
     now = node.clock.now()
     for link in node.books.links.values():
+        if second_path.is_second(node.books, link):
+            continue  # It is used when it must be, and need not be heard of.
         memory = node.books.memories.get(link.neighbour)
         heard = memory.last_heard if memory is not None else 0
         subject = f"line {link.seat}"

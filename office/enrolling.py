@@ -10,7 +10,7 @@ first, and never logs a code. Sources: RULINGS A14, A15, C8; RELIABILITY 3. Next
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import argon2
@@ -100,6 +100,8 @@ class Reply(Struct, frozen=True, array_like=True):
     chain: list[Certificate]
     parent_address: str
     offices: list[Office] = []
+    county_address: str = ""
+    """Of the county's node, for the second path (`sync.second_path`)."""
 
 
 class Sheet(Struct, frozen=True):
@@ -154,15 +156,23 @@ class Enrolling:
     """The county's (or a township's) side: offices, codes, certificates."""
 
     def __init__(
-        self, write: AsyncEngine, read: AsyncEngine, writer: Writer, clock: Clock, salts: Salts, address: str
+        self,
+        write: AsyncEngine,
+        read: AsyncEngine,
+        writer: Writer,
+        clock: Clock,
+        salts: Salts,
+        address: str,
+        above: Callable[[], str] = str,
     ) -> None:
-        """`address`: this node's own, printed on sheets."""
+        """`address`: this node's own, printed on sheets. `above`: of the node above."""
         self._write = write
         self._read = read
         self._writer = writer
         self._clock = clock
         self._salts = salts
         self._address = address
+        self._above = above
         self._hasher = argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
         self._trying = asyncio.Lock()
 
@@ -245,7 +255,8 @@ class Enrolling:
         offices_here = await self.list_offices()
         own = [one for one in offices_here if one.office == asked.office]
         known = own + [one for one in offices_here if len(seat_of(one.office)) < 12 and one.office != asked.office]
-        return encode(Reply(chain, await self._parent_address(asked.office), known[:OFFICES_TOLD_MAX]))
+        county = self._above() if self._writer.books.parent is not None else self._address
+        return encode(Reply(chain, await self._parent_address(asked.office), known[:OFFICES_TOLD_MAX], county))
 
     def _check_proofs(self, asked: Request) -> None:
         check_public_keys(asked.keys)

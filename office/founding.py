@@ -152,7 +152,7 @@ def _seat_of(reply: Reply, root_key: bytes, node: NodeId, sheet: Sheet) -> SeatF
     admit_chain(Keyring(), Root(county, root_key), reply.chain)
     if own.node != node or own.office != sheet.office:
         raise RemoteFault("foreign_certificate", "the answer is for another device; enrol again")
-    return SeatFile(county, root_key, reply.chain, reply.parent_address or sheet.address)
+    return SeatFile(county, root_key, reply.chain, reply.parent_address or sheet.address, reply.county_address)
 
 
 async def _keep_offices(home: Home, known: list[Office]) -> None:

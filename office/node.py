@@ -42,6 +42,7 @@ from office.persons import person_key
 from office.projection import SqlCases
 from office.publishing import Publishing
 from office.receiving import Receiving
+from office.register import is_of_no_case
 from office.reminders import Reminders
 from office.seat import load_seat, load_seat_file
 from office.seeds import SAMPLE_COUNTY, load_calendar, load_catalogue, load_divisions
@@ -56,7 +57,6 @@ from schemas.casework.events import EVENTS
 from schemas.catalogue import Edition
 from schemas.divisions import DivisionTree, InvalidDivision, division_code, parse_divisions
 from schemas.names import CaseId, Instant, OfficeId, seat_of, within
-from schemas.register import REGISTER
 from sync.addresses import is_loopback
 from sync.books import Books, Seat
 from sync.core.errors import LocalFault
@@ -65,6 +65,7 @@ from sync.courier import LineState
 from sync.ledger import Ledger
 from sync.ports import Disposition, EntryKey, Stored, empty_batch
 from sync.sealing import SEAL_KEY_BYTES, AesGcmSealer
+from sync.second_path import CountyState
 from sync.store import SqlStore
 from sync.tables import entries
 from sync.writer import Writer
@@ -168,9 +169,19 @@ class Node:
             engines.read, self.cases, self.store, self.books, seat.office, lambda: self.dues.days(self.today)
         )
         self.enrolling = Enrolling(
-            engines.write, engines.read, self.writer, self.clock, self.salts, address_of(settings)
+            engines.write,
+            engines.read,
+            self.writer,
+            self.clock,
+            self.salts,
+            address_of(settings),
+            lambda: self.parent_address,
         )
         self.parent_address = settings.parent
+        self.county_address = settings.county
+        """At a village: where the second path leads; empty where nobody said."""
+        self.county_line: CountyState | None = None
+        """What became of the second path; None while it was never called for."""
         self.line_up: LineState | None = None
         """What the courier says of the line upward; None at the county, and while nobody talks upward."""
         self._names: dict[OfficeId, str] = {}
@@ -200,13 +211,7 @@ class Node:
         )
         self.receiving = Receiving(self.pen, self.casebook, self.seat)
         self.publishing = Publishing(
-            self.pen,
-            self.casebook,
-            self.seat,
-            self.is_office,
-            lambda: self.today,
-            check_officer=self.accounts.check_officer,
-            check_leader=self.accounts.check_leader,
+            self.pen, self.casebook, self.seat, self.is_office, lambda: self.today, self.accounts
         )
 
     @property
@@ -272,6 +277,7 @@ class Node:
             data_key = load_data_key(home, vault)
             node = cls(home, settings, load_seat(home, vault), engines, data_key, vault)
             node.parent_address = settings.parent or seat_file.parent_address
+            node.county_address = settings.county or seat_file.county_address
             node._locks = locks
             node._copies_first = with_copy
             if with_pen:
@@ -371,7 +377,7 @@ class Node:
             if disposition.state != "unknown":
                 continue
             for entry in await self.store.entries(journal, seq, seq + 1):
-                if entry.kind in (EVENTS if entry.subject is not None else REGISTER):
+                if entry.kind in EVENTS if entry.subject is not None else is_of_no_case(entry.kind):
                     subjects.add(entry.subject)
         if subjects:
             await self._refold(subjects, stated)

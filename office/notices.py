@@ -2,7 +2,8 @@
 
 The notice names everything at once: item, materials with what is missing, procedure, time, fee, telephone, address.
 The slip adds what was handed in and promised. Both say that the agent takes no fee, and where to ask and to complain.
-The slip's QR code carries number and query code behind a `#`: a browser sends that part to no server (RULINGS B7).
+The slip's QR code carries number, query code and the device's signed statement behind a `#`: a browser sends that part
+to no server (RULINGS B7).
 Never reads a clock and never writes. Next: `office.web.pages.filing`.
 """
 
@@ -75,10 +76,10 @@ def address(settings: Settings) -> str:
     return settings.query_address.strip()
 
 
-def qr_text(settings: Settings, tracking: str, secret: str = "") -> str:
-    """What the QR code holds. Only a slip has the secret."""
+def qr_text(settings: Settings, tracking: str, secret: str = "", statement: str = "") -> str:
+    """What the QR code holds. Only a slip has the secret, and the signed `statement` (`schemas.slips`)."""
     page = address(settings)
-    parts = [tracking, secret] if secret else [tracking]
+    parts = [part for part in (tracking, secret, statement) if part]
     return f"{page}#{'/'.join(parts)}" if page else " ".join(parts)
 
 

@@ -42,6 +42,11 @@ class Home:
         return self.folder / "node.db"
 
     @property
+    def audit(self) -> Path:
+        """At the county: what the audit found, and its working tables, unless the settings name a PostgreSQL."""
+        return self.folder / "audit.db"
+
+    @property
     def keys(self) -> Path:
         """The device's two private keys. Whoever copies this file is this device: a copy shows as a fork."""
         return self.folder / "device.key"

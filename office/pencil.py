@@ -38,6 +38,7 @@ from schemas.casework.reasons import NotPermitted
 from schemas.casework.roles import Role
 from schemas.casework.visibility import readers
 from schemas.codec import Malformed
+from schemas.headed import EntryHeader
 from schemas.names import (
     OPERATION_BYTES,
     CaseId,
@@ -48,7 +49,6 @@ from schemas.names import (
 )
 from schemas.papers import PaperRef
 from schemas.refusals import Refused
-from schemas.wire import EntryHeader
 from sync.core.journal import Draft
 from sync.ports import Clock, Stored
 

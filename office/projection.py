@@ -20,6 +20,7 @@ from office.case_rows import CASES_OF_PERSON_MAX, CaseRows, Operation
 from office.casebook import guests_of
 from office.database import for_single_statements
 from office.dues import NOTHING, Due, number_of
+from office.oversight import read_rows, values_of
 from office.own_faults import place_of
 from office.persons import PersonIndex
 from office.register import RegisterRows, Row
@@ -32,6 +33,7 @@ from office.tables import (
     counters,
     enquiries,
     operations,
+    oversight,
     papers,
     records,
     roster_people,
@@ -43,7 +45,8 @@ from schemas.casework.events import RosterAdded
 from schemas.casework.stages import ENDED, Stage
 from schemas.codec import decode, encode
 from schemas.names import CaseId, Instant, OfficeId, seat_of
-from schemas.register import EnquiryRecorded, decode_record
+from schemas.oversight_fold import Filed
+from schemas.register import EnquiryRecorded, Published, decode_record
 from schemas.register_fold import Record
 from sync.ports import Sealer
 
@@ -55,6 +58,9 @@ _DUE_COLUMNS: Final = slice(CASE_COLUMNS.index("due_day"), CASE_COLUMNS.index("d
 
 KEYS_PER_QUERY_MAX: Final = 500
 """Values in one IN list: as many as a page has entries, and SQLite before 3.32 takes 999 in a statement."""
+
+_OF_NO_CASE: Final = (records, enquiries, oversight)
+"""Tables of entries that are about no case."""
 
 _UPDATES: Final = ", ".join(f"{name} = excluded.{name}" for name in CASE_COLUMNS[1:])
 _UPSERT_CASES_SQLITE: Final = (  # our own column names only
@@ -176,6 +182,21 @@ class SqlCases:
                     log.error("a row of the register cannot be read: %s", place_of(error))
         return found
 
+    async def read_threads(self, threads: Sequence[bytes]) -> list[Filed]:
+        """See `office.oversight.Threads.read_threads`."""
+        found: list[Filed] = []
+        async with self._auto.connect() as connection:
+            for start in range(0, len(threads), KEYS_PER_QUERY_MAX):
+                some = oversight.c.thread.in_(threads[start : start + KEYS_PER_QUERY_MAX])
+                found += await read_rows(connection, self._sealer, some)
+        return found
+
+    async def read_overseen(self, kinds: Sequence[str], number: str = "") -> list[Filed]:
+        """See `office.oversight.Threads.read_overseen`."""
+        wanted = oversight.c.kind.in_(kinds) & oversight.c.number.startswith(number, autoescape=True)
+        async with self._auto.connect() as connection:
+            return await read_rows(connection, self._sealer, wanted)
+
     async def find_register_differences(self, rows: RegisterRows) -> list[bytes]:
         """Of these entries, those whose rows are not what `rows` gives: for `verify`."""
         wanted = {
@@ -186,7 +207,7 @@ class SqlCases:
         async with self._auto.connect() as connection:
             for start in range(0, len(hashes), KEYS_PER_QUERY_MAX):
                 some = hashes[start : start + KEYS_PER_QUERY_MAX]
-                for table in (records, enquiries):
+                for table in _OF_NO_CASE:
                     found = await connection.execute(select(table).where(table.c.hash.in_(some)))
                     here |= {(table.name, row["hash"]): dict(row) for row in found.mappings()}
         differing = {key[1] for key in wanted.keys() | here.keys() if wanted.get(key) != here.get(key)}
@@ -194,9 +215,9 @@ class SqlCases:
 
     async def count_register(self) -> int:
         """How many rows the tables of the register have."""
-        counts = [select(func.count()).select_from(table).scalar_subquery() for table in (records, enquiries)]
         async with self._auto.connect() as connection:
-            return await connection.scalar(select(counts[0] + counts[1])) or 0
+            counts = [await connection.scalar(select(func.count()).select_from(table)) for table in _OF_NO_CASE]
+        return sum(count or 0 for count in counts)
 
     async def named_among(self, digests: Collection[bytes]) -> set[bytes]:
         """Those of these papers that some case still names, as a paper or as its thumbnail."""
@@ -323,7 +344,7 @@ class SqlCases:
         gone = list(rows.changes)
         for start in range(0, len(gone), KEYS_PER_QUERY_MAX):
             some = gone[start : start + KEYS_PER_QUERY_MAX]
-            for table in (records, enquiries):
+            for table in _OF_NO_CASE:
                 await connection.execute(delete(table).where(table.c.hash.in_(some)))
         for table, values in self._register_values(rows):
             if values:
@@ -331,13 +352,14 @@ class SqlCases:
 
     def _register_values(self, rows: RegisterRows) -> tuple[tuple[Table, list[dict[str, object]]], ...]:
         kept = [row for row in rows.changes.values() if row is not None]
+        published = [(row, row.record.event) for row in kept if row.record is not None]
         return (
-            (records, [self._record_values(row) for row in kept if not isinstance(row.event, EnquiryRecorded)]),
+            (records, [self._record_values(row, event) for row, event in published]),
             (enquiries, [_enquiry_values(row, row.event) for row in kept if isinstance(row.event, EnquiryRecorded)]),
+            (oversight, [values_of(row.filed, row.body, self._sealer) for row in kept if row.filed is not None]),
         )
 
-    def _record_values(self, row: Row) -> dict[str, object]:
-        event = row.event
+    def _record_values(self, row: Row, event: Published) -> dict[str, object]:
         return {
             "hash": row.hash,
             "kind": event.kind,
@@ -500,8 +522,7 @@ async def clear_projections(connection: AsyncConnection) -> None:
         papers,
         operations,
         counters,
-        records,
-        enquiries,
+        *_OF_NO_CASE,
     ):
         await connection.execute(delete(table))
 

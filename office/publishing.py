@@ -8,7 +8,7 @@ reading side).
 """
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Final, TypeAlias
 
@@ -16,8 +16,10 @@ import msgspec
 from msgspec import Struct, structs
 
 from office.casebook import CaseInterpreter
+from office.overseeing import Accounts, Oversee, Overseeing
 from office.pencil import OperationReused, Pen
 from office.people import check_staffing, office_of
+from office.seeds import load_calendar
 from office.texts import check_texts
 from schemas.calendar import FIRST_YEAR, LAST_YEAR
 from schemas.casework.casefile import NO_CASE
@@ -94,7 +96,7 @@ class PublishRecords(Struct, frozen=True, tag="records"):
     entries: list[tuple[str, bytes]]
 
 
-Publication: TypeAlias = PublishEdition | PublishNames | PublishRecords
+Publication: TypeAlias = PublishEdition | PublishNames | PublishRecords | Oversee
 
 
 def records_of(*events: Published) -> PublishRecords:
@@ -112,20 +114,25 @@ class Publishing:
         seat: OfficeId,
         is_office: Callable[[OfficeId], bool],
         today: Callable[[], date],
-        *,
-        check_officer: Callable[[OfficerId], Awaitable[None]],
-        check_leader: Callable[[OfficerId], Awaitable[None]],
+        accounts: Accounts,
     ) -> None:
-        """`is_office`: whether the county has this office. `check_officer`, `check_leader`: raise `Refused` for who has
-        no open account at this node, or is no leader on duty of it (`office.accounts`).
-        """
+        """`is_office`: whether the county has this office."""
         self._pen = pen
         self._casebook = casebook
         self._seat = seat
         self._is_office = is_office
         self._today = today
-        self._check_officer = check_officer
-        self._check_leader = check_leader
+        self._check_officer = accounts.check_officer
+        self._check_leader = accounts.check_leader
+        self._overseeing = Overseeing(
+            pen,
+            casebook,
+            seat,
+            is_office,
+            today,
+            lambda: casebook.register.calendar(load_calendar()),
+            accounts,
+        )
 
     async def publish(self, publication: Publication) -> int:
         """Do what is asked. Returns how many entries were written; 0: everything is published already.
@@ -134,6 +141,8 @@ class Publishing:
         with another content, that takes effect before the last one, or that is too large; for what is another office's
         to say; for a grant that cannot be. And what `check_officer` and `check_leader` raise.
         """
+        if isinstance(publication, Oversee):
+            return await self._overseeing.write(publication)
         draft = await self._judge(publication)
 
         async def drafting() -> Sequence[Draft]:
@@ -148,6 +157,9 @@ class Publishing:
 
     async def check(self, publication: Publication) -> None:
         """Raise what `publish` would, and write nothing."""
+        if isinstance(publication, Oversee):
+            await self._overseeing.check(publication)
+            return
         self._drafts(await self._judge(publication))
 
     def _drafts(self, draft: Callable[[Register], list[Published]]) -> list[Draft]:
@@ -155,7 +167,9 @@ class Publishing:
         revised = [structs.replace(event, revision=register.next_revision(event)) for event in draft(register)]
         return [Draft(event.kind, None, _body(event)) for event in revised]
 
-    async def _judge(self, publication: Publication) -> Callable[[Register], list[Published]]:
+    async def _judge(
+        self, publication: PublishEdition | PublishNames | PublishRecords
+    ) -> Callable[[Register], list[Published]]:
         """What to write, once the register is known inside the transaction."""
         if len(_operation_of(publication)) != OPERATION_BYTES:
             raise Refused(
@@ -446,7 +460,7 @@ def _body(event: Published) -> bytes:
     return body
 
 
-def _operation_of(publication: Publication) -> bytes:
+def _operation_of(publication: PublishEdition | PublishNames | PublishRecords) -> bytes:
     if isinstance(publication, PublishRecords):
         return _read(*publication.entries[0]).operation if publication.entries else b""
     return publication.operation

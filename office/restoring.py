@@ -325,7 +325,8 @@ class Extraction:
 
     def __init__(self, home: Home) -> None:
         self._home = home
-        self._places = {path.name: path for path in (*files_of(home), *(home.folder / name for name in FILES.values()))}
+        databases = (home.audit, *(home.folder / name for name in FILES.values()))
+        self._places = {path.name: path for path in (*files_of(home), *databases)}
         self._file: io.BufferedWriter | None = None
         self._is_first = True
 

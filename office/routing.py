@@ -14,6 +14,7 @@ from schemas.casework.casefile import NO_CASE, CaseFile
 from schemas.casework.events import EVENTS
 from schemas.casework.visibility import readers
 from schemas.names import OfficeId
+from schemas.oversight import OVERSIGHT
 from schemas.register import REGISTER, EnquiryRecorded
 
 
@@ -26,6 +27,8 @@ class Audience(StrEnum):
     """Only the offices above the author, which get it in runs: in-house steps, which are nobody else's business."""
     BELOW = "below"
     """Every seat below the author, and those above as always: the register (`schemas.register`)."""
+    ADDRESSED = "addressed"
+    """The seat that the entry names, those between it and the author, and those above as always: oversight."""
 
 
 IN_HOUSE_PREFIX: Final = "house."
@@ -37,8 +40,10 @@ AUDIENCES: Final[dict[str, Audience]] = dict.fromkeys(EVENTS, Audience.READERS)
 RECORD_AUDIENCES: Final[dict[str, Audience]] = {
     **dict.fromkeys(REGISTER, Audience.BELOW),
     EnquiryRecorded.kind: Audience.ABOVE,
+    **{kind: Audience(event.scope.value) for kind, event in OVERSIGHT.items()},
 }
-"""The same for what is about no case. Enquiries are counted above, and are nobody's business below."""
+"""The same for what is about no case. Enquiries are counted above, and are nobody's business below; what the county has
+to say to one office is no other office's."""
 
 FOR_READERS: Final = frozenset(kind for kind, audience in AUDIENCES.items() if audience is Audience.READERS)
 """Kinds that go to exactly the readers of their case."""

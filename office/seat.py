@@ -27,6 +27,8 @@ class SeatFile(Struct, frozen=True):
     root: bytes
     chain: list[Certificate]
     parent_address: str = ""
+    county_address: str = ""
+    """Of the county's node, as the office above knew it at the enrolment: for the second path."""
 
 
 def save_seat(home: Home, seat: SeatFile) -> None:

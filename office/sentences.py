@@ -65,6 +65,8 @@ SENTENCES: Final[Mapping[str, str]] = {
     ),
     "malformed_key_file": "这不是所需的密钥文件，未被使用；请核对节点目录（--home）和其中的 device.key。",
     "newer_store": "数据库由更高版本的程序写成，本程序没有打开它，数据未被改动；请装回该版本，或恢复升级之前的备份。",
+    "newer_audit": "审计数据表由更高版本的程序写成，本程序没有打开，数据未被改动；请装回该版本，或恢复升级之前的备份。",
+    "redis_silent": "Redis 没有应答，未能唤醒后台程序；数据不会丢失，请启动 Redis 和后台程序，届时补审已到的条目。",
     "no_epoch": "本进程没有本节点的写入权，本次未写入；请用 run 启动节点后再试。",
     "not_county": "该操作只能由县级节点进行；县级代码为 6 位，下级单位请凭注册单用 enrol 注册。",
     "not_enrolled": (
@@ -139,6 +141,10 @@ SENTENCES: Final[Mapping[str, str]] = {
     "no_parent": "县级节点没有上级，无须同步；乡镇会自行与县联系。",
     "no_session": _AGAIN_BY_ITSELF,
     "not_a_child": _ONLY_HERE,
+    "not_the_county": "该地址的应答者不是县中心的节点，没有发送任何数据；请改正设置 county（县中心节点的地址）。",
+    "second_path_foreign": (
+        "村级节点直接联系县中心时只能上送本村自己的记录，该页没有收下；其余内容请经乡镇上送，并请县中心核查该设备。"
+    ),
     "not_a_node": "该地址的应答者不是本网络的节点，没有发送数据；请核对上级地址和端口。",
     "not_a_question": "收到的是应答页，而会话只能由下级发起，没有收下；请核对地址和软件版本。",
     "other_certificate": (
@@ -146,6 +152,8 @@ SENTENCES: Final[Mapping[str, str]] = {
         "并检查途中有无代理。"
     ),
     "other_device": "上级单位已换用另一台设备；请向上级索取新的注册单。",
+    "malformed_slip": "这不是凭条上的签名码；请重新扫描整个二维码，或输入其中最长的一段。",
+    "presented_slip_damaged": "所记的一张凭条在本机数据库中已损坏，无法读取；请运行 verify 查看数据库是否完好。",
     "paper_damaged": "附件在本机磁盘上已损坏，已单独移开，没有交出；系统会自动重新取得，反复出现请检查磁盘。",
     "paper_mismatch": "传来的附件内容与其编号不符，没有收下，已有的附件不受影响；会自动重传，反复出现请检查对方磁盘。",
     "paper_missing": "该附件的原件不在本机；请在办件页面点“取回原图”，线路接通后自动传来。",
@@ -254,6 +262,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "no_certificate": "本机没有该条目作者的注册证书，不能出具证明；请向上级单位索取。",
     "not_a_proof": "这不是证明文件；请选用出具单位给您的文件。",
     "not_held": "本机没有该条目；请先同步，或向上级单位索取。",
+    "claim_too_large": "证明此事所需的内容过长，一份证明文件装不下；请保存整个存储，不要清理。",
     "not_signed_yet": "该条目还没有签名的检查点；请先同步一次，再出具证明。",
     "unknown_algorithm": "只使用 Ed25519 的签名和副署；请索取这种密钥。",
 }

@@ -14,12 +14,13 @@ import gc
 import logging
 import signal
 import socket
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
 from litestar import Router
+from msgspec import Struct
 
 from office.clock import SystemClock, SystemSalts
 from office.connections import watched_protocol
@@ -32,13 +33,15 @@ from office.storage import LOOK_AGAIN_S
 from office.web.app import create_app
 from office.web.guards import device
 from office.web.local import local_router
-from schemas.divisions import is_village_office
+from schemas.divisions import Tier, is_village_office, tier_of_office
 from schemas.refusals import Refused
 from sync.core.errors import Fault
+from sync.county_line import CountyLine
 from sync.courier import Courier, Timetable
 from sync.exchange import Responder, converse
 from sync.http import HttpLine, Wire, sync_router
 from sync.papers import PaperLine, PaperResponder, carry_all
+from sync.second_path import CountyState, has_one, is_called_for
 from sync.session import Doorkeeper
 from sync.sockets import make_steady
 
@@ -62,6 +65,11 @@ collector took 8 % of an ingest's CPU. A village keeps the default: its memory i
 BEACON_EVERY_MS: Final = 24 * 3600 * 1000
 BEACON_LOOK_S: Final = 600
 
+COUNTY_LOOK_S: Final = 1800.0
+"""How often a village whose township is silent speaks with the county itself: results come down so often."""
+COUNTY_SPREAD_S: Final = 300.0
+"""Its villages all find out in the same half hour: each comes at its own moment."""
+
 NAMES_LOOK_S: Final = 60
 """How soon a running hub knows a list of offices that was imported beside it."""
 
@@ -72,6 +80,9 @@ PAPERS_SWEEP_S: Final = 3600
 
 PURGE_LOOK_S: Final = 6 * 3600
 """Beacons come daily; what may go may as well go in the evening."""
+
+DRAWS_LOOK_S: Final = 600
+"""A county waits days for the townships' nonces."""
 
 RECOVERY_LOOK_S: Final = 60
 """How soon a new device of the township is given a way to help with a forgotten passphrase."""
@@ -128,16 +139,41 @@ def _bound(host: str, port: int) -> socket.socket:
     return listening
 
 
-async def serve(node: Node, listener: Listener) -> None:
+class Chore(Struct, frozen=True):
+    """Something that is done beside the pages, again and again (`tend`)."""
+
+    name: str
+    work: Callable[[Node], Awaitable[None]]
+    every_s: float
+
+
+class Beside(Struct, frozen=True):
+    """What one application does beside what every node does."""
+
+    chores: tuple[Chore, ...] = ()
+    routes: tuple[Router, ...] = ()
+
+
+Besides = Callable[[Node], contextlib.AbstractAsyncContextManager[Beside]]
+"""Made when a node begins to be served, ended with it."""
+
+
+async def serve(node: Node, listener: Listener, besides: Besides | None = None) -> None:
     """Serve until told to stop. The node stays open: closing it is the caller's."""
+    async with contextlib.nullcontext(Beside()) if besides is None else besides(node) as beside:
+        await _serve(node, listener, beside)
+
+
+async def _serve(node: Node, listener: Listener, beside: Beside) -> None:
     is_county = node.books.parent is None
     courier = make_courier(node)
     doorman = make_doorman(node.home, listener)
-    app = create_app(node, own_routes(node, courier, listener, doorman), is_tls=listener.tls is not None)
+    routes = [*own_routes(node, courier, listener, doorman), *beside.routes]
+    app = create_app(node, routes, is_tls=listener.tls is not None)
     server = make_server(app, doorman, listener, is_county=is_county)
     if is_county:
         gc.set_threshold(*COUNTY_COLLECTS)
-    async with at_work(node, courier):
+    async with at_work(node, courier, beside.chores):
         try:
             await server.serve(listener.sockets)
         finally:
@@ -145,8 +181,8 @@ async def serve(node: Node, listener: Listener) -> None:
 
 
 @contextlib.asynccontextmanager
-async def at_work(node: Node, courier: Courier | None) -> AsyncGenerator[None]:
-    """The line and the chores of an open node, until the block is left."""
+async def at_work(node: Node, courier: Courier | None, chores: Sequence[Chore] = ()) -> AsyncGenerator[None]:
+    """The line and the chores of an open node, until the block is left. `chores`: the application's own."""
     if courier is not None:
         node.pen.on_work, node.line_up = courier.wake, courier.state
         node.paper_wants.on_wanted = node.paper_wants.on_awaited = courier.wake_papers
@@ -163,16 +199,23 @@ async def at_work(node: Node, courier: Courier | None) -> AsyncGenerator[None]:
     ]
     if is_village_office(node.seat):
         tending.append(asyncio.create_task(tend(node, purge_closed_cases, PURGE_LOOK_S), name="purging"))
+    if node.county_address and has_one(node.books):
+        tending.append(asyncio.create_task(tend(node, talk_to_county, COUNTY_LOOK_S), name="second path"))
+    if tier_of_office(node.seat) is Tier.TOWNSHIP:
+        tending.append(asyncio.create_task(tend(node, join_draws, DRAWS_LOOK_S), name="draws"))
     if node.vault is not None:
         tending.append(asyncio.create_task(tend(node, keep_recovery, RECOVERY_LOOK_S), name="recovery"))
     if node.books.parent is None:
         tending.append(asyncio.create_task(tend(node, light_beacon, BEACON_LOOK_S), name="beacon"))
         tending.append(asyncio.create_task(tend(node, Node.load_names, NAMES_LOOK_S), name="names"))
+    tending += [asyncio.create_task(tend(node, chore.work, chore.every_s), name=chore.name) for chore in chores]
     try:
         yield
     finally:
         for task in tending:
             task.cancel()
+        # Each lets go of what it holds before whoever opened that closes it.
+        await asyncio.gather(*tending, return_exceptions=True)
         if courier is not None and talking is not None:
             courier.stop()
             await talking
@@ -275,6 +318,13 @@ async def keep_recovery(node: Node) -> None:
     await keep_deposit(node)
 
 
+async def join_draws(node: Node) -> None:
+    """A township's own chance in every fair draw of files that waits for it (AUDIT 4.1)."""
+    from office.samples import give_nonces
+
+    await give_nonces(node)
+
+
 async def keep_ballast(node: Node) -> None:
     """The file that a full disk may have: written at the start, and anew when there is room again."""
     await asyncio.to_thread(node.storage.keep_ballast)
@@ -362,6 +412,28 @@ def make_courier(node: Node) -> Courier | None:
 
 def _papers_over(node: Node, line: HttpLine) -> PaperLine:
     return PaperLine(node.writer, line, node.papers, node.paper_wants, node.clock)
+
+
+async def talk_to_county(node: Node) -> None:
+    """The second path, when it is called for (`sync.second_path`): one conversation with the county's node."""
+    failures = node.line_up.failures if node.line_up is not None else 0
+    if not is_called_for(node.books, node.clock.now(), failures):
+        return
+    await node.clock.sleep(node.jitter.between(0, COUNTY_SPREAD_S))
+    state = node.county_line = node.county_line or CountyState()
+    state.tried_at = node.clock.now()
+    line = CountyLine(node.writer, Wire(node.county_address, idle_s=node.settings.idle_timeout_s))
+    try:
+        await converse(node.writer, line)
+    except Fault as fault:
+        if fault.code != state.code:
+            log.warning("the second path fails: %.40r; the page of the line says what to do", fault.code)
+        state.code, state.hint = fault.code, fault.hint
+        return
+    finally:
+        line.hang_up()
+    state.code, state.hint, state.succeeded_at = "", "", node.clock.now()
+    await node.receiving.receive()
 
 
 async def check_parent(node: Node) -> None:

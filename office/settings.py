@@ -43,6 +43,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     that is made at the first start names them beside `host`, `address` and, for all addresses, this machine's name."""
     parent: str = ""
     """The address of the node above; empty = the one on the enrolment sheet."""
+    county: str = ""
+    """At a village: the address of the county's node, for when the township has been silent for 72 hours; empty = the
+    one that came with the enrolment. Only this village's own records go there, and what is meant for it comes back."""
     language: Literal["zh-CN", "en"] = "zh-CN"
     """Language of pages and messages before somebody signs in."""
     sync_every_s: Annotated[int, Meta(ge=1, le=86_400)] = 3600
@@ -78,6 +81,17 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     retention: str = "30"
     """At the county: for how many years closed cases are kept, counted from the year after their end; then `erase due`
     lists them. A number or permanent for all items, then single items, as 30, RS01=10, MZ03=permanent."""
+    audit: dict[str, int] = {}
+    """At the county: thresholds of audit rules that differ from the defaults, each by its name in `hub audit rules`, as
+    { reminder_days = 2 }."""
+    audit_pairs: str = ""
+    """At the county: duties that one officer may not both do in a case of an item, as kinds of entry or step.<code>:
+    RS05=custody.accepted+case.decided, LY01=step.survey+case.decided. Empty = none is declared."""
+    audit_batch_items: str = ""
+    """At the county: items that are rightly handled in groups, as RS03, YB02: many at once are no finding."""
+    audit_repeated_items: str = ""
+    """At the county: items that one person may rightly bring again within a year, as NY02, WJ02; they take the place of
+    those that the audit knows. Empty = those; none = not even those."""
     postgres_programs: str = ""
     """Folder of pg_dump and pg_restore, where they are not found by themselves."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -137,8 +151,10 @@ def _unknown(key: str, place: str) -> LocalFault:
 
 def sample_settings() -> str:
     """A settings file with every field at its default, commented out: what `init` leaves for the operator."""
+    defaults = Settings()
     lines = ["# Tongban: settings of this node. Remove the # before a line to change it."]
     lines += [
-        f"#{field.name} = {msgspec.json.encode(field.default).decode()}" for field in msgspec.structs.fields(Settings)
+        f"#{field.name} = {msgspec.json.encode(getattr(defaults, field.name)).decode()}"
+        for field in msgspec.structs.fields(Settings)
     ]
     return "\n".join(lines) + "\n"

@@ -61,7 +61,7 @@ async def describe(connection: AsyncConnection) -> Described:
 
 
 def _describe(connection: Connection) -> Described:
-    names = sorted(inspect(connection).get_table_names())
+    names = inspect(connection).get_table_names()
     if node_meta.name not in names or journals.name not in names:
         raise Refused(
             "no_store",
@@ -69,10 +69,16 @@ def _describe(connection: Connection) -> Described:
             "There is no node's data in this database; nothing was changed. Look at --home and the setting database.",
         )
     meta = {row.name: row.value for row in connection.execute(select(node_meta))}
-    tables = {name: connection.execute(select(func.count()).select_from(table(name))).scalar_one() for name in names}
+    tables = count_rows(connection)
     rows = connection.execute(select(journals).order_by(journals.c.origin, journals.c.ordinal, journals.c.nonce))
     heads = [Head(row.origin, str(Epoch(row.ordinal, row.nonce)), row.size, row.tip.hex()) for row in rows]
     return Described(meta.get(META_SCHEMA, 0), meta.get(META_PROJECTIONS, 0), tables, heads)
+
+
+def count_rows(connection: Connection) -> dict[str, int]:
+    """Rows of every table there is, by its name."""
+    names = sorted(inspect(connection).get_table_names())
+    return {name: connection.execute(select(func.count()).select_from(table(name))).scalar_one() for name in names}
 
 
 async def copy_sqlite(source: Path, target: Path, key: bytes | None, progress: Progress) -> None:

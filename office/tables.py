@@ -1,9 +1,9 @@
 """Tables of the office: cases as screens read them, which device work they came from, offices and enrolment codes.
 
-`cases`, `case_readers`, `asked`, `roster_people`, `second_notices`, `operations`, `counters`, `records`, `enquiries`
-are projections: dropped and folded again from entries at will (DESIGN 1.8). `offices` and `enrolment_codes` are the
-county's own list and are backed up. What a person may not see in a stolen file is inside `cases.file`, sealed; names
-stay clear for search, and persons are found by keyed marks (RULINGS C7).
+`cases`, `case_readers`, `asked`, `roster_people`, `second_notices`, `operations`, `counters`, `records`, `enquiries`,
+`oversight` are projections: dropped and folded again from entries at will (DESIGN 1.8). `offices` and `enrolment_codes`
+are the county's own list and are backed up. What a person may not see in a stolen file is inside `cases.file`, sealed;
+names stay clear for search, and persons are found by keyed marks (RULINGS C7).
 Texts have no length here: what arrived is bounded already, and must never fail in a column. Never holds anything but
 `reminders` that cannot be read back from entries or imported again. Next: `office.projection`,
 `office.worklists` (who reads), `office.enrolling`.
@@ -210,6 +210,27 @@ enquiries = Table(
 )
 """Who asked is not known here or anywhere: only that somebody did."""
 
+oversight = Table(
+    "oversight",
+    office_metadata,
+    Column("hash", LargeBinary(32), primary_key=True, comment="of the entry"),
+    Column("kind", Text, nullable=False),
+    Column("thread", LargeBinary(32), nullable=False, comment="hash of the entry that began the order or score"),
+    Column("number", Text, nullable=False, comment="schemas.oversight: on paper, a month, an office; may be empty"),
+    Column("office", Text, nullable=False, comment="who wrote it"),
+    Column("addressee", Text, comment="whom it is addressed to; null = all offices"),
+    Column("due_day", Integer, comment="as 20261122, the last day for an answer; null = none is asked"),
+    Column("at", BigInteger, nullable=False, comment="claimed, milliseconds since 1970 UTC"),
+    Column("origin", Text, nullable=False, comment="the device in whose journal it stands"),
+    Column("ordinal", BigInteger, nullable=False, comment="of that journal's epoch"),
+    Column("nonce", LargeBinary(6), nullable=False, comment="of that journal's epoch"),
+    Column("seq", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False, comment="the entry's, sealed like it under its hash"),
+    Index("oversight_threads", "thread"),
+    Index("oversight_of", "kind", "number"),
+)
+"""Orders, answers, circulars, scores, appeals: every entry that reads, also one that waits for what it is about."""
+
 reminders = Table(
     "reminders",
     office_metadata,
@@ -256,3 +277,14 @@ device_ends = Table(
     Column("unsent", BigInteger, nullable=False, comment="entries that it had stated and this node did not hold"),
 )
 """What was known of a device when it was revoked here. No projection: a neighbour's word is in no entry."""
+
+presented_slips = Table(
+    "presented_slips",
+    office_metadata,
+    Column("hash", LargeBinary(32), primary_key=True, comment="of the entry that the slip names"),
+    Column("state", Text, primary_key=True, comment="office.slip_checks.SlipState, as it was found"),
+    Column("at", BigInteger, nullable=False, comment="by this node's clock, milliseconds since 1970 UTC"),
+    Column("statement", LargeBinary, nullable=False, comment="MessagePack of schemas.slips.SlipStatement"),
+)
+"""Residents' slips whose entry was not here, or was another, when they were presented. No projection: a resident's
+paper is in no entry. Names no person."""

@@ -26,6 +26,7 @@ PROSE: Final = frozenset(
     {
         *("statement", "read_back", "note", "reason", "basis", "remedy", "text"),
         *("justification", "opinion", "findings", "minutes", "result"),
+        *("facts", "explanation", "rectified", "restoration", "grounds"),
     }
 )
 """Fields of events that hold free text; all others are names, numbers and titles."""

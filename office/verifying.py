@@ -22,6 +22,7 @@ from office.node import Node, Progress, no_progress
 from office.register import RegisterBook, RegisterRows
 from schemas.codec import Malformed, decode
 from schemas.names import CaseId, JournalId
+from schemas.oversight import OVERSIGHT
 from schemas.register import REGISTER
 from schemas.wire import (
     KIND_EPOCH_OPENED,
@@ -421,7 +422,7 @@ class _Walk:
         """Every row of the register is what its entry gives, and there is no other row."""
         # Before the entries: whatever comes while they are read has its row later.
         rows_here = await self.node.cases.count_register()
-        for kind in REGISTER:
+        for kind in (*REGISTER, *OVERSIGHT):
             after = 0
             while page := await self.node.store.entries_of_kind(kind, after=after, limit=CHUNK_ENTRIES):
                 after = page[-1].arrival
@@ -433,7 +434,7 @@ class _Walk:
     async def _register_page(self, page: Sequence[Stored]) -> int:
         """Compare the rows of these entries. Returns how many there must be."""
         book = RegisterBook()
-        settled = {disposition.key for disposition in await book.fold_page(self.node.books, page)}
+        settled = {disposition.key for disposition in await book.fold_page(self.node.books, page, self.node.cases)}
         differing = set(await self.node.cases.find_register_differences(RegisterRows(book.changes)))
         for entry in page:
             if entry.hash in differing or (entry.journal, entry.seq) in settled:

@@ -27,6 +27,20 @@ PAGE_BYTES_MAX = 4 * 1024 * 1024
 PAGE_COMPRESSED_BYTES_MAX = 1024 * 1024
 """A page on the wire. Senders aim at 64 KiB; one page with a single run of large bodies may be more."""
 
+PREFIX_BYTES: Final = 8
+"""Of an entry's hash, where a list names entries: by chance two are alike once in 2⁶⁴."""
+MISSING_STATED_MAX: Final = 64
+"""In one pin: 0.6 KB. Who lacks more says so again the next day."""
+
+WATERMARK_HEADS_MAX: Final = 8
+"""A seat's own journals in one watermark, 1.2 KB each at the longest path: one a start; more wait for the next day."""
+WATERMARK_PATH_MAX: Final = 32
+"""Hashes of a path: 2³² journals."""
+WATERMARK_BELOW_MAX: Final = 120
+"""Journals below a township in one watermark, 76 bytes each: forty villages that start three times a day."""
+WATERMARK_ADDRESSED_MAX: Final = 1500
+"""Entries listed in one watermark, 8 bytes each: so all the lists together fit one body."""
+
 _encoder = msgspec.msgpack.Encoder()
 _decoders: dict[object, msgspec.msgpack.Decoder[object]] = {}
 

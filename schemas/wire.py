@@ -6,11 +6,25 @@ Pure values. Never looks into a case's body (those are `schemas.casework.events`
 
 import hashlib
 from enum import IntEnum
-from typing import Annotated, Final, Protocol
+from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
-from schemas.codec import ENTRY_BODY_BYTES_MAX, HEAD_BYTES_MAX, UNREADABLE, Malformed, decode, encode, reader
+from schemas.codec import (
+    ENTRY_BODY_BYTES_MAX,
+    HEAD_BYTES_MAX,
+    MISSING_STATED_MAX,
+    PREFIX_BYTES,
+    UNREADABLE,
+    WATERMARK_ADDRESSED_MAX,
+    WATERMARK_BELOW_MAX,
+    WATERMARK_HEADS_MAX,
+    WATERMARK_PATH_MAX,
+    Malformed,
+    decode,
+    encode,
+    reader,
+)
 from schemas.names import (
     CASE_ID_BYTES,
     HASH_BYTES,
@@ -107,42 +121,6 @@ class Excerpt(Struct, frozen=True, array_like=True):
     def journal(self) -> JournalId:
         """The journal this entry belongs to."""
         return JournalId(self.origin, self.epoch)
-
-
-class EntryHeader(Struct, frozen=True, gc=False):
-    """Who, where and when of one entry. `hash` is the entry's identity by content."""
-
-    origin: NodeId
-    epoch: Epoch
-    seq: int
-    at: Instant
-    kind: str
-    subject: CaseId | None
-    hash: bytes
-
-
-class Headed(Protocol):
-    """An entry as the fold sees it: `EntryHeader`, or whatever else knows as much."""
-
-    @property
-    def epoch(self) -> Epoch:
-        """Of the journal it stands in."""
-        ...
-
-    @property
-    def at(self) -> Instant:
-        """Claimed time of writing."""
-        ...
-
-    @property
-    def subject(self) -> CaseId | None:
-        """The case it is about."""
-        ...
-
-    @property
-    def hash(self) -> bytes:
-        """Its identity by content."""
-        ...
 
 
 class Cursor(Struct, frozen=True, array_like=True, order=True):
@@ -298,6 +276,9 @@ class Certificate(Struct, frozen=True, array_like=True):
 
 # --- bodies of house-keeping entries (`line.*`); sync owns these kinds (RULINGS A9) ----------------------------------
 
+_Hash = Annotated[bytes, Meta(min_length=HASH_BYTES, max_length=HASH_BYTES)]
+_Prefix = Annotated[bytes, Meta(min_length=PREFIX_BYTES, max_length=PREFIX_BYTES)]
+
 
 class Parent(Struct, frozen=True, array_like=True):
     """Where an epoch continues: the epoch before it, its size and tip hash, and its final checkpoint."""
@@ -342,12 +323,19 @@ class Receipted(Struct, frozen=True, array_like=True):
 
 
 class Pinned(Struct, frozen=True, array_like=True):
-    """`line.pinned`: how many entries came from a neighbour and their running hash (RULINGS A9, A12)."""
+    """`line.pinned`: how many entries came from a neighbour and their running hash (RULINGS A9, A12).
+
+    `receipted_at`: its latest receipt for our own journal. With a beacon: `missing`, what the county lists as addressed
+    to us and is not here, and `watermark`, the list it goes by: prefixes of hashes. Trailing defaults are left out.
+    """
 
     neighbour: NodeId
     count: int
     running_hash: bytes
     beacon_at: Instant | None = None
+    receipted_at: Instant | None = None
+    missing: Annotated[list[_Prefix], Meta(max_length=MISSING_STATED_MAX)] = []
+    watermark: _Prefix | None = None
 
 
 class Beacon(Struct, frozen=True, array_like=True):
@@ -356,6 +344,35 @@ class Beacon(Struct, frozen=True, array_like=True):
     at: Instant
     count: int
     root: bytes
+
+
+class ProvedHead(Struct, frozen=True, array_like=True):
+    """A head with its place in the beacon's tree, and the RFC 6962 path from there to the root."""
+
+    head: JournalHead
+    index: int
+    path: Annotated[list[_Hash], Meta(max_length=WATERMARK_PATH_MAX)]
+
+
+class Addressed(Struct, frozen=True, array_like=True):
+    """What was addressed to a seat: how much was ever listed for it, a running hash over that, and what is listed now.
+
+    `prefixes`: 8 bytes of each entry's hash, in order; running hash = SHA-256(running hash ‖ prefix), from zero bytes.
+    """
+
+    count: int
+    running_hash: _Hash
+    prefixes: Annotated[bytes, Meta(max_length=PREFIX_BYTES * WATERMARK_ADDRESSED_MAX)]
+
+
+class Watermarked(Struct, frozen=True, array_like=True):
+    """`line.watermarked`: what the county holds of one seat, and what went to it, as of a beacon (RULINGS A12, A13)."""
+
+    office: OfficeId
+    beacon_at: Instant
+    heads: Annotated[list[ProvedHead], Meta(max_length=WATERMARK_HEADS_MAX)]
+    below: Annotated[list[JournalHead], Meta(max_length=WATERMARK_BELOW_MAX)]
+    addressed: Addressed
 
 
 class Enrolled(Struct, frozen=True, array_like=True):
@@ -391,8 +408,6 @@ ERASED_ENTRIES_MAX: Final = 150
 """Entries that one order names: 11 KB of the body's 32, beside a residue of 12. A larger case takes several orders."""
 RESIDUE_BYTES_MAX: Final = 12 * 1024
 """What stays of a case: 1 KiB for an ordinary one."""
-
-_Hash = Annotated[bytes, Meta(min_length=HASH_BYTES, max_length=HASH_BYTES)]
 
 
 class ErasedEntry(Struct, frozen=True, array_like=True):
@@ -451,6 +466,7 @@ KIND_REVOKED: Final = "line.revoked"
 KIND_RELEASED: Final = "line.released"
 KIND_ERASED: Final = "line.erased"
 KIND_RECOVERY_DEPOSITED: Final = "line.recovery_deposited"
+KIND_WATERMARKED: Final = "line.watermarked"
 
 LINE_BODIES: Final[dict[str, type[Struct]]] = {
     KIND_EPOCH_OPENED: EpochOpened,
@@ -463,6 +479,7 @@ LINE_BODIES: Final[dict[str, type[Struct]]] = {
     KIND_RELEASED: Released,
     KIND_ERASED: Erased,
     KIND_RECOVERY_DEPOSITED: RecoveryDeposited,
+    KIND_WATERMARKED: Watermarked,
 }
 
 
@@ -498,7 +515,10 @@ def _positions_in(value: Struct) -> tuple[list[Parent | JournalHead | Size | Rel
         case Erased():
             return [*value.entries], []
         case Pinned():
-            return [], [value.count, value.beacon_at or 0]
+            return [], [value.count, value.beacon_at or 0, value.receipted_at or 0]
+        case Watermarked():
+            places = [value.beacon_at, value.addressed.count, *(proved.index for proved in value.heads)]
+            return [*(proved.head for proved in value.heads), *value.below], places
         case Beacon():
             return [], [value.at, value.count]
         case _:

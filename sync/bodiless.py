@@ -20,6 +20,7 @@ from sync.ports import EntryKey, Stored
 WITH_BODIES: Final = frozenset(
     {
         "fork",
+        "fork_suspected",
         "broken_chain",
         "bad_signature",
         "unproved",

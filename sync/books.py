@@ -174,6 +174,8 @@ class Books:
         self.missing: set[EntryKey] = set()
         """Entries that came alone and were refused: they are asked for again. A start reads them from the evidence."""
         self.rollbacks: set[JournalId] = set()
+        self.suspected: set[JournalId] = set()
+        """Journals of which a run that did not fit is kept as it came, one in a start (`sync.forks`)."""
         self.judged: set[JournalId] = set()
         """Journals of which the page at hand has made `sync.forks` look for a fork."""
         self.beacon_at = Instant(0)

@@ -17,7 +17,7 @@ from msgspec import Struct
 from schemas.codec import Malformed
 from schemas.names import NodeId
 from schemas.wire import KIND_BEACON, Certificate, Cursor, Lane, Line, Page, Preface, decode_head, is_line
-from sync import recovery
+from sync import recovery, second_path
 from sync.books import Books
 from sync.core.errors import Busy, Fault, GapFault, RemoteFault, UnknownSender
 from sync.core.link import Link
@@ -193,7 +193,11 @@ class _Conversation:
         books = self.pen.books
         link = self.link
         return bool(
-            link.unsettled or link.to_list or books.asked.get(self.neighbour) or recovery.wants_for(books, link)
+            link.unsettled
+            or link.to_list
+            or books.asked.get(self.neighbour)
+            or recovery.wants_for(books, link)
+            or second_path.pushes_wait(books, link)
         )
 
     async def _send_next(self) -> None:
@@ -258,6 +262,7 @@ class _Conversation:
         return (
             dict(link.acknowledged),
             dict(link.held),
+            dict(link.given),
             sum(map(len, link.not_held.values())),
             (len(link.heard), len(link.to_list)),
             link.page_entries if self.more else 0,

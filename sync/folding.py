@@ -12,7 +12,7 @@ from operator import itemgetter
 
 from schemas.names import NodeId
 from schemas.wire import is_line
-from sync import housekeeping
+from sync import housekeeping, second_path, watermarks
 from sync.books import Books
 from sync.core.link import Link
 from sync.excerpts import post_excerpts, share
@@ -24,12 +24,15 @@ async def take_in(books: Books, entry: Stored) -> None:
     """Take in a house-keeping entry at once: enrolments before the runs of the enrolled, and so on."""
     for released in await housekeeping.learn(books, entry):
         await take_in(books, released)
-        await _fold_and_post(books, [released], None)
+        await _fold_and_post(books, [released])
 
 
 async def settle(books: Books, fresh: Sequence[Stored], link: Link) -> None:
     """Fold and route what a page brought; what came from above is counted for the next pin."""
-    await _fold_and_post(books, fresh, link.neighbour)
+    # On a second path the office above counts as a giver too: all that comes so stands in its outbox as well.
+    is_direct = link.neighbour != books.parent and second_path.is_second(books, link)
+    await _fold_and_post(books, fresh, link.neighbour, books.parent if is_direct else None)
+    watermarks.arrived(books, fresh)
     if link.neighbour != books.parent:
         return
     memory = books.remember(link)
@@ -40,14 +43,14 @@ async def settle(books: Books, fresh: Sequence[Stored], link: Link) -> None:
             memory.running_hash = sha256(memory.running_hash + entry.hash).digest()
 
 
-async def _fold_and_post(books: Books, entries: Sequence[Stored], giver: NodeId | None) -> None:
-    """Fold entries and post each toward whoever must have it, except to the neighbour that gave it.
+async def _fold_and_post(books: Books, entries: Sequence[Stored], *givers: NodeId | None) -> None:
+    """Fold entries and post each toward whoever must have it, except to those that gave it.
 
     What arrives outside its run is on its way home as well: toward its own seat and the county (RULINGS A7). What was
     written at or below our seat and comes back so was lost here with the outbox rows that carried it: it goes to
     everybody again, its giver too, who may be restored next.
     """
-    given = frozenset[NodeId]() if giver is None else frozenset((giver,))
+    given = frozenset(giver for giver in givers if giver is not None)
     leaving: defaultdict[NodeId, list[tuple[bool, Stored]]] = defaultdict(list)
     last, onward = None, list[NodeId]()
     for entry, hops in zip(entries, await interpret(books, entries), strict=True):

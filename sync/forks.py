@@ -14,12 +14,16 @@ from schemas.names import JournalId
 from schemas.wire import Excerpt, Run
 from sync import bodiless, repair
 from sync.books import Books
-from sync.core.journal import Checked, Tip, links_of
+from sync.core.journal import Checked, Tip, links_of, well_formed
 from sync.core.merkle import Frontier
 from sync.ports import Stored
 
 JUDGEMENTS_PER_PAGE_MAX: Final = 8
 """Journals judged for one page, each once: a judgement hashes a journal's beginning. What is not judged is refused."""
+
+
+SUSPECT: Final = frozenset({"fork_suspected", "broken_chain"})
+"""Why a run was refused that a relay, a line or a disk may have damaged, and that its owner may have written so."""
 
 
 async def find(books: Books, run: Run, checked: Checked, known: Tip) -> bool:
@@ -51,6 +55,22 @@ async def _against_excerpts(books: Books, run: Run, checked: Checked, known: Tip
     for copy, link in bad:
         repair.replace(books, copy, run.lines[copy.seq - run.start], link)
     return False
+
+
+async def suspicious(books: Books, run: Run, code: str) -> bytes:
+    """The run as it came, where it may show that its owner contradicts itself; empty: it is not worth keeping.
+
+    Its end bears the owner's signature, and does not fit what is held or what it carries. That accuses nobody: a relay
+    may have changed a line. But with another word of the owner's, on a resident's slip perhaps, it may prove something
+    later (`hub.audit.integrity`). One for each journal and start: the line brings damage, too.
+    """
+    journal = run.journal
+    if code not in SUSPECT or journal in books.suspected or not well_formed(run):
+        return b""
+    if not books.verify_checkpoint(journal, run.checkpoints[-1]):
+        return b""
+    books.suspected.add(journal)
+    return await bodiless.as_evidence(books, run)
 
 
 async def find_alone(books: Books, excerpt: Excerpt, link: bytes) -> None:

@@ -1,13 +1,16 @@
 """What `line.*` entries bring about as they come, whom they go to, and which of ours are due: receipts, pins, beacons.
 
 Only bodies of these kinds are read in `sync` (RULINGS A9). House-keeping never causes an exchange, a receipt or a pin;
-nothing waits for it. Next: `sync.folding` (who calls), `sync.books` (what is known from it), `sync.recovery` (openings,
-revocations), `sync.receipts` (cosignatures).
+nothing waits for it. Next: `sync.lighting` (the beacon), `sync.watermarks` (what comes with it), `sync.folding` (who
+calls), `sync.books` (what is known from it), `sync.recovery` (openings, revocations), `sync.receipts` (cosignatures).
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from schemas.codec import Malformed, encode
 from schemas.names import Instant, JournalId, NodeId, OfficeId, within
@@ -19,6 +22,7 @@ from schemas.wire import (
     KIND_PINNED,
     KIND_RELEASED,
     KIND_REVOKED,
+    KIND_WATERMARKED,
     LINE_BODIES,
     Beacon,
     Countersigned,
@@ -30,17 +34,24 @@ from schemas.wire import (
     Receipted,
     Released,
     Revoked,
+    Watermarked,
     decode_line,
     is_line,
 )
-from sync import erasing, receipts, recovery
+from sync import erasing, receipts, recovery, second_path, watermarks
 from sync.books import Books
 from sync.core.link import Link
-from sync.core.merkle import root_of
 from sync.excerpts import post_excerpts, share
 from sync.homeward import loose_beyond, send_home
 from sync.ports import ReceiptRow, Stored
 from sync.receipts import RECEIPT_HEADS_MAX
+
+PINNED_FIELDS_MIN: Final = 4
+"""As many fields of a pin are always written."""
+
+NOT_LOADED: Final = frozenset({KIND_ENROLLED, KIND_PINNED, KIND_WATERMARKED})
+"""Not sent to a new device among the rest: enrolments go first, pins concern nobody below, and what a watermark listed
+goes to it anyway; it hears the next one. Of both there is one for each village and day."""
 
 _read = lru_cache(256)(decode_line)
 """What is learned is routed next: the same bytes are read at least twice."""
@@ -79,11 +90,16 @@ async def _take_statement(books: Books, entry: Stored, body: Struct) -> None:
         case Beacon():
             if books.learn_beacon(entry) is None:
                 books.dispose(entry, "quarantined", "unbelieved_beacon")
+            else:
+                second_path.note_beacon(books)
         case Erased():
             if books.learn_erasure(entry) is None:
                 books.dispose(entry, "quarantined", "unbelieved_erasure")
             else:
                 await erasing.obey(books, entry, body)
+        case Watermarked():
+            if not await watermarks.hear(books, entry, body):
+                books.dispose(entry, "quarantined", "unbelieved_watermark")
         case _:
             pass
 
@@ -131,8 +147,7 @@ async def _first_load(books: Books, node: NodeId, seat: OfficeId) -> None:
     """
     if not books.rules.first_load:
         return
-    # Not the pins: they concern nobody below, and there is one for each village and day.
-    for kind in (KIND_ENROLLED, *(kind for kind in LINE_BODIES if kind not in (KIND_ENROLLED, KIND_PINNED))):
+    for kind in (KIND_ENROLLED, *(kind for kind in LINE_BODIES if kind not in NOT_LOADED)):
         held = await books.store.entries_of_kind(kind)
         held += [entry for entry in books.batch.entries if entry.kind == kind]
         await post_excerpts(books, node, [entry for entry in held if _is_for(books, entry, seat)])
@@ -206,6 +221,8 @@ def audience(books: Books, entry: Stored) -> frozenset[OfficeId]:
             return frozenset({seat} if seat else ())
         case Erased() if books.learn_erasure(entry) is not None:
             return frozenset(body.offices)
+        case Watermarked() if watermarks.is_of_the_county(books, entry):
+            return frozenset({body.office})
         case _:
             return frozenset()
 
@@ -216,6 +233,19 @@ async def hearers(books: Books, entry: Stored) -> frozenset[OfficeId]:
     if not stated or entry.kind != KIND_ERASED or entry.subject is None:
         return stated
     return stated | (await books.interpreter.readers([entry.subject])).get(entry.subject, frozenset())
+
+
+async def addressees(books: Books, entries: Sequence[Stored]) -> list[frozenset[OfficeId]]:
+    """Who must have each of these entries, house-keeping or not, as far as it counts; nobody, where it does not."""
+    work = [entry for entry in entries if not is_line(entry.kind) and books.counts(entry)]
+    told = iter(await books.interpreter.audiences(work))
+    found: list[frozenset[OfficeId]] = []
+    for entry in entries:
+        if not books.counts(entry):
+            found.append(frozenset())
+        else:
+            found.append(await hearers(books, entry) if is_line(entry.kind) else next(told))
+    return found
 
 
 def _is_for_all(books: Books, entry: Stored) -> bool:
@@ -246,26 +276,41 @@ def due_receipts(books: Books, link: Link) -> list[Receipted]:
     return [receipts.issue(signer, county, office, at, piece) for piece in pieces]
 
 
-def due_pin(books: Books, neighbour: NodeId) -> Pinned | None:
-    """How much came from above and its running hash: with the next work that goes up, and once for each beacon."""
-    memory = books.memories.get(neighbour)
-    if neighbour != books.parent or memory is None:
+async def due_pin(books: Books, neighbour: NodeId) -> Pinned | None:
+    """How much came from above and its running hash: with the next work that goes up, and once for each beacon.
+
+    With a beacon also what the county lists as ours and is not here; always the last receipt from above.
+    """
+    is_direct = neighbour == second_path.county_of(books)
+    memory = books.memories.get(books.parent) if books.parent is not None else None
+    if books.parent is None or memory is None or not (is_direct or neighbour == books.parent):
         return None
+    neighbour = books.parent
     beacon_at = books.beacon_at if books.beacon_at != memory.beacon_pinned_at else None
-    if beacon_at is None and (memory.received == memory.pinned or not books.work_waits):
+    if beacon_at is None and (is_direct or memory.received == memory.pinned or not books.work_waits):
         return None
     memory.pinned = memory.received
     memory.beacon_pinned_at = books.beacon_at
     books.work_waits = False
     books.batch.links[neighbour] = memory
-    return Pinned(neighbour, memory.received, memory.running_hash, beacon_at)
+    missing, mark = watermarks.stated_missing(books) if beacon_at is not None else ([], None)
+    receipted_at = await _last_receipt(books, neighbour)
+    return Pinned(neighbour, memory.received, memory.running_hash, beacon_at, receipted_at, missing, mark)
 
 
-def beacon(books: Books) -> Beacon:
-    """Time, number of journals and RFC 6962 root over the sorted heads that the county holds (RULINGS A13)."""
-    heads = [
-        encode(JournalHead(journal.origin, journal.epoch, tip.size, tip.frontier.root()))
-        for journal, tip in sorted(books.tips.items())
-        if tip.size
-    ]
-    return Beacon(Instant(books.clock.now()), len(heads), root_of(heads))
+async def _last_receipt(books: Books, holder: NodeId) -> Instant | None:
+    """When a neighbour last signed for a journal of this device: of the newest few, as far as it says."""
+    for journal in sorted(books.epochs_of.get(books.seat.node, ()), reverse=True)[: books.recent_epochs]:
+        rows = [*await books.store.receipts(journal), *books.batch.receipts]
+        signed = [row.at for row in rows if row.journal == journal and row.holder == holder]
+        if signed:
+            return max(signed)
+    return None
+
+
+def encode_pin(pin: Pinned) -> bytes:
+    """A pin's bytes: fields at the end that say nothing are left out, as the first release wrote it."""
+    fields: list[object] = list(astuple(pin))
+    while len(fields) > PINNED_FIELDS_MIN and fields[-1] in (None, []):
+        del fields[-1]
+    return encode(fields)

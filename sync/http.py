@@ -11,7 +11,7 @@ import asyncio
 import http.client
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Final, Protocol, TypeVar
 
@@ -22,7 +22,7 @@ from litestar.exceptions import HTTPException, InternalServerException
 from schemas.codec import PAGE_COMPRESSED_BYTES_MAX, Malformed, decode, encode
 from schemas.names import NodeId, OfficeId, within
 from schemas.papers import PAPER_PAGE_BYTES_MAX
-from schemas.wire import Refusal
+from schemas.wire import Certificate, Refusal
 from sync.addresses import parse_address
 from sync.core.errors import Busy, Fault, GapFault, LocalFault, RemoteFault, UnknownSender
 from sync.exchange import LineDown, Pen, Responder, RunRefused
@@ -147,7 +147,7 @@ def sync_router(
     async def take_papers(request: AnyRequest) -> Response[bytes]:
         """Take in a message about papers, answer with one. Of one that breaks off what came is kept."""
         assert papers is not None
-        sender = doorkeeper.node_of(_token(request))
+        sender = doorkeeper.child_of(_token(request))
         arriving = papers.listen(sender, request.content_length or 0)
         try:
             message = await _read(request, arriving.content)
@@ -445,12 +445,20 @@ class HttpLine:
             )
         )
 
+    def is_right(self, node: NodeId) -> bool:
+        """Whether this device is the one that the line is for."""
+        return node == self._pen.books.parent
+
+    async def meet(self, chain: Sequence[Certificate]) -> None:
+        """Take note of who answers (`Pen.meet`). Raises `RemoteFault`."""
+        await self._pen.meet(chain)
+
     async def _session(self, over: "_Session | None") -> "_Session":
         """The session that is open, or a new one; never `over`."""
         async with self._opening:
             now = self._session_now
             # After a failed commit the books may have forgotten a successor above: then it is met again.
-            if now is None or now is over or now.node != self._pen.books.parent:
+            if now is None or now is over or not self.is_right(now.node):
                 self._session_now = None
                 now = self._session_now = await self._open()
             return now
@@ -461,7 +469,7 @@ class HttpLine:
         reply = await self._wire.post(SESSION_PATH, encode(hello))
         challenge = _value(reply, Challenge)
         signed = answer(books, hello, challenge, reply.certificate)
-        await self._pen.meet(challenge.chain)
+        await self.meet(challenge.chain)
         token = _value(await self._wire.post(ANSWER_PATH, encode(signed), under=reply.certificate), Token)
         return _Session(challenge.node, token.token, reply.certificate)
 

@@ -12,9 +12,8 @@ from collections.abc import Awaitable, Callable, Sequence
 import msgspec
 
 from schemas.codec import Malformed, encode
-from schemas.names import EPOCH_NONCE_BYTES, SALT_BYTES, CaseId, Epoch, Instant, JournalId, NodeId
+from schemas.names import EPOCH_NONCE_BYTES, SALT_BYTES, CaseId, Epoch, Instant, JournalId, NodeId, within
 from schemas.wire import (
-    KIND_BEACON,
     KIND_EPOCH_OPENED,
     KIND_PINNED,
     KIND_RECEIPTED,
@@ -33,7 +32,19 @@ from schemas.wire import (
     attestation,
     is_line,
 )
-from sync import bodiless, erasing, folding, forks, housekeeping, recovery, repair, stating
+from sync import (
+    bodiless,
+    erasing,
+    folding,
+    forks,
+    housekeeping,
+    lighting,
+    recovery,
+    repair,
+    second_answers,
+    second_path,
+    stating,
+)
 from sync.books import Books
 from sync.core.errors import Fault, GapFault, LocalFault, RemoteFault, UnknownSender
 from sync.core.journal import (
@@ -122,7 +133,7 @@ class Ledger:
         epoch = books.epoch = Epoch(ordinal, books.salts.draw(EPOCH_NONCE_BYTES))
         opened = EpochOpened(books.seat.office, parent, restored, books.seat.software)
         if restored and books.rules.quarantine:
-            for link in books.links.values():
+            for link in [one for one in books.links.values() if not recovery.is_spared(books, one)]:
                 link.quarantined = True
                 books.remember(link)
         await self._record_line(KIND_EPOCH_OPENED, opened)
@@ -303,7 +314,7 @@ class Ledger:
     async def stage_admit(self, page: Page) -> Admission:
         """`admit` as a part of a larger transaction (`perform`)."""
         books = self.books
-        link = self._link_of(page)
+        link = second_path.link_of(books, page)
         self._place(link, page)
         books.judged.clear()
         books.has_made_tip = False
@@ -323,20 +334,9 @@ class Ledger:
             await recovery.refold(books, due)
         stating.hear(books, link, page)
         await recovery.after_page(books, link, page, started=started)
-        # When it was heard last is written with the next change only: it is for screens, and decides nothing.
+        # When it was heard last is written with the next change only: for screens, and for when to try a second path.
         books.remember(link).last_heard = Instant(books.clock.now())
         return admission
-
-    def _link_of(self, page: Page) -> Link:
-        books = self.books
-        if page.receiver != books.seat.node:
-            raise RemoteFault("wrong_receiver", "this message is addressed to another device; check the address")
-        link = books.links.get(page.sender)
-        if books.keyring.is_revoked(page.sender):
-            raise UnknownSender("revoked_device", "this device was revoked; enrol a new one with a new code")
-        if link is None:
-            raise UnknownSender("unknown_sender", "this device is not enrolled here; enrol it with its code")
-        return link
 
     def _place(self, link: Link, page: Page) -> None:
         for stretch in page.stretches:
@@ -417,14 +417,13 @@ class Ledger:
             await recovery.after_arrival(books, journal, checked.tip.size - 1, before)
             if books.below(run.origin) and books.parent is not None:
                 books.post(books.parent, Lane.RUNS, journal, known.size, len(checked.links))
-            downward = link.neighbour != books.parent
-            if downward and any(books.is_work(entry.kind) for entry in fresh):
+            if within(link.seat, books.seat.office) and any(books.is_work(entry.kind) for entry in fresh):
                 books.due_receipts.setdefault(link.neighbour, set()).add(journal)
             # It gave us this itself: what we hold of it need not be said, to this start of it and unless we want more.
             if journal not in books.blocked or books.journals[journal].wanted <= checked.tip.size:
                 link.confirmed[journal] = checked.tip.size
         if refused > 0:
-            self._refuse(link, run, refused, checked.code, part)
+            self._refuse(link, run, refused, checked.code, part, await forks.suspicious(books, run, checked.code))
         if any(map(is_line, {entry.kind for entry in fresh})):
             for entry in fresh:
                 if is_line(entry.kind):
@@ -457,7 +456,7 @@ class Ledger:
         books.batch.entries += fresh
         return fresh
 
-    def _refuse(self, link: Link, run: Run, count: int, code: str, part: Admission) -> list[Stored]:
+    def _refuse(self, link: Link, run: Run, count: int, code: str, part: Admission, kept: bytes = b"") -> list[Stored]:
         """Consume the bad rest of a run as refused; the journal is blocked until a good copy comes (RULINGS A8)."""
         books = self.books
         part.refused += count
@@ -467,7 +466,7 @@ class Ledger:
         # Anything else may be a relay's damage: fetch it again (DESIGN 1.6).
         if well_formed(run):
             repair.want_again(books, link, run)
-        books.find(code, run.journal, run.start, b"", run.prev)
+        books.find(code, run.journal, run.start, b"", kept or run.prev)
         return []
 
     async def _admit_excerpt(self, excerpt: Excerpt, inlet: int, part: Admission) -> list[Stored]:
@@ -529,7 +528,7 @@ class Ledger:
 
         What must be written for it (receipts, checkpoints) is committed first.
         """
-        link = self.books.links.get(neighbour)
+        link = second_path.find_link(self.books, neighbour)
         if link is None:
             raise UnknownSender("unknown_neighbour", "no line to this device is known here; enrol it first")
         await self._alone(lambda: self._prepare(neighbour, receipts_due=receipts_due))
@@ -543,10 +542,10 @@ class Ledger:
         books = self.books
         for receipt in housekeeping.due_receipts(books, books.links[neighbour]) if receipts_due else ():
             await self._record_line(KIND_RECEIPTED, receipt)
-        pin = housekeeping.due_pin(books, neighbour)
-        if pin is not None:
-            await self._record_line(KIND_PINNED, pin)
-        if books.parent == neighbour or books.proof_due:
+        if (pin := await housekeeping.due_pin(books, neighbour)) is not None:
+            await self._write([Draft(KIND_PINNED, None, housekeeping.encode_pin(pin))], [])
+        await second_answers.post_due(books, books.links[neighbour])
+        if neighbour not in books.children.values() or books.proof_due:
             self.sign_tip()
         if books.proof_due:
             books.proof_due = False
@@ -563,11 +562,11 @@ class Ledger:
         await self._alone(lambda: recovery.meet(self.books, chain))
 
     async def light_beacon(self) -> Stored:
-        """The county's daily statement of all heads it holds (RULINGS A13). Raises `LocalFault` below the county."""
-        if self.books.parent is not None:
-            raise LocalFault("not_county", "only the county lights a beacon; this node has an office above it")
-        beacon = housekeeping.beacon(self.books)
-        return await self._alone(lambda: self._record_line(KIND_BEACON, beacon))  # pyright: ignore[reportReturnType]
+        """The county's daily statement of all heads it holds, and to each seat its own (RULINGS A12, A13).
+
+        Raises `LocalFault` below the county.
+        """
+        return (await self.record(lambda: lighting.light(self.books)))[0]
 
 
 class DraftingRefused(Exception):

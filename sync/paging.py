@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from schemas.codec import PAGE_ENTRIES_MAX
 from schemas.names import JournalId
 from schemas.wire import Excerpt, Lane, Page, Stretch
-from sync import recovery, stating
+from sync import recovery, second_path, stating
 from sync.books import Books
 from sync.core.link import Link, Stream, Unsent
 from sync.excerpts import Piece, SignAt, excerpts_at, good_checkpoint_after, good_checkpoint_upto, run_of
@@ -34,6 +34,8 @@ class Load(Struct):
 
     sent: dict[Stream, int] = {}
     """Up to which number of each stream."""
+    given: dict[JournalId, int] = {}
+    """On a second path: up to where of our own journals."""
     is_first: bool = True
     more: bool = True
     """Whether something is left for a further page."""
@@ -50,10 +52,11 @@ async def compose(books: Books, link: Link, sign_at: SignAt, load: Load | None =
     if load is None:
         return await _compose(books, link, sign_at)
     speaker = link.beside(load.sent, load.page_entries, is_first=load.is_first)
+    speaker.given = load.given
     asked = books.asked.pop(link.neighbour, [])
     if asked:
         books.asked[link.neighbour] = asked[:1]
-    page = await _compose(books, speaker, sign_at)
+    page = await _compose(books, speaker, sign_at, unasked=True)
     if asked[1:]:
         books.asked[link.neighbour] = asked[1:]
     link.after_stick(speaker)
@@ -63,7 +66,7 @@ async def compose(books: Books, link: Link, sign_at: SignAt, load: Load | None =
     return page
 
 
-async def _compose(books: Books, link: Link, sign_at: SignAt) -> Page:
+async def _compose(books: Books, link: Link, sign_at: SignAt, *, unasked: bool = False) -> Page:
     assert books.epoch is not None
     excerpts, runs = link.unsent(Lane.EXCERPTS), link.unsent(Lane.RUNS)
     stretches = [
@@ -75,6 +78,8 @@ async def _compose(books: Books, link: Link, sign_at: SignAt) -> Page:
     wants = recovery.wants_for(books, link)
     link.wanting.update(wants)
     statement = stating.state(books, link)
+    answers = await recovery.answers_for(books, link)
+    pushed, pushes_follow = await second_path.pushes(books, link, sign_at, unasked=unasked)
     return Page(
         sender=books.seat.node,
         receiver=link.neighbour,
@@ -87,8 +92,8 @@ async def _compose(books: Books, link: Link, sign_at: SignAt) -> Page:
         sizes=statement.sizes,
         stretches=stretches,
         wants=wants,
-        answers=await recovery.answers_for(books, link),
-        more=bool((excerpts and link.unsent(Lane.EXCERPTS)) or (runs and link.unsent(Lane.RUNS))),
+        answers=[*answers, *pushed],
+        more=bool((excerpts and link.unsent(Lane.EXCERPTS)) or (runs and link.unsent(Lane.RUNS))) or pushes_follow,
         settled=statement.settled,
         unsettled=sorted(link.unsettled),
     )

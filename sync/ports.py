@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from schemas.names import CaseId, Epoch, Instant, JournalId, NodeId, OfficeId
 from schemas.papers import PaperWant
-from schemas.wire import Checkpoint
+from schemas.wire import Checkpoint, JournalHead
 from sync.core.papers import Wanted
 
 
@@ -168,7 +168,7 @@ class Stored(Struct, frozen=True, gc=False):
 
     @property
     def epoch(self) -> Epoch:
-        """The journal's epoch: with it the fold can read an entry as it is held (`schemas.wire.Headed`)."""
+        """The journal's epoch: with it the fold can read an entry as it is held (`schemas.headed.Headed`)."""
         return self.journal.epoch
 
 
@@ -219,8 +219,44 @@ class OutboxRow(Struct, frozen=True):
     seq: int
 
 
+class Told(Struct, frozen=True):
+    """What the county last told one seat in a watermark (`sync.lighting`)."""
+
+    count: int = 0
+    running_hash: bytes = bytes(32)
+    waiting: bytes = b""
+    """Prefixes of entries that did not fit the last one."""
+    owed: list[JournalId] = []
+    """Journals that moved and did not fit it."""
+
+
+class Heard(Struct, frozen=True):
+    """The county's last watermark for this seat, and what follows from it (`sync.watermarks`)."""
+
+    mark: bytes
+    """Prefix of the entry's own hash."""
+    journal: JournalId
+    """The county's, in which it stands …"""
+    seq: int
+    """… and where."""
+    beacon_at: Instant
+    at: Instant
+    """When it came, by our own clock."""
+    count: int
+    running_hash: bytes
+    skipped: int = 0
+    """How often one before it had not come, as far as one journal of the county shows."""
+    heads: list[JournalHead] = []
+    """Of this device's own journals as last stated, the newest few: how far the county holds them."""
+    lacking: list[tuple[bytes, Instant]] = []
+    """Prefix of an entry that was addressed to us and is not here, and the beacon of the list that named it first."""
+
+
 class LinkMemory(Struct):
-    """What must survive a restart about one neighbour besides cursors (RULINGS A1, B5)."""
+    """What must survive a restart about one neighbour besides cursors (RULINGS A1, B5).
+
+    Under our own name: what no neighbour alone said, the county's watermarks, told or heard.
+    """
 
     neighbour: NodeId
     seat: OfficeId
@@ -237,6 +273,12 @@ class LinkMemory(Struct):
     """Which beacon our last pin of one names."""
     receipts_due: list[JournalId] = []
     """Journals that this neighbour brought further with work, and for which it has no receipt of ours yet."""
+    examined: int | None = None
+    """At the county: the arrival up to which watermarks have told what came; None: none was ever written."""
+    told: dict[OfficeId, Told] = {}
+    heard: Heard | None = None
+    beacon_came_at: Instant = Instant(0)
+    """When the last beacon came, by our own clock; 0: none did since this is noted."""
 
 
 class Disposition(Struct, frozen=True):
@@ -470,6 +512,10 @@ class Interpreter(Protocol):
 
     async def readers(self, subjects: Sequence[CaseId]) -> dict[CaseId, frozenset[OfficeId]]:
         """Who may have entries of these cases."""
+        ...
+
+    async def audiences(self, entries: Sequence[Stored]) -> list[frozenset[OfficeId]]:
+        """Which offices must have each of these entries, that are no house-keeping and count. Nothing is folded."""
         ...
 
     async def cases_of(self, office: OfficeId) -> list[CaseId]:

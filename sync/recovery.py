@@ -77,7 +77,7 @@ def hear_numbers(books: Books, link: Link, page: Page) -> bool:
         link.acknowledged = {stream: max(n, before.get(stream, 0)) for stream, n in link.acknowledged.items()}
     for _, epoch in shown:
         books.find("rolled_back", JournalId(books.seat.node, epoch), 0)
-    if shown and books.rules.quarantine:
+    if shown and books.rules.quarantine and not is_spared(books, link):
         link.quarantined = True
     if not books.rules.rollback_once:
         link.rollbacks_shown.clear()
@@ -103,9 +103,19 @@ def _notice_rollback(books: Books, link: Link) -> None:
     """A neighbour that knows more of our own device's journals than we do: we were rolled back (RULINGS B5)."""
     for journal, size in link.heard.items():
         if journal.origin == books.seat.node and size > extent(books, journal) and not _lost(books, journal, size):
-            if books.rules.quarantine:
+            if books.rules.quarantine and not is_spared(books, link):
                 link.quarantined = True
             return
+
+
+def is_spared(books: Books, link: Link) -> bool:
+    """Whether nobody is put in quarantine over this line: a second path may end at any time, and who would lift it?"""
+    return books.rules.no_quarantine_beside and _is_beside(books, link)
+
+
+def _is_beside(books: Books, link: Link) -> bool:
+    """Whether this is a second path (`sync.second_path`)."""
+    return link.neighbour != books.parent and parent_seat(link.seat) != books.seat.office
 
 
 def _lift_quarantine(books: Books, link: Link) -> None:
@@ -148,6 +158,7 @@ def wants_for(books: Books, link: Link) -> list[Want]:
         size = link.heard[journal]
         held = books.journals[journal].size if journal in books.journals else 0
         ours = seat == books.seat.office or (link.neighbour == books.parent and books.below(journal.origin))
+        ours = ours or (_is_beside(books, link) and seat == link.seat)
         if size <= held or (seat is not None and not ours):
             link.news.discard(journal)
         elif ours:
@@ -159,7 +170,7 @@ def wants_for(books: Books, link: Link) -> list[Want]:
         state = books.journals[journal]
         if state.wanted <= state.size:
             books.blocked.discard(journal)
-        elif state.lost_upto < state.wanted and _may_hold(books, link, journal):
+        elif state.lost_upto < state.wanted and (_may_hold(books, link, journal) or _is_of(books, link, journal)):
             _want(books, link, journal, state.wanted, wants)
     wants += [want for want in repair.wants(books, link) if _may_have_copy(books, link, want.journal)]
     return wants[:WANTS_PER_PAGE_MAX]
@@ -190,6 +201,11 @@ def _may_hold(books: Books, link: Link, journal: JournalId) -> bool:
     """
     seat = books.seat_of_node(journal.origin)
     return seat is not None and (link.neighbour == books.parent or books.hop(seat) == link.neighbour)
+
+
+def _is_of(books: Books, link: Link, journal: JournalId) -> bool:
+    """Whether a second path leads to the very seat of a journal. It is asked while it lasts, and never waited for."""
+    return _is_beside(books, link) and books.seat_of_node(journal.origin) == link.seat
 
 
 def _may_have_copy(books: Books, link: Link, journal: JournalId) -> bool:

@@ -57,6 +57,10 @@ class Rules(Struct, frozen=True):
     """A14. Off: whatever a revoked device wrote counts."""
     erased_set: bool = True
     """B6. Off: a body that comes after its erasure is kept."""
+    watermarks: bool = True
+    """A12. Off: nobody is told what the county holds of it, or hears it."""
+    no_quarantine_beside: bool = True
+    """Second path. Off: it puts in quarantine like any line, and when it ends nobody is left to lift it."""
     bodiless_refused: bool = True
     """B6. Off: a line without its body is taken, whether it was erased by law or on the way."""
     head_of_before: bool = True

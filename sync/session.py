@@ -18,6 +18,7 @@ from msgspec import Struct
 from schemas.codec import encode
 from schemas.names import Instant, NodeId, parent_seat
 from schemas.wire import Certificate
+from sync import second_path
 from sync.books import Books
 from sync.core.errors import RemoteFault, UnknownSender
 from sync.enrolment import Root, admit_chain
@@ -162,6 +163,13 @@ class Doorkeeper:
         check_child(self._books, node)
         return node
 
+    def child_of(self, token: bytes) -> NodeId:
+        """`node_of`, of a seat right below only: a second path carries no papers. Raises `not_a_child` too."""
+        node = self.node_of(token)
+        if self._books.children.get(self._books.keyring.get(node).office) != node:
+            raise _not_a_child()
+        return node
+
     def _check_known(self, node: NodeId) -> None:
         """Where there is somebody above to ask, a stranger may be a device that was enrolled there a moment ago."""
         books = self._books
@@ -202,7 +210,8 @@ class Doorkeeper:
 
 
 def check_child(books: Books, node: NodeId) -> None:
-    """Whether a device may talk to this node: enrolled, not revoked, the present device of a seat right below.
+    """Whether a device may talk to this node: enrolled, not revoked, the present device of a seat right below; at the
+    county also that of a village, whose township may be silent (`sync.second_path`).
 
     Raises `UnknownSender`: `unknown_device`, `revoked_device`, `not_a_child`, `replaced_device`.
     """
@@ -211,10 +220,16 @@ def check_child(books: Books, node: NodeId) -> None:
     office = books.seat_of_node(node)
     if office is None:
         raise UnknownSender("unknown_device", "this device is not enrolled here; enrol it in its folder with a sheet")
+    if books.parent is None and second_path.may_come(books, node):
+        return
     if parent_seat(office) != books.seat.office:
-        raise UnknownSender("not_a_child", "this device belongs to another office's line; check the address")
+        raise _not_a_child()
     if books.children.get(office) != node:
         raise UnknownSender("replaced_device", "another device took this one's place; use that one, or enrol anew")
+
+
+def _not_a_child() -> UnknownSender:
+    return UnknownSender("not_a_child", "this device belongs to another office's line; check the address")
 
 
 def say_hello(books: Books) -> Hello:

@@ -15,9 +15,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from schemas.codec import Malformed, decode, encode
-from schemas.names import Instant, NodeId
+from schemas.names import Instant, NodeId, within
 from schemas.papers import PaperPage
 from schemas.wire import Certificate, Cursor, Line, Page, decode_head, is_line
+from sync import second_path
 from sync.books import Books
 from sync.core import note
 from sync.core.bundle import (
@@ -161,10 +162,13 @@ async def write_bundle(
     """
     books = pen.books
     writer = _BundleWriter(seal, bytes_max)
-    if books.parent != neighbour:
+    link = second_path.find_link(books, neighbour)
+    if link is None:
+        raise UnknownSender("unknown_neighbour", "no line to this device is known here; enrol it first")
+    if within(link.seat, books.seat.office):
         writer.add(CHAIN, encode(books.seat.chain))
     while load.more and len(writer.parts) < PARTS_MAX - 1:
-        before = replace(load, sent=dict(load.sent))
+        before = replace(load, sent=dict(load.sent), given=dict(load.given))
         page = await pen.page_for(neighbour, receipts_due=load.is_first, load=load)
         try:
             frame = pack(page)
@@ -196,7 +200,7 @@ async def _add_papers(writer: "_BundleWriter", papers: PaperSource) -> bool:
 
 
 def _put_back(load: Load, before: Load) -> None:
-    load.sent, load.is_first, load.more = before.sent, before.is_first, True
+    load.sent, load.given, load.is_first, load.more = before.sent, before.given, before.is_first, True
 
 
 class _BundleWriter:
@@ -234,7 +238,9 @@ class _BundleWriter:
 
 
 def _lines_of(page: Page) -> list[Line]:
-    lines = [line for stretch in page.stretches for run in stretch.runs for line in run.lines]
+    runs = [run for stretch in page.stretches for run in stretch.runs]
+    runs += [answer.run for answer in page.answers if answer.run is not None]
+    lines = [line for run in runs for line in run.lines]
     return [*lines, *(excerpt.line for stretch in page.stretches for excerpt in stretch.excerpts)]
 
 
@@ -279,7 +285,8 @@ async def take_in(pen: Pen, data: bytes, *, open_part: Open, papers: PaperTaker 
     """
     reader = _Reader(pen.books, data, open_part)
     manifest = reader.manifest
-    if reader.chain and pen.books.parent not in (None, manifest.sender):
+    is_other = pen.books.parent not in (None, manifest.sender)
+    if reader.chain and is_other and not second_path.may_come(pen.books, manifest.sender):
         await _meet(pen, reader.chain)
     flaws: list[Flaw] = []
     total = Admission()
@@ -410,7 +417,7 @@ class _Reader:
                 "the device that wrote the bundle is not enrolled here, or not yet known here: let this node talk with "
                 "the office above, or read its bundle first, then read this one again",
             )
-        if manifest.sender not in books.links and not self.chain:
+        if second_path.find_link(books, manifest.sender) is None and not self.chain:
             raise _replaced()
         return device.keys.log
 

@@ -1,13 +1,14 @@
-"""The township's own verbs: `openings`, `moves`, `devices`, and `sheet`, to enrol a village's device by itself."""
+"""The township's own verbs: `openings`, `moves`, `orders`, `scores`, `devices`, and `sheet` for a village's device."""
 
 from office.cli import Verbs, add_sheet
 from office.cli_devices import add_devices
 from office.cli_moves import add_moves
+from office.cli_oversight import add_oversight
 from office.cli_register import add_openings
 
 
 def add_verbs(verbs: Verbs) -> None:
-    """Mount `sheet`, `devices`, `openings` and `moves` on the township's command line."""
+    """Mount `sheet`, `devices`, `openings`, `moves`, `orders` and `scores` on the township's command line."""
     summary = verbs.say(
         "为一个村打印注册单；立即可用，县中心随后确认",
         "print an enrolment sheet for a village; it works at once, the county confirms it later",
@@ -16,3 +17,4 @@ def add_verbs(verbs: Verbs) -> None:
     add_devices(verbs, confirms=False)
     add_openings(verbs)
     add_moves(verbs)
+    add_oversight(verbs)

@@ -8,10 +8,12 @@ from village_agent.memory import keep_small, leave_no_core, start_lean
 
 
 def add_verbs(verbs: Verbs) -> None:
-    """Mount `moves`, the village's one verb of its own."""
+    """Mount `moves`, `orders` and `scores`."""
     from office.cli_moves import add_moves
+    from office.cli_oversight import add_oversight
 
     add_moves(verbs)
+    add_oversight(verbs)
 
 
 APPLICATION = Application(

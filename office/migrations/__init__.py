@@ -22,6 +22,7 @@ from office.tables import (
     enquiries,
     office_metadata,
     operations,
+    oversight,
     papers,
     records,
     roster_people,
@@ -41,10 +42,11 @@ PROJECTIONS: Final = (
     roster_people,
     second_notices,
     papers,
+    oversight,
 )
 """Tables that are folded from entries."""
 
-PROJECTIONS_VERSION: Final = 5
+PROJECTIONS_VERSION: Final = 6
 """Raise it whenever a projection's table, or what the fold writes into it, changes: every node then folds again."""
 
 META_SCHEMA: Final = "schema"

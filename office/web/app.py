@@ -29,6 +29,7 @@ from office.web.pages import (
     people,
     reminders,
     rosters,
+    slips,
     sticks,
 )
 from office.web.security import REQUEST_BYTES_MAX, CookieNames, harden
@@ -68,6 +69,7 @@ def create_app(
             answers.router,
             filing.router,
             rosters.router,
+            slips.router,
             reminders.router,
             line.router,
             sticks.router,

@@ -13,6 +13,7 @@ from office.node import Node
 from office.sentences import explained
 from office.web.i18n import Language, n_, translate
 from schemas.names import Instant, NodeId, OfficeId
+from sync import second_path
 
 SHOWN_MAX: Final = 20
 """Rows of each table."""
@@ -91,7 +92,24 @@ async def sticks_view(node: Node, language: Language) -> SticksView:
     ]
     came = [in_view("", one, language) for one in node.bundles.remembered().came[-SHOWN_MAX:][::-1]]
     receivers = [(one, books.links[one].seat) for one in nodes if one in books.links]
+    receivers += beside(node)
     return SticksView(receivers, await node.bundles.safety(), gone, came)
+
+
+def beside(node: Node) -> list[tuple[NodeId, OfficeId]]:
+    """Whom else a bundle may be for (`sync.second_path`): at a village whose township is silent the county; at the
+    county the villages that came to it so.
+    """
+    books = node.books
+    silence = second_path.silence(books, node.clock.now())
+    county = second_path.county_of(books) if silence.township or silence.county else None
+    if county is not None:
+        return [(county, node.books.keyring.get(county).office)]
+    return [
+        (link.neighbour, link.seat)
+        for link in books.links.values()
+        if books.parent is None and second_path.is_second(books, link)
+    ]
 
 
 def in_view(name: str, came: Came, language: Language) -> InView:

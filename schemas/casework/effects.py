@@ -63,8 +63,8 @@ from schemas.casework.events import (
 from schemas.casework.lifecycle import TRANSITIONS, Actor, is_county_of, is_review
 from schemas.casework.stages import DECIDED, UNACCEPTED, Stage
 from schemas.divisions import is_village_office
+from schemas.headed import Headed
 from schemas.names import Instant, OfficeId, followed
-from schemas.wire import Headed
 
 
 class _Sortable(Protocol):

@@ -37,8 +37,8 @@ from schemas.casework.events import (
 )
 from schemas.casework.residue import Kept, Removal, joined
 from schemas.casework.stages import Stage
+from schemas.headed import EntryHeader, Headed
 from schemas.names import CaseId, Epoch, Instant, NodeId, OfficeId, followed, seat_of
-from schemas.wire import EntryHeader, Headed
 
 Item: TypeAlias = tuple[CaseEvent, Headed]
 """One entry of a case, decoded, with its header."""

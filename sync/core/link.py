@@ -77,6 +77,10 @@ class Link:
         self.not_held: dict[JournalId, dict[int, int]] = {}
         """What it could not give us, by journal: start → number up to which it holds nothing else from there on."""
         self.wanting: set[Want] = set()
+        self.given: dict[JournalId, int] = {}
+        """On a second path: how far it got our own journals in this start of it (`sync.second_path`)."""
+        self.looked_upto = 0
+        """On a second path: the arrival up to which what came here was looked through for it, in this start of it."""
         self.strange = 0
         """Journals that we asked for, nothing of them being held, because a refused run came on this line."""
 
@@ -132,6 +136,7 @@ class Link:
     def exchange_failed(self) -> None:
         """A page or its answer was lost: forget what was in flight, halve (multiplicative decrease)."""
         self.in_flight.clear()
+        self.given.clear()
         self.page_entries = max(PAGE_ENTRIES_MIN, self.page_entries // 2)
         self.window = 1
 
@@ -153,6 +158,8 @@ class Link:
         self.in_flight.clear()
         self.not_held.clear()
         self.wanting.clear()
+        self.given.clear()
+        self.looked_upto = 0
         return True
 
     def hear_cursors(self, cursors: list[Cursor], ours: set[Epoch], *, full: bool) -> list[Stream]:

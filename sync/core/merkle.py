@@ -120,6 +120,28 @@ def inclusion_proof(leaves: Sequence[bytes], index: int, size: int) -> list[byte
     return path
 
 
+def inclusion_proofs(leaves: Iterable[bytes], indexes: Sequence[int]) -> tuple[bytes, list[list[bytes]]]:
+    """The root over all these leaves, and `inclusion_proof` of several: the tree is hashed once, whatever their number.
+
+    Raises ValueError for a position that does not exist. Keeps a whole level of the tree, 32 bytes a leaf.
+    """
+    level = [leaf_hash(leaf) for leaf in leaves]
+    size = len(level)
+    if any(not 0 <= index < size for index in indexes):
+        raise ValueError(f"not every one of these leaves is in a tree of {size}")
+    paths: list[list[bytes]] = [[] for _ in indexes]
+    height = 0
+    while len(level) > 1:
+        for path, index in zip(paths, indexes, strict=True):
+            sibling = (index >> height) ^ 1
+            if sibling < len(level):  # else the node has none at this level and moves up as it is
+                path.append(level[sibling])
+        above = [node_hash(level[at], level[at + 1]) for at in range(0, len(level) - 1, 2)]
+        level = above + level[len(above) * 2 :]
+        height += 1
+    return (level[0] if level else EMPTY_ROOT), paths
+
+
 def root_from_inclusion(hashed_leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes | None:
     """The root of a tree of `size` that `path` leads to from a leaf hash; None if there is no such path (RFC 9162).
 

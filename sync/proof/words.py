@@ -8,7 +8,8 @@ from typing import Final, cast
 
 import msgspec
 
-from sync.proof.checking import Proved, Refused
+from sync.proof.believing import Refused
+from sync.proof.checking import Proved
 
 _CHINA: Final = timezone(timedelta(hours=8))
 
@@ -35,16 +36,18 @@ _ZH: Final = {
 REASONS: Final = {
     "bad_certificate": "文件中的证书不成立，或签发者不符。",
     "bad_receipt": "文件中的回执不成立，或与本条无关。",
-    "bad_signature": "本条的签名不是所属设备的。",
-    "broken_chain": "本条与已签名的树不符。",
+    "bad_signature": "文件中有签名不是所属设备的。",
+    "broken_chain": "文件中有条目与已签名的树或链不符。",
+    "claim_fails": "文件中各项陈述都有签名，但合在一起并不能证明文件所称的事。",
     "incomplete": "本条缺少正文，也缺少正文的摘要。",
     "malformed": "文件或其中的条目写法不对。",
     "not_a_proof": "这不是证明文件。",
     "other_root": "文件属于另一个县，或县根摘要输入有误。",
-    "superfluous": "文件中夹有与本条无关的证书。",
+    "superfluous": "文件中夹有与所证之事无关的证书或陈述。",
     "too_large": "文件大于任何证明文件所需。",
-    "unknown_author": "文件中没有本条作者设备的证书。",
-    "unproved": "本条没有签名，也没有证明。",
+    "unknown_author": "文件中缺少签名设备的证书。",
+    "unknown_claim": "本版本的核验程序不认识文件所称的事，请使用较新的版本。",
+    "unproved": "文件中有条目没有签名，也没有证明。",
 }
 """Code of a refusal → why, in Chinese; any other code is a part that is not well formed. English refusals say why."""
 
@@ -77,19 +80,21 @@ def verdict(proved: Proved, *, english: bool = False) -> list[str]:
     shown = [
         words["author"].format(office=proved.office, author=proved.author),
         words["number"].format(
-            journal=proved.journal, seq=proved.seq, kind=_printable(proved.kind), hash=proved.hash.hex()
+            journal=proved.journal, seq=proved.seq, kind=printable(proved.kind), hash=proved.hash.hex()
         ),
         words["whole"] if proved.body is not None else words["erased"],
         covered,
     ]
     shown += [
-        words["held"].format(office=held.office, holder=held.holder, time=_time(held.time_s * 1000), size=held.size)
+        words["held"].format(
+            office=held.office, holder=held.holder, time=shown_time(held.time_s * 1000), size=held.size
+        )
         for held in proved.holdings
     ]
-    unproved = [words["true"], words["time"].format(at=_time(proved.at)), words["last"], words["revoked"]]
-    lines = [words["good"], words["proved"], *_listed(shown), words["open"], *_listed(unproved)]
+    unproved = [words["true"], words["time"].format(at=shown_time(proved.at)), words["last"], words["revoked"]]
+    lines = [words["good"], words["proved"], *listed(shown), words["open"], *listed(unproved)]
     if proved.body is not None:
-        lines += [words["text"], *_listed(_fields(proved.body))]
+        lines += [words["text"], *listed(_fields(proved.body))]
     return lines
 
 
@@ -100,11 +105,13 @@ def refusal(refused: Refused, *, english: bool = False) -> list[str]:
     return [words["bad"].format(code=refused.code), reason, words["cure"]]
 
 
-def _listed(lines: list[str]) -> list[str]:
+def listed(lines: list[str]) -> list[str]:
+    """Lines set in as points."""
     return [f"  · {line}" for line in lines]
 
 
-def _time(at_ms: int) -> str:
+def shown_time(at_ms: int) -> str:
+    """A time in milliseconds for people, at the county's clock; as a number where no calendar has it."""
     try:
         moment = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(_CHINA)
     except (OverflowError, ValueError, OSError):
@@ -119,9 +126,9 @@ def _fields(body: bytes) -> list[str]:
     except (msgspec.DecodeError, RecursionError, ValueError):
         return [body.hex()]
     values = cast("list[object]", value) if isinstance(value, list) else [value]
-    return [_printable(each.hex() if isinstance(each, bytes) else str(each)) for each in values]
+    return [printable(each.hex() if isinstance(each, bytes) else str(each)) for each in values]
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Nothing in a hostile file may move the cursor of the reader's terminal."""
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from deploy.commands import HELP, MODULES, Usage, translate
-from deploy.handbook import REFUSALS, SAMPLE, refusals, sample
+from deploy.handbook import AUDIT_RULES, REFUSALS, SAMPLE, audit_rules, refusals, sample
 from deploy.wheelhouse import install_text
 from hub.__main__ import APPLICATION as HUB
 from office.cli import parser_of
@@ -120,6 +120,10 @@ def test_the_sample_settings_are_those_of_the_program() -> None:
 
 def test_the_list_of_codes_is_that_of_the_sources() -> None:
     assert REFUSALS.read_text(encoding="utf-8") == refusals(), "run python -m deploy.handbook"
+
+
+def test_the_table_of_audit_rules_is_that_of_the_program() -> None:
+    assert AUDIT_RULES.read_text(encoding="utf-8") == audit_rules(), "run python -m deploy.handbook"
 
 
 def test_the_handbook_explains_all_that_verify_may_name() -> None:

@@ -1,9 +1,9 @@
-"""Runs one: `python -m tests.benchmarks ingest|wire|agent|casework|bundle [--quick]`. The last line is JSON."""
+"""Runs one: `python -m tests.benchmarks ingest|wire|agent|casework|bundle|audit|reverify [--quick]`. JSON is last."""
 
 import importlib
 import sys
 
-BENCHMARKS = ("ingest", "wire", "agent", "casework", "bundle")
+BENCHMARKS = ("ingest", "wire", "agent", "casework", "bundle", "audit", "reverify")
 
 
 def main(arguments: list[str]) -> int:

@@ -2,8 +2,9 @@
 
 Every entry is sealed by `sync.core.journal.seal`, every journal has its owner's key, its enrolment and its signed
 checkpoints, everything is folded by the node's casebook and written by the ledger's own commit. Left out is the way
-there: no page is cut or carried, no signature verified on arrival, no outbox row posted and no receipt written; that is
-what `ingest` measures. Next: `county_year`, `casework`.
+there: no page is cut or carried, no signature verified on arrival, no outbox row posted; that is what `ingest`
+measures. Beacons, pins and receipts are written where somebody says so (`tests.simulation.county_lines`). Next:
+`county_year`, `casework`.
 """
 
 from collections.abc import Iterable
@@ -22,6 +23,7 @@ from schemas.wire import (
     Enrolled,
     Enrolment,
     EpochOpened,
+    is_line,
 )
 from sync import folding
 from sync.core.journal import CHECKPOINT_BYTES_MAX, CHECKPOINT_ENTRIES_MAX, Draft, Tip, seal
@@ -54,6 +56,7 @@ class Bulk:
         self._random = random
         seat = books.seat
         self.devices = {seat.office: Device(seat.office, seat.signer, books.own)}
+        self._former: list[Device] = []
         self._entries: list[Stored] = []
         self._moved: set[JournalId] = set()
         self.written = 0
@@ -82,17 +85,35 @@ class Bulk:
         self._books.batch.entries.append(entry)
         await folding.take_in(self._books, entry)
 
-    def write(self, seat: OfficeId, kind: str, case: CaseId, body: bytes, at: Instant) -> Stored:
-        """One entry about a case, by a seat's device. Call `flush` when `is_full`."""
-        entry = self._seal(self.devices[seat], kind, case, body, at)
+    def write(
+        self, seat: OfficeId, kind: str, case: CaseId, body: bytes, at: Instant, device: Device | None = None
+    ) -> Stored:
+        """One entry about a case, by a seat's device, or one that it had before. Call `flush` when `is_full`."""
+        entry = self._seal(device or self.devices[seat], kind, case, body, at)
         self._entries.append(entry)
         self.written += 1
         return entry
 
+    async def line(self, seat: OfficeId, kind: str, body: bytes, at: Instant) -> None:
+        """One entry of house-keeping, or of the register, by a seat's device. Call `flush` when `is_full`."""
+        device = self.devices[seat]
+        if is_line(kind):
+            await self._line(device, kind, body, at)
+        else:
+            self._entries.append(self._seal(device, kind, None, body, at))
+
+    async def replace(self, seat: OfficeId, at: Instant) -> Device:
+        """Another device takes a seat; the one before is returned, its journal signed to its end."""
+        before = self.devices[seat]
+        self._former.append(before)
+        self._sign(before)
+        await self.enrol([seat], at)
+        return before
+
     @property
     def is_full(self) -> bool:
         """Whether a transaction is due."""
-        return len(self._entries) >= BATCH_ENTRIES
+        return len(self._entries) + len(self._books.batch.entries) >= BATCH_ENTRIES
 
     async def flush(self) -> None:
         """Fold and write what is sealed, in one transaction."""
@@ -102,6 +123,7 @@ class Bulk:
         self._moved.clear()
         await folding.interpret(books, self._entries)
         books.batch.entries += self._entries
+        books.batch.entries.sort(key=lambda entry: entry.arrival)
         self._entries = []
         await self._node.ledger.commit()
         self.batches += 1
@@ -110,7 +132,7 @@ class Bulk:
 
     async def finish(self) -> None:
         """Sign every journal at its end, write what is left, and tidy the store."""
-        for device in self.devices.values():
+        for device in (*self.devices.values(), *self._former):
             self._sign(device)
         await self.flush()
         await self._node.store.tidy()

@@ -108,9 +108,13 @@ class Year:
                 if self.begun % 500 == 0:
                     show(self.begun / total, f"{month:2d}, {len(waiting)} open, {self.bulk.written} entries")
             self.open_cases.append(len(waiting))
+            await self.month_over(month)
         await self._go_on(waiting, None)
         await self.bulk.finish()
         show(1.0, f"{self.begun} cases, {self.bulk.written} entries\n")
+
+    async def month_over(self, month: int) -> None:
+        """Called after each month's filings; for whoever looks in on the year."""
 
     def _lives(self, month: int) -> Iterator[Life]:
         """The month's lives by the time of their filing."""

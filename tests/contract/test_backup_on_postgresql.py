@@ -82,6 +82,20 @@ async def test_it_is_checked_in_a_database_of_its_own_of_which_nothing_stays(cou
     assert await county.count(county.other) == 0
 
 
+async def test_the_audit_is_in_the_same_dump(county: County, tmp_path: Path) -> None:
+    status, printed = await run_verb(COUNTY, "audit", "run", "--home", county.home)
+    assert status == 0, printed
+    tables = ("audit_cases", "audit_findings", "audit_meta")
+    held = [await county.count(county.url, table) for table in tables]
+    assert held[0] == 3
+    file = await county.back_up()
+    status, printed = await county.restore(file, "--check")
+    assert status == 0, printed
+    status, printed = await county.restore(file, "--into", tmp_path / "new", "--database", county.other)
+    assert status == 0, printed
+    assert [await county.count(county.other, table) for table in tables] == held
+
+
 async def test_only_an_empty_database_is_restored_into(county: County, tmp_path: Path) -> None:
     file = await county.back_up()
     status, printed = await county.restore(file, "--check", "--database", county.url)

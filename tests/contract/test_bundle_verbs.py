@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from office.bundles import COUNTY as SECOND_PATH
 from office.locking import lock_home
 from office.node import Node
 from office.paths import Home, write_private
@@ -145,3 +146,46 @@ async def test_a_locked_village_says_so_and_writes_with_its_passphrase(
     write_private(secret, b"zhang\nhills-and-terraces-27\n")
     monkeypatch.setenv("TONGBAN_PASSPHRASE_FILE", str(secret))
     assert "写给 510824100，3 条" in done(places, VILLAGE, "write", str(stick))
+
+
+async def test_a_village_whose_township_is_silent_writes_to_the_county_and_is_answered(
+    places: Places, stick: Path
+) -> None:
+    """The second path by stick: past the township, and the township gets the same whenever it is there again."""
+    folder = str(stick)
+    assert "写给 510824，3 条，涉及 3 件" in done(places, VILLAGE, "write", folder, "--county")
+    assert "bundle_no_second_path" in failed(places, TOWNSHIP, "write", folder, "--county")
+    assert "bundle_no_neighbour" in failed(places, COUNTY, "write", folder, "--to", VILLAGE)
+    assert f"来自 {VILLAGE}，收下" in done(places, COUNTY, "reply", folder)
+    assert await cases_at(places, COUNTY) == 3
+    assert "来自 510824，收下" in done(places, VILLAGE, "read", folder)
+    assert "收下 0 条新记录" in done(places, VILLAGE, "read", folder)
+    assert await cases_at(places, TOWNSHIP) == 0
+    assert "写给 510824100，3 条，涉及 3 件" in done(places, VILLAGE, "write", folder)
+    done(places, TOWNSHIP, "read", folder)
+    assert await cases_at(places, TOWNSHIP) == 3
+
+
+async def test_what_is_too_much_for_one_file_goes_on_in_the_next_past_the_township_too(
+    places: Places, stick: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sync.usb.PARTS_MAX", 2)
+    monkeypatch.setattr("sync.second_path.PUSHED_ENTRIES_MAX", 2)
+    village = await Node.open(places.home(VILLAGE))
+    hub = await Node.open(places.home(COUNTY))
+    try:
+        bundles, written, after = village.bundles, list[bytes](), None
+        while True:
+            gone, data = await bundles.write(bundles.receiver(SECOND_PATH), after=after)
+            written.append(data)
+            after = gone.serial
+            assert len(written) < 20, "the same again and again"
+            if gone.is_last:
+                break
+        assert len(written) > 2
+        for data in written:
+            assert (await hub.bundles.read(data)).flaws == []
+        assert await hub.subjects() == await village.subjects()
+    finally:
+        await village.close()
+        await hub.close()

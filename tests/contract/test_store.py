@@ -7,15 +7,17 @@ import pytest
 from msgspec import structs
 
 from schemas.names import Epoch, Instant, JournalId, NodeId, OfficeId
-from schemas.wire import Lane
+from schemas.wire import JournalHead, Lane
 from sync.ports import (
     Disposition,
     Evidence,
+    Heard,
     Inlet,
     LinkMemory,
     Loaded,
     ReceiptRow,
     Store,
+    Told,
     empty_batch,
 )
 from tests.support.stores import (
@@ -241,6 +243,21 @@ async def test_the_state_a_ledger_keeps_survives_a_restart(stores: Stores) -> No
         received=11,
         running_hash=digest("running"),
         pinned=4,
+        examined=7,
+        told={TOWNSHIP_SEAT: Told(2, digest("told"), b"12345678", [JOURNAL])},
+        heard=Heard(
+            b"12345678",
+            JOURNAL,
+            4,
+            NOON,
+            NOON,
+            2,
+            digest("heard"),
+            1,
+            [JournalHead(JOURNAL.origin, JOURNAL.epoch, 3, digest("root"))],
+            [(b"87654321", NOON)],
+        ),
+        beacon_came_at=NOON,
     )
     scribe.batch.inlets[1] = inlet
     scribe.batch.links[VILLAGE] = memory
@@ -255,6 +272,8 @@ async def test_the_state_a_ledger_keeps_survives_a_restart(stores: Stores) -> No
         assert loaded.links[0].received == 11
         assert loaded.links[0].acknowledged == [(0, FIRST, 5), (1, SECOND, 7)]
         assert loaded.links[0].last_epoch == SECOND
+        assert (loaded.links[0].examined, loaded.links[0].beacon_came_at) == (7, NOON)
+        assert (loaded.links[0].told, loaded.links[0].heard) == (memory.told, memory.heard)
         assert loaded.ends == {(PARENT, Lane.RUNS, FIRST): 3, (PARENT, Lane.EXCERPTS, FIRST): 1}
         assert loaded.arrival == 3
 

@@ -18,7 +18,9 @@ from sync import session
 from sync.core import note
 from sync.core.merkle import root_of
 from sync.keys import verify_ed25519
+from sync.proof.accusing import check_claim
 from sync.proof.checking import check
+from sync.proof.claim_file import claim_from_bytes
 from sync.proof.file import from_bytes
 from tests.golden.wire import (
     ABOVE,
@@ -122,6 +124,13 @@ def test_the_published_proof_file_proves() -> None:
     assert proved.author == DEVICE.node
     assert [held.holder for held in proved.holdings] == [ABOVE.node]
     assert ROOT.public_key != DEVICE.public_keys.log
+
+
+def test_the_published_claim_file_proves() -> None:
+    data = signed()["claim file header"] + bytes.fromhex(published()["messages"]["claim file"])
+    assert claim_from_bytes(data) == messages()["claim file"]
+    accused = check_claim(data, published()["texts"]["root digest"])
+    assert (accused.claim, accused.form, accused.against) == ("equivocation", "other_tree", DEVICE.node)
 
 
 # --- the document says everything -------------------------------------------------------------------------------------

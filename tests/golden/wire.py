@@ -29,7 +29,9 @@ from schemas.wire import (
     KIND_RECOVERY_DEPOSITED,
     KIND_RELEASED,
     KIND_REVOKED,
+    KIND_WATERMARKED,
     ZERO_HASH,
+    Addressed,
     Answer,
     Beacon,
     Certificate,
@@ -47,6 +49,7 @@ from schemas.wire import (
     Page,
     Parent,
     Pinned,
+    ProvedHead,
     Receipted,
     RecoveryDeposited,
     Refusal,
@@ -55,6 +58,7 @@ from schemas.wire import (
     Size,
     Stretch,
     Want,
+    Watermarked,
     attestation,
     encode_head,
     enrolment_message,
@@ -66,11 +70,17 @@ from sync import exchange, frame, http, ledger, receipts, recovery, reenrolling,
 from sync.core import journal, link, note
 from sync.core.identity import root_digest
 from sync.core.journal import Draft
+from sync.core.merkle import inclusion_proofs, root_of
 from sync.core.receipt import receipt_message
+from sync.core.slip import slip_message
+from sync.housekeeping import encode_pin
 from sync.keys import Ed25519Key, Ed25519Signer
 from sync.proof import file as proof_file
+from sync.proof.claim_file import CLAIM_MAGIC, Claim, ClaimFile, EntryStatement, HeadStatement, SlipStatement
 from sync.proof.file import Holding, ProofFile
-from tests.support.writing import AT, CASE, COUNTY_NAME, DEVICE, JOURNAL, VILLAGE, Written, write_drafts
+from sync.proofs import without_text
+from sync.watermarks import prefixes_in, run_over
+from tests.support.writing import AT, CASE, COUNTY_NAME, DEVICE, JOURNAL, VILLAGE, Written, sign_head, write_drafts
 
 FOLDER: Final = Path(__file__).parent
 WIRE_FILE: Final = FOLDER / "wire.json"
@@ -138,7 +148,25 @@ def bodies() -> dict[str, Struct]:
             [VILLAGE],
         ),
         KIND_RECOVERY_DEPOSITED: RecoveryDeposited(ABOVE.node, bytes(range(8)), b"sealed"),
+        KIND_WATERMARKED: watermark(),
     }
+
+
+def watermark() -> Watermarked:
+    """What the county holds of the township, of the village below it, and what went to the township."""
+    written = journal_of_three()
+    mine = JournalHead(ABOVE.node, THEIRS, 6, written.links[0])
+    below = JournalHead(DEVICE.node, JOURNAL.epoch, 3, written.checkpoint(3).root)
+    _, (path,) = inclusion_proofs([encode(mine), encode(below)], [0])
+    listed = written.links[1][:8] + written.links[2][:8]
+    addressed = Addressed(2, run_over(bytes(32), prefixes_in(listed)), listed)
+    return Watermarked(TOWNSHIP, AT, [ProvedHead(mine, 0, path)], [below], addressed)
+
+
+def pin_with_watermark() -> Pinned:
+    """The pin of a beacon by a device that knows what was addressed to it, and lacks one entry."""
+    tip = journal_of_three().links[-1]
+    return Pinned(ABOVE.node, 2, tip, AT, AT, [tip[:8]], tip[:8])
 
 
 def page_up() -> Page:
@@ -207,6 +235,17 @@ def page_with_digests() -> Page:
     return replace(page_up(), stretches=[], settled=[settled], unsettled=[ABOVE.node])
 
 
+def claim() -> ClaimFile:
+    """That the village signed a root over other entries than the chain that its slip ends."""
+    written = journal_of_three()
+    before = [(line.head, line_digest(line)) for line in written.lines[:2]]
+    last = EntryStatement(without_text(written.excerpt(2)), ZERO_HASH, before)
+    message = slip_message(COUNTY_NAME, VILLAGE, JOURNAL, 2, written.links[2], AT)
+    slip = SlipStatement(JOURNAL.origin, JOURNAL.epoch, 2, written.links[2], AT, DEVICE.sign(message))
+    tree = HeadStatement(JOURNAL.origin, JOURNAL.epoch, sign_head(JOURNAL, 3, root_of(written.links[::-1])))
+    return ClaimFile(COUNTY_NAME, ROOT.public_key, chain(), Claim.EQUIVOCATION, [last, slip, tree])
+
+
 def messages() -> dict[str, Struct]:
     """One of every message, by name."""
     written = journal_of_three()
@@ -240,12 +279,16 @@ def messages() -> dict[str, Struct]:
         "session token": session.Token(nonce, 43_200),
         "session terms": terms,
         "proof file": ProofFile(COUNTY_NAME, ROOT.public_key, chain(), leaf, [holding]),
+        "claim file": claim(),
         **{f"body {kind}": body for kind, body in bodies().items()},
+        "body line.pinned with a watermark": pin_with_watermark(),
     }
 
 
 def encoded(message: Struct) -> bytes:
     """A message as it travels."""
+    if isinstance(message, Pinned):
+        return encode_pin(message)
     return frame.encode_page(message) if isinstance(message, Page) else encode(message)
 
 
@@ -269,7 +312,9 @@ def signed() -> dict[str, bytes]:
         "signed by checkpoint": checkpoint_text().encode(),
         "signed by enrolment": enrolment_message(chain()[-1].enrolment),
         "signed by receipt": receipt_message(COUNTY_NAME, ABOVE.node, TOWNSHIP, AT // 1000, head),
+        "signed by slip": slip_message(COUNTY_NAME, VILLAGE, JOURNAL, 2, written.links[2], AT),
         "proof file header": proof_file.MAGIC,
+        "claim file header": CLAIM_MAGIC,
         "frame header": frame.pack(page_up())[:7],
         "frame header of an answer": frame.pack(page_down(), answer=True)[:7],
     }
@@ -359,6 +404,11 @@ LIMITS: Final[list[tuple[str, int, str]]] = [
     ("journals of a device stated one by one", link.RECENT_EPOCHS, "a week of daily starts; older ones in a digest"),
     ("older journals listed in a page, as the sender aims", stating.LISTED_MAX, "92 KB; those of one device at least"),
     ("journals in a receipt", receipts.RECEIPT_HEADS_MAX, "they fit one entry; more go in several"),
+    ("entries listed in a watermark", codec.WATERMARK_ADDRESSED_MAX, "12 KB; more follow on the next days"),
+    ("a seat's own journals in a watermark", codec.WATERMARK_HEADS_MAX, "1.2 KB each; one a start"),
+    ("journals below it in a watermark", codec.WATERMARK_BELOW_MAX, "forty villages that start three times a day"),
+    ("hashes of a path in a watermark", codec.WATERMARK_PATH_MAX, "2³² journals"),
+    ("missing entries in a pin", codec.MISSING_STATED_MAX, "0.6 KB; the next pin says more"),
     ("entries between two checkpoints", journal.CHECKPOINT_ENTRIES_MAX, "a relay cuts there"),
     ("bodies between two checkpoints, bytes", journal.CHECKPOINT_BYTES_MAX, "6 s on a line of 20 kbit/s"),
     ("pages in flight", link.WINDOW_PAGES_MAX, "hides the latency of a 600 ms line"),

@@ -24,6 +24,10 @@ class Preset(Struct, frozen=True):
     reassigns: float = 0.0
     publishes: float = 0.0
     """How often whoever acts publishes something instead."""
+    beacons: float = 0.0
+    """How often the county's day ends: a beacon, and watermarks behind it."""
+    second_paths: float = 0.0
+    """How often a village speaks with the county itself, by line or stick."""
     papers: float = 0.0
     """How often who files or brings something has a photograph of it."""
     faults: dict[str, float] = {}
@@ -173,6 +177,19 @@ ERASURE: Final = replace(
 )
 """A storm in which cases and remarks are erased by law, and now and then somebody erases on the way."""
 
+WATCHED: Final = replace(RURAL, name="watched", beacons=0.04, second_paths=0.03)
+"""Days go by, villages and townships compare what the county says it holds, and some speak with it themselves."""
+
+SECOND_PATH: Final = replace(
+    STORM,
+    name="second_path",
+    beacons=0.05,
+    second_paths=0.12,
+    publishes=0.05,
+    faults=STORM.faults | {"cut_line": 0.08, "mend_line": 0.02, "send_stick_up": 0.02, "send_stick_down": 0.02},
+)
+"""A storm in which townships are silent for days, and their villages go round them."""
+
 PAPERS: Final = replace(
     DRY,
     name="papers",
@@ -199,6 +216,8 @@ PRESETS: Final = {
         RESTORED,
         STICKS,
         ERASURE,
+        WATCHED,
+        SECOND_PATH,
     )
 }
 

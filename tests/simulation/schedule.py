@@ -24,11 +24,14 @@ from tests.simulation.faults import Faults
 from tests.simulation.paper_judges import judge_papers
 from tests.simulation.papers import PaperTraffic
 from tests.simulation.presets import Preset, preset_of
+from tests.simulation.second_paths import SecondPaths, judge_watermarks
 from tests.simulation.workload import Workload
 from tests.simulation.world import World, found_county
 
 PASSES_TO_REST_MAX = 60
 HELP_EVERY = 20
+LAST_DAYS = 2
+"""Beacons at rest: what the first brings about, the second states."""
 ENTRIES_MIN = 50
 STEPS_MIN = 160
 REAL_EVERY = 100
@@ -76,6 +79,7 @@ class Schedule:
             photograph=self.papers.photograph,
         )
         self.faults = Faults(self.world, self.work)
+        self.paths = SecondPaths(self.world, beacons=self.preset.beacons, rate=self.preset.second_paths)
         self.violations: list[str] = []
         self.steps = 0
         self.passes = 0
@@ -93,6 +97,7 @@ class Schedule:
             self.live()
             self.heal()
             self.rest()
+            self.tell_watermarks()
             self.rest_papers()
             self.judge()
         except Exception as failure:
@@ -123,6 +128,7 @@ class Schedule:
         self.violations += checkers.judge(self.world, self.work, self.faults)
         self.violations += judge_papers(self.world, self.papers)
         self.violations += judge_erasures(self.world)
+        self.violations += judge_watermarks(self.world, self.faults, is_told=self.preset.beacons > 0)
         return self.violations
 
     def _set_weather(self) -> None:
@@ -139,6 +145,7 @@ class Schedule:
         self.steps += 1
         world.advance(int(chance.random() * 2 * preset.minutes_a_step * MINUTE))
         self.papers.step()
+        self.paths.step()
         trouble = bisect_right(self._chances, chance.random())
         if trouble < len(self._troubles):
             getattr(self.faults, self._troubles[trouble])()
@@ -217,6 +224,14 @@ class Schedule:
             if (is_over or self.passes % HELP_EVERY == 0) and not self._help() and is_over:
                 return
         self.violations.append(f"rest: something still moves after {PASSES_TO_REST_MAX} passes")
+
+    def tell_watermarks(self) -> None:
+        """The county's last days: what it states of the county at rest, and what everybody makes of that."""
+        for _ in range(LAST_DAYS if self.preset.beacons else 0):
+            self.paths.light()
+            self.quiet.clear()
+            self.fruitless.clear()
+            self.rest()
 
     def rest_papers(self) -> None:
         """Carry papers until nothing moves any more."""

@@ -11,7 +11,20 @@ from typing import Final
 import msgspec
 
 from sync.rules import Rules
-from tests.simulation.presets import CALM, CASES, ERASURE, LOST_DEVICE, PAPERS, RESTORE, RURAL, STORM, Preset, one_fault
+from tests.simulation.presets import (
+    CALM,
+    CASES,
+    ERASURE,
+    LOST_DEVICE,
+    PAPERS,
+    RESTORE,
+    RURAL,
+    SECOND_PATH,
+    STORM,
+    WATCHED,
+    Preset,
+    one_fault,
+)
 from tests.simulation.schedule import tell
 
 ROT: Final = one_fault("rot_a_copy")
@@ -37,6 +50,8 @@ PINNED: Final[dict[str, tuple[int, Preset]]] = {
     "unknown_kinds": (2, STORM),
     "erased_set": (5, ERASURE),
     "bodiless_refused": (1, ERASURE),
+    "watermarks": (0, WATCHED),
+    "no_quarantine_beside": (6, SECOND_PATH),
     "paper_offset_stated": (3, PAPERS),
     "paper_digest_checked": (3, PAPERS),
 }
@@ -62,7 +77,7 @@ MASKED: Final[tuple[tuple[str, ...], ...]] = (
 )
 """Rules that stand behind one another: searched together at night."""
 
-WEATHERS: Final = (STORM, RESTORE, ROT, RURAL, CASES, CALM, PAPERS, ERASURE)
+WEATHERS: Final = (STORM, RESTORE, ROT, RURAL, CASES, CALM, PAPERS, ERASURE, WATCHED, SECOND_PATH)
 
 
 def without(names: Sequence[str]) -> Rules:

@@ -386,7 +386,7 @@ class World:
         if link is not None and not message.overlaps:
             # Nothing else of this child is under way, so what its cursors do not cover never arrived.
             link.in_flight.clear()
-        refusal = self._admit(parent, page)
+        refusal = self.admit(parent, page)
         if not parent.up:
             return None
         if refusal is not None:
@@ -411,7 +411,7 @@ class World:
             if link is not None:
                 link.exchange_failed()
             return
-        if self._admit(child, answer.page) is None and link is not None and child.up:
+        if self.admit(child, answer.page) is None and link is not None and child.up:
             link.exchange_succeeded()
             self._choose_page_size(link)
 
@@ -448,7 +448,7 @@ class World:
     def _take_stick(self, receiver: Device, message: Message) -> None:
         self.counts["stick"] += 1
         if message.data and not message.data.startswith(MAGIC[:1]):
-            self._admit(receiver, decode(message.data, Page))  # one page, as a story made it
+            self.admit(receiver, decode(message.data, Page))  # one page, as a story made it
             return
         assert receiver.ledger is not None
         try:
@@ -468,7 +468,8 @@ class World:
             codes = [flaw.code for flaw in taken.flaws]
             self.tell("takes a stick", receiver.name, taken.parts, taken.admitted, taken.duplicate, *codes)
 
-    def _admit(self, receiver: Device, page: Page) -> Refusal | None:
+    def admit(self, receiver: Device, page: Page) -> Refusal | None:
+        """A page arrives at a machine; None: it was taken, or the power went with it."""
         assert receiver.ledger is not None
         try:
             admission = self.run(receiver.ledger.admit(page))

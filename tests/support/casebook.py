@@ -22,8 +22,8 @@ from schemas.casework.events import (
 from schemas.casework.fold import Item, fold
 from schemas.casework.mandates import UNBOUND, bind
 from schemas.casework.values import Applicant, Handover, Mandate, Material, MaterialStatus, Outcome, Scope, SignedHow
+from schemas.headed import EntryHeader
 from schemas.names import CaseId, Epoch, Instant, NodeId, OfficeId, OfficerId, TrackingNumber, followed
-from schemas.wire import EntryHeader
 
 VILLAGE = OfficeId("510824100201")
 OTHER_VILLAGE = OfficeId("510824100202")

@@ -93,6 +93,12 @@ class Leaders:
         if officer.endswith("/zhao"):
             raise Refused("no_such_officer", "…", "…")
 
+    async def check_supervisor(self, officer: OfficerId) -> None:
+        """See `office.accounts.Accounts.check_supervisor`: nobody of a window supervises."""
+        await self.check_officer(officer)
+        if "." in officer:
+            raise Refused("not_a_supervisor", "…", "…")
+
     async def check_leader(self, officer: OfficerId) -> None:
         """See `office.desk.Approvers.check_leader`; the county's alone are asked."""
         if officer != leader().officer:
@@ -155,8 +161,7 @@ class Office:
             self.office,
             lambda office: seat_of(office) in divisions,
             lambda: day_of(self.county.at),
-            check_officer=KNOWN_LEADERS.check_officer,
-            check_leader=KNOWN_LEADERS.check_leader,
+            KNOWN_LEADERS,
         )
         self.intake = Intake(self.ledger, self.casebook, self.catalogue, self.county, self.county, bytes(32))
         self.desk = Desk(

@@ -19,8 +19,8 @@ from schemas.casework.events import (
 )
 from schemas.casework.fold import Item
 from schemas.casework.values import PauseCause
+from schemas.headed import EntryHeader
 from schemas.names import CaseId, Instant
-from schemas.wire import EntryHeader
 from tests.support.casebook import CASE, TOWNSHIP, VILLAGE, Casebook
 
 

@@ -106,6 +106,9 @@ class EmptyOffice:
     async def readers(self, subjects: Sequence[CaseId]) -> dict[CaseId, frozenset[OfficeId]]:
         return {}
 
+    async def audiences(self, entries: Sequence[Stored]) -> list[frozenset[OfficeId]]:
+        return [frozenset[OfficeId]()] * len(entries)
+
     async def cases_of(self, office: OfficeId) -> list[CaseId]:
         return []
 
@@ -144,6 +147,9 @@ class Reader(EmptyOffice):
 
     async def readers(self, subjects: Sequence[CaseId]) -> dict[CaseId, frozenset[OfficeId]]:
         return dict.fromkeys(subjects, self.audience)
+
+    async def audiences(self, entries: Sequence[Stored]) -> list[frozenset[OfficeId]]:
+        return [self.audience] * len(entries)
 
     async def cases_of(self, office: OfficeId) -> list[CaseId]:
         return sorted({entry.subject for entry in self.folded if entry.subject} if office in self.audience else ())

@@ -24,8 +24,8 @@ from schemas.casework.fold import Item
 from schemas.casework.steps import Step
 from schemas.casework.values import Handover, Opinion, Outcome, PauseCause, Promise
 from schemas.casework.visibility import FieldGroup, Sight
+from schemas.headed import EntryHeader
 from schemas.names import JournalId, OfficerId
-from schemas.wire import EntryHeader
 from sync.ports import Stored
 from tests.support.casebook import COUNTY, TOWNSHIP, VILLAGE, WINDOW, Casebook, officer
 

@@ -32,10 +32,10 @@ from schemas.casework.reasons import NotPermitted
 from schemas.casework.roles import ROLES_OF_ACT
 from schemas.casework.values import Applicant, Material, MaterialStatus, RosterRow
 from schemas.catalogue import is_of_department
+from schemas.headed import EntryHeader
 from schemas.identity import RESIDENT_CARD, check_resident_number
 from schemas.names import CaseId, Epoch, NodeId, OfficeId, OfficerId, TrackingNumber, parent_seat
 from schemas.register import AbsenceStated, PostAssigned, SlotsPublished, may_write
-from schemas.wire import EntryHeader
 from tests.support.dated import at
 
 TODAY = date(2026, 11, 23)

@@ -51,6 +51,7 @@ from sync.enrolment import certify
 from sync.keys import KeyedHashSigner, verify_keyed_hash
 from sync.ledger import Ledger
 from sync.sealing import AesGcmSealer, PlainSealer
+from sync.second_path import CountyState
 from sync.store import SqlStore
 from sync.writer import Writer
 from tests.support.counties import ROOT, ROOT_KEY
@@ -70,6 +71,9 @@ Client = AsyncTestClient[Litestar]
 
 class OpenNode:
     """One open node: as much of `office.node.Node` as the pages touch."""
+
+    county_line: CountyState | None = None
+    county_address = ""
 
     def __init__(self, seat: OfficeId, chain: list[Certificate], signer: KeyedHashSigner, engines: Engines) -> None:
         self.seat = seat
@@ -123,8 +127,7 @@ class OpenNode:
             seat,
             lambda one: seat_of(one) in DIVISIONS,
             self.intake.doorstep.today,
-            check_officer=self.accounts.check_officer,
-            check_leader=self.accounts.check_leader,
+            self.accounts,
         )
         self.worklists = Worklists(
             engines.read, files, self.store, self.books, seat, lambda: self.dues.days(self.today)

@@ -104,7 +104,7 @@ async def visit(browser: Client, case: str) -> list[str]:
     """The words of every page."""
     paths = ["/cases", "/cases?queue=held", "/cases?queue=offered", case, "/line", "/filing", "/filing/RS01"]
     paths += ["/filing/MZ03/notice", "/filing/YB01/list"]
-    paths += ["/reminders", "/password", "/cases/" + "0" * 32, "/sign-in"]
+    paths += ["/reminders", "/slips", "/password", "/cases/" + "0" * 32, "/sign-in"]
     return [words_of((await browser.get(path)).text) for path in paths]
 
 

@@ -11,7 +11,9 @@ import pytest
 from office.node import Node
 from office.web.app import create_app
 from schemas.casework.roles import Role
+from schemas.names import Instant
 from sync.core.bundle import BUNDLE_BYTES_MAX
+from sync.second_path import SILENT_MS
 from tests.support.nodes import Network, found_network
 from tests.web.county import Client, sign_in
 from tests.web.people import PASSWORD
@@ -143,3 +145,33 @@ async def test_no_form_of_another_site_and_nobody_who_is_not_signed_in(network: 
             assert answer.status_code == 422
         answer = await village.post("/line/bundles/write", data={**fields, "after": "9" * 400})
         assert answer.status_code == 200
+
+
+async def test_a_village_whose_township_is_silent_writes_for_the_county_and_is_answered(network: Network) -> None:
+    village, hub = network.village, network.hub
+    await network.file()
+    above = village.books.parent
+    assert above is not None
+    county = hub.books.seat.node
+    async with browser_at(village) as browser, browser_at(hub) as at_the_hub:
+        await signed_in(browser, "wugl")
+        await signed_in(at_the_hub, "admin")
+        assert f'<option value="{county}">' not in (await browser.get("/line")).text
+        village.books.memories[above].last_heard = Instant(village.clock.now() - SILENT_MS - 1)
+        assert f'<option value="{county}">' in (await browser.get("/line")).text
+        form = await form_of(browser, "/line/bundles/write") | {"receiver": county}
+        written = await browser.post("/line/bundles/write", data=form)
+        assert written.status_code == 200, written.text
+        fields = await form_of(at_the_hub, "/line/bundles")
+        read = await at_the_hub.post("/line/bundles", data=fields, files={"bundle": ("a.tongban", written.content)})
+        assert read.status_code == 200, read.text
+        assert await hub.subjects() == await village.subjects()
+        assert f'<option value="{village.books.seat.node}">' in read.text
+        form = await form_of(at_the_hub, "/line/bundles/write") | {"receiver": village.books.seat.node}
+        answered = await at_the_hub.post("/line/bundles/write", data=form)
+        fields = await form_of(browser, "/line/bundles")
+        back = await browser.post("/line/bundles", data=fields, files={"bundle": ("b.tongban", answered.content)})
+        assert back.status_code == 200, back.text
+    holders = {row.office for row in await village.store.receipts()}
+    assert hub.seat in holders
+    assert await network.township.subjects() == []

@@ -16,6 +16,7 @@ from msgspec import Struct
 from office.access_log import PURPOSE_CHARACTERS_MAX, PurposeRefused
 from office.accounts import SignedIn
 from office.capturing import Captured
+from office.slip_checks import slip_of
 from office.web import deadlines, guards, labels
 from office.web.act_forms import Drawing, Refusing, Staff, count_shown, lacking, not_offered, offered, staff_of
 from office.web.acting import perform, read_case_id, read_operation, read_seen
@@ -46,7 +47,7 @@ from office.web.views import CaseDetail, StepView, detail_of, lifted, sees_every
 from office.worklists import PAGE_CASES, Queue
 from schemas.casework.casefile import CaseFile
 from schemas.casework.clocks import accepted_on
-from schemas.casework.events import CustodyAccepted, PapersBrought
+from schemas.casework.events import CaseFiled, CustodyAccepted, PapersBrought
 from schemas.casework.reasons import NotPermitted
 from schemas.casework.roles import may_take_part
 from schemas.casework.stages import UNACCEPTED
@@ -205,7 +206,9 @@ async def show_slip(request: AnyRequest, case: FromPath[str]) -> Page:
     site, signed_in = site_of(request), guards.get_signed_in(request)
     found = await site.node.worklists.get_case(signed_in.office, read_case_id(case))
     secret = site.node.intake.reopen_slip(signed_in, found.file)
-    return await render_slip(request, found.file, secret)
+    filing = next((one.entry for one in found.traced if one.entry.kind == CaseFiled.kind and not one.state), None)
+    statement = slip_of(site.node.books, filing) if filing is not None else ""
+    return await render_slip(request, found.file, secret, statement)
 
 
 router = Router(

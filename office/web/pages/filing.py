@@ -344,8 +344,8 @@ async def _notice(request: AnyRequest, item: ServiceItem, gaps: tuple[str, ...])
 # --- the slip --------------------------------------------------------------------------------------------------------
 
 
-async def render_slip(request: AnyRequest, case: CaseFile, secret: str) -> Page:
-    """The slip of a case that is filed. `secret`: its query code."""
+async def render_slip(request: AnyRequest, case: CaseFile, secret: str, statement: str) -> Page:
+    """The slip of a case that is filed. `secret`: its query code. `statement`: what its device signed, or empty."""
     assert case.filing is not None, "only what is filed has a code"
     site = site_of(request)
     node, settings = site.node, site.node.settings
@@ -363,7 +363,8 @@ async def render_slip(request: AnyRequest, case: CaseFile, secret: str) -> Page:
         complaint=complaint_of(item, settings),
         address=query_address(settings),
         secret="-".join(secret[start : start + 4] for start in range(0, len(secret), 4)),
-        qr=draw_code(qr_text(settings, case.filing.tracking, secret)),
+        qr=draw_code(qr_text(settings, case.filing.tracking, secret, statement)),
+        statement=statement,
         path_of_case=f"/cases/{case.case.hex()}",
     )
 

@@ -20,6 +20,7 @@ from office.web.paper_line import papers_on_line
 from office.web.site import language_for, site_of
 from office.web.sticks import STATES as STATES_OF_STICKS
 from office.web.sticks import InView, sticks_view
+from office.web.watermark import watermark_view
 from office.worklists import Journeys, SetAside
 from schemas.names import Instant
 from sync.core.errors import LocalFault
@@ -41,6 +42,13 @@ FINDINGS: Final[dict[str, str]] = {
     "rollback": n_("A device was restored to an earlier state; its entries come back by themselves."),
     "rolled_back": n_("This device was restored to an earlier state; what it had written comes back by itself."),
     "lost": n_("Entries that no neighbour holds any longer."),
+    "other_head": n_(
+        "The county holds another content under numbers of a journal than this computer. The county must examine both."
+    ),
+    "county_ahead": n_(
+        "The county holds more of what this computer wrote than this computer; it comes back by itself."
+    ),
+    "false_path": n_("The county's statement does not fit its own daily beacon. Report it to the county."),
     "damaged": n_("A record on this computer's disk had gone bad; a good copy is fetched from a neighbour."),
 }
 """What is not told in the words of `sync.exchange.REFUSED_HINTS`."""
@@ -74,6 +82,14 @@ async def render_line(
     findings = await worklists.findings()
     line_up = site.node.line_up
     papers = await papers_on_line(site.node)
+    county = site.node.county_line
+    watermark = await watermark_view(
+        site.node.books,
+        site.node.store,
+        site.node.clock.now(),
+        knows_address=bool(site.node.county_address),
+        county=county,
+    )
     return await site.render(
         request,
         "line.html",
@@ -86,6 +102,8 @@ async def render_line(
         neighbours=await neighbours_of(site.node.books, site.node.store),
         line_up=line_up,
         failure=explained(line_up.code, line_up.hint, language) if line_up is not None and line_up.code else "",
+        watermark=watermark,
+        county_failure=explained(county.code, county.hint, language) if county is not None and county.code else "",
         papers=papers,
         papers_failure=explained(papers.code, papers.hint, language) if papers.code else "",
         set_aside=[set_aside_view(site.node.books, one, language) for one in set_aside],

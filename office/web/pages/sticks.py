@@ -24,6 +24,7 @@ from office.web.sticks import InView, in_view, refused_view
 from schemas.codec import Malformed
 from schemas.names import NodeId
 from schemas.refusals import Refused
+from sync import second_path
 from sync.core.bundle import BUNDLE_BYTES_MAX
 from sync.core.errors import RemoteFault
 
@@ -80,7 +81,7 @@ async def write_bundle(request: AnyRequest) -> Response[bytes]:
     bundles = site_of(request).node.bundles
     receiver = NodeId(form.text("receiver"))
     after = form.text("after")
-    if receiver not in site_of(request).node.books.links:
+    if second_path.find_link(site_of(request).node.books, receiver) is None:
         raise Refused(
             "bundle_no_neighbour",
             "该收件单位不是本单位的上级或直接下级，没有写入；请返回线路页面重新选择。",
