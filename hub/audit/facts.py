@@ -50,7 +50,7 @@ _P: Final = audit_papers.c
 
 _CASE_COLUMNS: Final = tuple(column.name for column in audit_cases.columns)
 _UPSERT_CASE: Final = (  # our own column names only
-    f"INSERT INTO audit_cases ({', '.join(_CASE_COLUMNS)}) VALUES (:{', :'.join(_CASE_COLUMNS)}) "  # noqa: S608
+    f"INSERT INTO audit_cases ({', '.join(_CASE_COLUMNS)}) VALUES (:{', :'.join(_CASE_COLUMNS)}) "  # noqa: S608 (our own column names)
     f"ON CONFLICT (subject) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _CASE_COLUMNS[1:])}"
 )
 _INSERT_ACT: Final = (

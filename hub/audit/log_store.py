@@ -199,7 +199,7 @@ class LogStore:
     def by_trace(self) -> Iterator[tuple[int, Iterator[Row]]]:
         """Each trace that has events, its events by time; equal times, and events without one, as the file has them."""
         order = "trace, key, rowid" if self.disordered else "rowid"
-        sql = f"SELECT trace, at, activity, resource, transition FROM events ORDER BY {order}"  # noqa: S608
+        sql = f"SELECT trace, at, activity, resource, transition FROM events ORDER BY {order}"  # noqa: S608 (our own column names)
         return groupby(map(Row._make, self.select(sql)), key=itemgetter(0))
 
     def select(self, sql: str, *values: object) -> Iterator[Any]:

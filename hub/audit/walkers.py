@@ -37,11 +37,11 @@ _CHECKPOINTS: Final = (
     "SELECT journal, size, root FROM checkpoints WHERE journal >= {} AND journal <= {} AND size > {} AND size <= {} "
     "ORDER BY journal, size"
 )
-_GROUP: Final = f"SELECT {chain.COLUMNS} FROM entries WHERE journal >= {{}} AND journal <= {{}} ORDER BY journal, seq"  # noqa: S608
+_GROUP: Final = f"SELECT {chain.COLUMNS} FROM entries WHERE journal >= {{}} AND journal <= {{}} ORDER BY journal, seq"  # noqa: S608 (our own column names)
 _STRETCH: Final = (
-    f"SELECT {chain.COLUMNS} FROM entries WHERE journal = {{}} AND seq >= {{}} AND seq < {{}} ORDER BY seq"  # noqa: S608
+    f"SELECT {chain.COLUMNS} FROM entries WHERE journal = {{}} AND seq >= {{}} AND seq < {{}} ORDER BY seq"  # noqa: S608 (our own column names)
 )
-_SEGMENT: Final = f"SELECT {segments.COLUMNS} FROM entries WHERE arrival >= {{}} AND arrival <= {{}} ORDER BY arrival"  # noqa: S608
+_SEGMENT: Final = f"SELECT {segments.COLUMNS} FROM entries WHERE arrival >= {{}} AND arrival <= {{}} ORDER BY arrival"  # noqa: S608 (our own column names)
 
 
 class Source(Struct, frozen=True):

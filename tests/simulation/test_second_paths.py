@@ -8,12 +8,13 @@ from msgspec.structs import replace
 
 from schemas.casework.stages import Stage as CaseStage
 from schemas.names import JournalId, NodeId
+from schemas.wire import Lane
 from sync import watermarks
 from sync.ports import EntryKey
 from sync.watermarks import prefix_of
 from tests.simulation.devices import DAY
 from tests.simulation.mirror import Mirrors
-from tests.simulation.presets import SECOND_PATH, WATCHED
+from tests.simulation.presets import SECOND_PATH, WATCHED, Preset
 from tests.simulation.schedule import Schedule, tell, tell_many
 from tests.simulation.second_paths import SecondPaths, judge_watermarks
 from tests.simulation.stage import Stage
@@ -29,10 +30,9 @@ DRY_PATHS = replace(
 
 
 @pytest.mark.parametrize("preset", [WATCHED, SECOND_PATH], ids=["watched", "second_path"])
-def test_the_first_schedules_end_well_and_everything_happened(preset: object) -> None:
-    assert preset in (WATCHED, SECOND_PATH)
+def test_the_first_schedules_end_well_and_everything_happened(preset: Preset) -> None:
     counts: Counter[str] = Counter()
-    for told in tell_many(range(SCHEDULES), preset):  # type: ignore[arg-type]
+    for told in tell_many(range(SCHEDULES), preset):
         assert told.violations == [], told.seed
         counts += told.counts
     for name in ("beacon", "second path", "stick past the township", "wants answered with a run", "line cut"):
@@ -67,7 +67,7 @@ def test_a_schedule_that_once_failed_ends_well(seed: int) -> None:
 def paths_of(stage: Stage) -> SecondPaths:
     """The county's days and the second path of a stage, on a line that loses nothing."""
     paths = SecondPaths(stage.world, beacons=0.0, rate=0.0)
-    paths.chance.random = lambda: 1.0  # type: ignore[method-assign]
+    paths.chance.random = lambda: 1.0
     return paths
 
 
@@ -111,11 +111,11 @@ def keep_back(stage: Stage, hidden: EntryKey) -> None:
     books, village = stage.device("TA").books, stage.device("V1").node
     post = books.post
 
-    def others(neighbour: NodeId, lane: object, journal: JournalId, seq: int, count: int = 1) -> None:
+    def others(neighbour: NodeId, lane: Lane, journal: JournalId, seq: int, count: int = 1) -> None:
         if neighbour != village or (journal, seq) != hidden:
-            post(neighbour, lane, journal, seq, count)  # type: ignore[arg-type]
+            post(neighbour, lane, journal, seq, count)
 
-    books.post = others  # type: ignore[method-assign]
+    books.post = others
 
 
 @pytest.mark.parametrize("seed", range(10))

@@ -4,8 +4,8 @@ import pytest
 from msgspec.structs import replace
 
 from schemas.codec import decode
-from schemas.names import Instant, JournalId, NodeId
-from schemas.wire import KIND_BEACON, KIND_PINNED, KIND_RECEIPTED, KIND_WATERMARKED, Answer, Excerpt, Pinned, Want
+from schemas.names import Epoch, Instant, JournalId, NodeId
+from schemas.wire import KIND_BEACON, KIND_PINNED, KIND_RECEIPTED, KIND_WATERMARKED, Answer, Excerpt, Lane, Pinned, Want
 from sync import second_path, session, watermarks
 from sync.core.errors import RemoteFault, UnknownSender
 from sync.core.link import Link
@@ -53,7 +53,10 @@ def speak(village: Node, county: Node) -> int:
     raise AssertionError("two nodes talk for ever")
 
 
-def positions(link: Link) -> object:
+Numbers = dict[tuple[int, Epoch], int]
+
+
+def positions(link: Link) -> tuple[Numbers, Numbers, Numbers, int]:
     return dict(link.acknowledged), dict(link.held), dict(link.ends), link.heard_statement
 
 
@@ -139,8 +142,8 @@ def test_the_line_to_the_township_is_untouched_and_all_that_comes_by_it_later_is
     village.write(b"one")
     county.write(b"granted")
     speak(village, county)
-    waiting = dict(before[0][2])  # type: ignore[index]
-    assert positions(village.link(township))[:2] == before[0][:2]  # type: ignore[index]
+    waiting = before[0][2]
+    assert positions(village.link(township))[:2] == before[0][:2]
     assert positions(township.link(village)) == before[1]
     assert village.link(township).ends != waiting, "the same work waits for the township"
     rows = county.rows()
@@ -222,11 +225,11 @@ def test_what_the_village_says_is_missing_is_sent_again(network: Network) -> Non
     run(county.ledger.light_beacon())
     post = township.books.post
 
-    def post_others(neighbour: NodeId, lane: object, journal: JournalId, seq: int, count: int = 1) -> None:
+    def post_others(neighbour: NodeId, lane: Lane, journal: JournalId, seq: int, count: int = 1) -> None:
         if neighbour != village.id or (journal, seq) != (hidden.journal, hidden.seq):
-            post(neighbour, lane, journal, seq, count)  # type: ignore[arg-type]
+            post(neighbour, lane, journal, seq, count)
 
-    township.books.post = post_others  # type: ignore[method-assign]
+    township.books.post = post_others
     network.settle_all()
     heard = watermarks.heard(village.books)
     assert heard is not None
@@ -260,7 +263,9 @@ def test_nobody_elses_business_comes_down(network: Network) -> None:
     village, county = network[VILLAGE], network[COUNTY]
     speak(village, county)
     for entry in run(village.store.entries_of_kind(KIND_WATERMARKED)):
-        assert watermarks.line_body(entry, watermarks.Watermarked).office == VILLAGE  # type: ignore[union-attr]
+        mark = watermarks.line_body(entry, watermarks.Watermarked)
+        assert mark is not None
+        assert mark.office == VILLAGE
     for entry in run(village.store.entries_of_kind(KIND_RECEIPTED)):
         assert entry.journal.origin in {village.id, county.id, network[TOWNSHIP].id}
 

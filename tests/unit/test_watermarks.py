@@ -26,6 +26,7 @@ from schemas.wire import (
     Addressed,
     Beacon,
     JournalHead,
+    Lane,
     Pinned,
     ProvedHead,
     Receipted,
@@ -344,13 +345,13 @@ def withhold(network: Network, hidden: bytes) -> None:
     township = network[TOWNSHIP]
     post = township.books.post
 
-    def post_others(neighbour: NodeId, lane: object, journal: JournalId, seq: int, count: int = 1) -> None:
+    def post_others(neighbour: NodeId, lane: Lane, journal: JournalId, seq: int, count: int = 1) -> None:
         held = [entry for entry in township.books.batch.entries if (entry.journal, entry.seq) == (journal, seq)]
         if neighbour == network[VILLAGE].id and held and held[0].body == hidden:
             return
-        post(neighbour, lane, journal, seq, count)  # type: ignore[arg-type]
+        post(neighbour, lane, journal, seq, count)
 
-    township.books.post = post_others  # type: ignore[method-assign]
+    township.books.post = post_others
 
 
 def test_what_the_township_kept_back_is_said_in_the_next_pin_and_forgotten_when_it_comes(network: Network) -> None:
